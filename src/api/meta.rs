@@ -1,0 +1,149 @@
+//! Object metadata, as far as Berth reads it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The uid of one incarnation of an object. Empty for an object that was never stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Uid(pub String);
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A resourceVersion as the API server wrote it. Two of the same resource compare by number (KEP-5504); one that is no
+/// number compares with nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourceVersion(pub String);
+
+impl ResourceVersion {
+    /// The version as a number, or `None` when it is empty or not a decimal number.
+    pub fn number(&self) -> Option<u64> {
+        self.0.parse().ok()
+    }
+}
+
+impl fmt::Display for ResourceVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One entry of `metadata.ownerReferences`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerReference {
+    /// Group and version of the owner, such as `berth.dev/v1`.
+    pub api_version: String,
+    /// Kind of the owner.
+    pub kind: String,
+    /// Name of the owner, in the namespace of the object.
+    pub name: String,
+    /// The incarnation of the owner.
+    pub uid: Uid,
+    /// Whether this owner manages the object; at most one owner of an object does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controller: Option<bool>,
+    /// Whether a foreground deletion of the owner waits for this object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_owner_deletion: Option<bool>,
+}
+
+impl OwnerReference {
+    /// Whether this is the reference of the managing owner.
+    pub fn is_controller(&self) -> bool {
+        self.controller == Some(true)
+    }
+}
+
+/// The part of `metadata` that Berth reads.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Meta {
+    /// Name, unique in its namespace and resource.
+    pub name: String,
+    /// Namespace; empty for cluster-wide objects.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
+    /// The incarnation.
+    pub uid: Uid,
+    /// The version of this incarnation.
+    pub resource_version: ResourceVersion,
+    /// Counts changes of the spec, from 1.
+    pub generation: i64,
+    /// When the object was stored first, to the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_timestamp: Option<Timestamp>,
+    /// When its deletion was asked for (plus the grace period); set means that it is on its way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_timestamp: Option<Timestamp>,
+    /// Labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Owners.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owner_references: Vec<OwnerReference>,
+    /// What must be taken off before the object goes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finalizers: Vec<String>,
+}
+
+impl Meta {
+    /// Whether the object is being deleted.
+    pub fn is_terminating(&self) -> bool {
+        self.deletion_timestamp.is_some()
+    }
+
+    /// The reference of the managing owner, if there is one.
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|r| r.is_controller())
+    }
+
+    /// Whether the managing owner is the incarnation `uid`.
+    pub fn is_controlled_by(&self, uid: &Uid) -> bool {
+        self.controller().is_some_and(|r| &r.uid == uid)
+    }
+
+    /// `namespace/name`, or the name alone for cluster-wide objects.
+    pub fn display_name(&self) -> String {
+        if self.namespace.is_empty() { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+    }
+}
+
+/// An object that has metadata and was read from the API server.
+pub trait Object: Clone + PartialEq {
+    /// The metadata.
+    fn meta(&self) -> &Meta;
+    /// The metadata, to be changed in place.
+    fn meta_mut(&mut self) -> &mut Meta;
+    /// What stands in the cache for an object that could not be read: its metadata and why. It counts as present.
+    fn unreadable(meta: Meta, error: String) -> Self;
+}
+
+/// Implements [`Object`] for a struct with the fields `metadata` and `unreadable`.
+macro_rules! object {
+    ($type:ty) => {
+        impl $crate::api::meta::Object for $type {
+            fn meta(&self) -> &$crate::api::Meta {
+                &self.metadata
+            }
+            fn meta_mut(&mut self) -> &mut $crate::api::Meta {
+                &mut self.metadata
+            }
+            fn unreadable(metadata: $crate::api::Meta, error: String) -> Self {
+                Self { metadata, unreadable: Some(error), ..Default::default() }
+            }
+        }
+    };
+}
+pub(crate) use object;

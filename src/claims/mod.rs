@@ -1,0 +1,10 @@
+//! Persistent volume claims: which ones a pod needs, and who owns them by the retention policy. Berth never deletes a
+//! claim; the garbage collector does, when the owner that the policy names is gone.
+
+pub mod owners;
+pub mod plan;
+
+pub use plan::{Need, for_new_pod, for_present_pod, name, names, prefix, uses_its_claims, volumes};
+
+#[cfg(test)]
+mod tests;

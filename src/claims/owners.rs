@@ -1,0 +1,88 @@
+//! The owner references of a claim, by the retention policy (A5).
+
+use crate::api::ordinal_set::Retention;
+use crate::api::{Claim, Key, Meta, OwnerReference, Uid};
+use crate::core::owner;
+
+/// What decides who owns a claim.
+#[derive(Clone, Debug)]
+pub struct Owners<'a> {
+    /// The set.
+    pub key: &'a Key,
+    /// Its incarnation.
+    pub set: &'a Uid,
+    /// The pod's name.
+    pub pod: &'a str,
+    /// The pod's incarnation; `None` while it is not made yet.
+    pub pod_uid: Option<&'a Uid>,
+    /// What happens when the set is deleted.
+    pub when_deleted: Retention,
+    /// What happens when the ordinal is scaled away.
+    pub when_scaled: Retention,
+    /// Whether the ordinal is outside the wanted range.
+    pub condemned: bool,
+}
+
+impl Owners<'_> {
+    fn pod_reference(&self, uid: &Uid) -> OwnerReference {
+        OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            name: self.pod.to_owned(),
+            uid: uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        }
+    }
+
+    /// The reference that the policy asks for, if any (A5.2).
+    pub fn wanted(&self) -> Option<OwnerReference> {
+        match (self.when_scaled, self.when_deleted, self.condemned) {
+            (Retention::Delete, _, true) => self.pod_uid.map(|uid| self.pod_reference(uid)),
+            (_, Retention::Delete, _) => Some(owner::reference(self.key, self.set)),
+            _ => None,
+        }
+    }
+
+    /// Whether a reference names our set or our pod, whatever incarnation (A5.4).
+    fn names_us(&self, reference: &OwnerReference) -> bool {
+        let set = owner::reference(self.key, self.set);
+        let names = |version: &str, kind: &str, name: &str| {
+            reference.api_version == version && reference.kind == kind && reference.name == name
+        };
+        names(&set.api_version, &set.kind, &set.name) || names("v1", "Pod", self.pod)
+    }
+
+    /// Whether a reference is to our very set or our very pod.
+    fn is_ours(&self, reference: &OwnerReference) -> bool {
+        &reference.uid == self.set || self.pod_uid.is_some_and(|uid| uid == &reference.uid)
+    }
+
+    /// The references that the claim should have, or `None` when they are right or not ours to change (A5.5–A5.7).
+    pub fn mend(&self, claim: &Claim) -> Option<Vec<OwnerReference>> {
+        let present = &claim.metadata.owner_references;
+        // A reference to an earlier set or pod of this name: that incarnation's claim, hands off.
+        if present.iter().any(|r| self.names_us(r) && !self.is_ours(r)) {
+            return None;
+        }
+        let others = || present.iter().filter(|r| !self.is_ours(r)).cloned();
+        let foreign_controller = others().any(|r| r.is_controller());
+        let retains = self.when_deleted == Retention::Retain && self.when_scaled == Retention::Retain;
+        let wanted = if foreign_controller && !retains { None } else { self.wanted() };
+        let mended: Vec<OwnerReference> = others().chain(wanted.clone()).collect();
+        let ours: Vec<_> = present.iter().filter(|r| self.is_ours(r)).collect();
+        let right = match &wanted {
+            None => ours.is_empty(),
+            Some(reference) => ours.len() == 1 && ours[0].uid == reference.uid && ours[0].is_controller(),
+        };
+        (!right).then_some(mended)
+    }
+}
+
+/// Whether the claim belongs to an earlier pod of this name and is about to go with it (A5.12).
+pub fn is_left_over(claim: &Meta, pod: &str, pod_uid: Option<&Uid>) -> bool {
+    claim
+        .owner_references
+        .iter()
+        .any(|r| r.api_version == "v1" && r.kind == "Pod" && r.name == pod && Some(&r.uid) != pod_uid)
+}

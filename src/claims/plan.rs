@@ -1,0 +1,194 @@
+//! What one pod of an ordinal set needs of its claims.
+
+use serde_json::{Map, Value, json};
+
+use super::owners::{Owners, is_left_over};
+use crate::api::ordinal_set::Retention;
+use crate::api::{ObjectRef, OrdinalSet, Pod, Resource, Template};
+use crate::core::observation::Observation;
+use crate::core::owner;
+use crate::core::plan::{Act, Action, Guard};
+use crate::core::reason::{Reason, Waiting};
+
+/// What is to be done about the claims of one pod.
+#[derive(Debug, Default)]
+pub struct Need {
+    /// Claims that must be made, before the pod.
+    pub create: Vec<Action>,
+    /// Claims whose owners must be mended.
+    pub mend: Vec<Action>,
+    /// Why the pod cannot be made now.
+    pub blocked: Option<Waiting>,
+}
+
+/// The name of a claim template; empty when it has none.
+fn template_name(template: &Template) -> &str {
+    template.0.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The name of the claim that the pod `<set>-<ordinal>` has from a template (A4.1).
+pub fn name(template: &Template, set: &str, ordinal: i64) -> String {
+    format!("{}-{set}-{ordinal}", template_name(template))
+}
+
+/// Volume and claim names of one ordinal, in the order of the templates.
+pub fn names(set: &OrdinalSet, ordinal: i64) -> Vec<(String, String)> {
+    let owner = &set.metadata.name;
+    set.spec
+        .volume_claim_templates
+        .iter()
+        .map(|t| (template_name(t).to_owned(), name(t, owner, ordinal)))
+        .collect()
+}
+
+/// The volumes of a pod: those of the claim templates, then those of the pod template that they do not replace (A4.3).
+pub fn volumes(set: &OrdinalSet, ordinal: i64, template: &Value) -> Vec<Value> {
+    let claims = names(set, ordinal);
+    let own = template.pointer("/spec/volumes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let replaced = |v: &Value| claims.iter().any(|(volume, _)| v["name"] == json!(volume));
+    let from_claims = claims
+        .iter()
+        .map(|(volume, claim)| json!({ "name": volume, "persistentVolumeClaim": { "claimName": claim } }));
+    from_claims.chain(own.iter().filter(|v| !replaced(v)).cloned()).collect()
+}
+
+fn owners<'a>(
+    observation: &'a Observation<OrdinalSet>,
+    pod_name: &'a str,
+    pod: Option<&'a Pod>,
+    condemned: bool,
+) -> Owners<'a> {
+    let (when_deleted, when_scaled) = observation.set.spec.retention();
+    Owners {
+        key: &observation.key,
+        set: &observation.set.metadata.uid,
+        pod: pod_name,
+        pod_uid: pod.map(|p| &p.metadata.uid),
+        when_deleted,
+        when_scaled,
+        condemned,
+    }
+}
+
+/// What a pod that is about to be made needs: its claims, made with the right owner at once; nothing while a claim is on
+/// its way out or belongs to an earlier pod (A4.5, A4.6, A5.12, S4, S5).
+pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name: &str) -> Need {
+    let owners = owners(observation, pod_name, None, false);
+    let mut need = Need::default();
+    for template in &observation.set.spec.volume_claim_templates {
+        let claim_name = name(template, &observation.key.name, ordinal);
+        let object = ObjectRef::new(Resource::Claims, &observation.key.namespace, &claim_name);
+        match observation.claims.get(&claim_name) {
+            None => need.create.push(create(observation, template, object, &owners, pod_name)),
+            Some(claim) if claim.metadata.is_terminating() => {
+                let because = format!("it is being deleted, and pod {pod_name} needs a new one");
+                need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
+            }
+            Some(claim)
+                if owners.when_scaled == Retention::Delete && is_left_over(&claim.metadata, pod_name, None) =>
+            {
+                let because = format!("it goes with the earlier pod {pod_name}, then a new one is made");
+                need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
+            }
+            Some(claim) => need.mend.extend(mend(&owners, claim)),
+        }
+    }
+    need
+}
+
+/// What a present pod needs: claims that it lost while it waits to run (A4.5), and the owners of those it has.
+pub fn for_present_pod(
+    observation: &Observation<OrdinalSet>,
+    ordinal: i64,
+    pod: &Pod,
+    condemned: bool,
+) -> Need {
+    let pod_name = pod.metadata.name.as_str();
+    let owners = owners(observation, pod_name, Some(pod), condemned);
+    let waits_to_run = pod.status.phase == "Pending" && !pod.metadata.is_terminating() && !condemned;
+    let mut need = Need::default();
+    for template in &observation.set.spec.volume_claim_templates {
+        let claim_name = name(template, &observation.key.name, ordinal);
+        let object = ObjectRef::new(Resource::Claims, &observation.key.namespace, &claim_name);
+        match observation.claims.get(&claim_name) {
+            None if waits_to_run => need.create.push(create(observation, template, object, &owners, pod_name)),
+            None => {}
+            Some(claim) if claim.metadata.is_terminating() => {
+                if waits_to_run {
+                    let because = format!("it is being deleted while pod {pod_name} waits for it");
+                    need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
+                }
+            }
+            Some(claim) => need.mend.extend(mend(&owners, claim)),
+        }
+    }
+    need
+}
+
+fn mend(owners: &Owners<'_>, claim: &crate::api::Claim) -> Option<Action> {
+    let references = owners.mend(claim)?;
+    let meta = &claim.metadata;
+    Some(Action {
+        act: Act::Patch {
+            object: ObjectRef::new(Resource::Claims, &meta.namespace, &meta.name),
+            guard: Guard::version(meta),
+            body: owner::references(&references),
+            status: false,
+        },
+        why: Reason::Retention,
+    })
+}
+
+/// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), and
+/// the owner that the policy asks for, so that no second write is needed.
+fn create(
+    observation: &Observation<OrdinalSet>,
+    template: &Template,
+    object: ObjectRef,
+    owners: &Owners<'_>,
+    pod_name: &str,
+) -> Action {
+    let mut body = match &template.0 {
+        Value::Object(fields) => fields.clone(),
+        _ => Map::new(),
+    };
+    body.insert("apiVersion".to_owned(), json!("v1"));
+    body.insert("kind".to_owned(), json!("PersistentVolumeClaim"));
+    body.remove("status");
+    let mut metadata = match body.remove("metadata") {
+        Some(Value::Object(metadata)) => metadata,
+        _ => Map::new(),
+    };
+    metadata.insert("name".to_owned(), json!(object.name));
+    metadata.insert("namespace".to_owned(), json!(object.namespace));
+    metadata.remove("creationTimestamp");
+    let selector = &observation.set.spec.selector.match_labels;
+    if !selector.is_empty() {
+        let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+        for (key, value) in selector {
+            labels[key] = json!(value);
+        }
+    }
+    if let Some(reference) = owners.wanted() {
+        metadata.insert("ownerReferences".to_owned(), json!([reference]));
+    }
+    body.insert("metadata".to_owned(), Value::Object(metadata));
+    Action {
+        act: Act::Create { object, body: Value::Object(body) },
+        why: Reason::ClaimNeeded { pod: pod_name.to_owned() },
+    }
+}
+
+/// Whether the pod uses the claims that its templates ask for (A4.4).
+pub fn uses_its_claims(set: &OrdinalSet, ordinal: i64, pod: &Pod) -> bool {
+    names(set, ordinal).iter().all(|(volume, claim)| {
+        pod.spec.volumes.iter().any(|v| {
+            &v.name == volume && v.persistent_volume_claim.as_ref().is_some_and(|c| &c.claim_name == claim)
+        })
+    })
+}
+
+/// What the names of all claims of one template begin with.
+pub fn prefix(template: &Template, set: &str) -> String {
+    format!("{}-{set}-", template_name(template))
+}

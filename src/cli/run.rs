@@ -1,0 +1,148 @@
+//! `berth run`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::Failure;
+use crate::api::Surface;
+use crate::core::engine::Config;
+use crate::core::lease;
+use crate::shell::connection::{self, Target};
+use crate::shell::operator::{self, Health};
+use crate::shell::{serve, telemetry};
+
+/// Where a pod finds the namespace that it runs in.
+const IN_CLUSTER_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// The namespace that `deploy/` makes.
+const DEFAULT_NAMESPACE: &str = "berth-system";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which API surfaces are served
+    #[arg(long, env = "BERTH_APIS", value_delimiter = ',', default_value = "berth")]
+    apis: Vec<Api>,
+    /// Kubeconfig file; otherwise $KUBECONFIG, ~/.kube/config, or the pod's service account
+    #[arg(long, env = "BERTH_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig; otherwise its current one
+    #[arg(long, env = "BERTH_CONTEXT")]
+    context: Option<String>,
+    /// Look at this namespace only; otherwise at all
+    #[arg(long, short, env = "BERTH_NAMESPACE", default_value = "")]
+    namespace: String,
+    /// How many sets are worked on at the same time
+    #[arg(long, env = "BERTH_WORKERS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    workers: u16,
+    /// Requests to the API server per second, over time
+    #[arg(long, env = "BERTH_KUBE_API_QPS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    kube_api_qps: u32,
+    /// Requests to the API server at once
+    #[arg(long, env = "BERTH_KUBE_API_BURST", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    kube_api_burst: u32,
+    /// Act only while holding a lease, so that of several operators one acts
+    #[arg(long, env = "BERTH_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    leader_elect: bool,
+    /// Namespace of the lease; otherwise that of the pod, or berth-system outside a cluster
+    #[arg(long, env = "BERTH_LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Name of the lease
+    #[arg(long, env = "BERTH_LEASE_NAME", default_value = "berth")]
+    lease_name: String,
+    /// Feature gates, as Name=true,Name=false
+    #[arg(long, env = "BERTH_FEATURE_GATES", value_delimiter = ',')]
+    feature_gates: Vec<String>,
+    /// Address for /healthz and /readyz; "" for none
+    #[arg(long, env = "BERTH_LISTEN", default_value = "")]
+    listen: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Api {
+    /// The custom resources of berth.dev/v1
+    Berth,
+}
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    if let Some(gate) = args.feature_gates.iter().find(|g| !g.is_empty()) {
+        return Err(Failure::usage(format!("--feature-gates: {gate:?} is not known; this version has no gates")));
+    }
+    let listen: Option<SocketAddr> = match args.listen.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            Failure::usage(format!("--listen: {text:?} is no address such as 127.0.0.1:8080"))
+        })?),
+    };
+    telemetry::init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::other(format!("cannot start the runtime: {e}")))?;
+    runtime.block_on(serve_and_operate(args, listen))
+}
+
+async fn serve_and_operate(args: Args, listen: Option<SocketAddr>) -> Result<(), Failure> {
+    let target = Target { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
+    let client = connection::connect(&target).await.map_err(|e| Failure::other(e.to_string()))?;
+    let health = Arc::new(Mutex::new(Health::default()));
+    if let Some(address) = listen {
+        serve::serve(address, Arc::clone(&health))
+            .await
+            .map_err(|e| Failure::other(format!("--listen {address}: {e}")))?;
+    }
+    let config = config(&args);
+    match &config.lease {
+        Some(lease) => tracing::info!(identity = lease.identity, "acting while holding lease {}/{}", lease.namespace, lease.name),
+        None => tracing::warn!("acting without a lease (--leader-elect=false): make sure that nobody else does"),
+    }
+    operator::run(client, config, health, stopped()).await.map_err(|e| Failure::other(e.to_string()))
+}
+
+fn config(args: &Args) -> Config {
+    let surfaces = args.apis.iter().map(|api| match api {
+        Api::Berth => Surface::Berth,
+    });
+    let own = std::fs::read_to_string(IN_CLUSTER_NAMESPACE).ok().map(|n| n.trim().to_owned());
+    let namespace = args.lease_namespace.clone().or(own).unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    let lease = args.leader_elect.then(|| lease::Config::new(&namespace, &args.lease_name, &identity()));
+    Config {
+        surfaces: surfaces.collect(),
+        namespace: args.namespace.clone(),
+        workers: usize::from(args.workers),
+        qps: args.kube_api_qps,
+        burst: args.kube_api_burst,
+        in_flight: 64,
+        lease,
+        component: "berth".to_owned(),
+    }
+}
+
+/// Different for every process: the host (in a cluster, the pod), the process, and the time it started.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.map(|h| h.trim().to_owned()).filter(|h| !h.is_empty()).unwrap_or_else(|| "berth".to_owned());
+    format!("{host}_{}_{:x}", std::process::id(), jiff::Timestamp::now().as_nanosecond())
+}
+
+/// Resolves at SIGTERM or Ctrl-C.
+async fn stopped() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => {
+                let _ = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = interrupt.await;
+    }
+}

@@ -1,0 +1,75 @@
+//! Which of a few classes an answer falls into. What is done about each class is decided once, here and in the engine.
+
+use std::time::Duration;
+
+use super::request::{Answer, Refusal};
+
+/// The class of a refused or lost request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Failure {
+    /// The view was old (409 on a precondition, 404 on something to change): look again, soon.
+    Stale,
+    /// The name is taken (409 AlreadyExists).
+    Exists,
+    /// The namespace is being deleted: nothing to do, nothing to report.
+    NamespaceTerminating,
+    /// The request is not acceptable as it is (400, 403, 405, 422): report, and retry with growing pauses, for a quota
+    /// or a policy may change.
+    Rejected(Refusal),
+    /// The API server is busy or unwell (429, 5xx): nothing wrong with the request; wait at least this long.
+    Busy {
+        /// What it said.
+        refusal: Refusal,
+        /// Least time to wait, if it named one.
+        wait: Option<Duration>,
+    },
+    /// It may or may not have been done: look before anything else.
+    Unknown(String),
+}
+
+impl Failure {
+    /// The API server's own words, or ours where it said nothing.
+    pub fn message(&self) -> String {
+        match self {
+            Failure::Stale => "the object has changed meanwhile".to_owned(),
+            Failure::Exists => "an object of this name exists".to_owned(),
+            Failure::NamespaceTerminating => "the namespace is being deleted".to_owned(),
+            Failure::Rejected(refusal) | Failure::Busy { refusal, .. } => refusal.message.clone(),
+            Failure::Unknown(what) => what.clone(),
+        }
+    }
+}
+
+/// Sorts a refusal into its class.
+pub fn refusal(refusal: &Refusal) -> Failure {
+    match (refusal.code, refusal.reason.as_str()) {
+        (_, "AlreadyExists") => Failure::Exists,
+        (409 | 404 | 410, _) => Failure::Stale,
+        (403, _) if refusal.details.causes.iter().any(|c| c.reason == "NamespaceTerminating") => {
+            Failure::NamespaceTerminating
+        }
+        (429 | 500..=599, _) => {
+            let seconds = u64::from(refusal.details.retry_after_seconds);
+            let wait = (seconds > 0).then(|| Duration::from_secs(seconds));
+            // A server timeout (504) may have been committed all the same.
+            if refusal.code == 504 {
+                Failure::Unknown(refusal.message.clone())
+            } else {
+                Failure::Busy { refusal: refusal.clone(), wait }
+            }
+        }
+        _ => Failure::Rejected(refusal.clone()),
+    }
+}
+
+/// Sorts an answer: the object when it was done, else the class of the failure.
+///
+/// # Errors
+/// The class of the failure.
+pub fn answer(answer: Answer) -> Result<serde_json::Value, Failure> {
+    match answer {
+        Answer::Done(value) => Ok(value),
+        Answer::Refused(r) => Err(refusal(&r)),
+        Answer::Unknown(what) => Err(Failure::Unknown(what)),
+    }
+}

@@ -1,0 +1,146 @@
+//! Conditions and the status write.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::memory::Memory;
+use super::plan::{Act, Action, Guard, StatusWrite, Urgency};
+use super::reason::{Reason, Waiting};
+use crate::api::status::{Condition, ConditionReason, ConditionType};
+use crate::api::{Key, Meta};
+
+/// Fields of a status that are written as soon as they change, because tools and later plans wait for them.
+const URGENT: [&str; 4] = ["observedGeneration", "currentRevision", "updateRevision", "collisionCount"];
+
+/// How far an owner is, in the three conditions that kstatus reads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// All is as the spec says.
+    Settled,
+    /// There is work to do; the sentence says what is waited for.
+    Working(String),
+    /// Something is in the way.
+    Stalled(ConditionReason, String),
+    /// The owner is being deleted.
+    Terminating,
+}
+
+/// How far an owner is, from what failed lately and what is waited for. `settled` says whether all is as it should be.
+pub fn progress(settled: bool, memory: &Memory, waiting: &[Waiting], before: &[Condition]) -> Progress {
+    if let Some(Waiting::Invalid { message }) = waiting.iter().find(|w| matches!(w, Waiting::Invalid { .. })) {
+        return Progress::Stalled(ConditionReason::InvalidSpec, message.clone());
+    }
+    if settled {
+        return Progress::Settled;
+    }
+    if let Some(refused) = memory.refused.as_ref().filter(|r| r.reported) {
+        return Progress::Stalled(refused.reason, format!("{}: {}", refused.object, refused.message));
+    }
+    if let Some(taken) = waiting.iter().find(|w| matches!(w, Waiting::NameTaken { .. })) {
+        return Progress::Stalled(ConditionReason::NameTaken, taken.to_string());
+    }
+    // After a restart nothing is remembered: what was reported stands until a write shows otherwise.
+    let refusals = [ConditionReason::FailedCreate, ConditionReason::FailedDelete, ConditionReason::FailedUpdate];
+    let stood = before.iter().find(|c| c.type_ == ConditionType::Stalled.to_string() && c.status == "True");
+    if let Some((condition, reason)) = stood
+        .filter(|_| !memory.cleared)
+        .and_then(|c| refusals.into_iter().find(|r| r.to_string() == c.reason).map(|r| (c, r)))
+    {
+        return Progress::Stalled(reason, condition.message.clone());
+    }
+    Progress::Working(waiting.first().map(ToString::to_string).unwrap_or_default())
+}
+
+/// `before` with the conditions of Berth brought up to date; conditions of others are kept as they are (A11.3).
+pub fn conditions(before: &[Condition], progress: &Progress, generation: i64, now: Timestamp) -> Vec<Condition> {
+    use ConditionReason::{Clear, Progressing, Settled, Terminating};
+    use ConditionType::{Ready, Reconciling, Stalled};
+    let rows: [(ConditionType, bool, ConditionReason, &str); 3] = match progress {
+        Progress::Settled => {
+            [(Ready, true, Settled, ""), (Reconciling, false, Settled, ""), (Stalled, false, Clear, "")]
+        }
+        Progress::Working(message) => [
+            (Ready, false, Progressing, message),
+            (Reconciling, true, Progressing, message),
+            (Stalled, false, Clear, ""),
+        ],
+        Progress::Stalled(reason, message) => [
+            (Ready, false, *reason, message),
+            (Reconciling, false, *reason, message),
+            (Stalled, true, *reason, message),
+        ],
+        Progress::Terminating => [
+            (Ready, false, Terminating, ""),
+            (Reconciling, true, Terminating, ""),
+            (Stalled, false, Clear, ""),
+        ],
+    };
+    let mut conditions = before.to_vec();
+    for (type_, holds, reason, message) in rows {
+        let status = if holds { "True" } else { "False" };
+        let new = Condition {
+            type_: type_.to_string(),
+            status: status.to_owned(),
+            reason: reason.to_string(),
+            message: message.to_owned(),
+            observed_generation: generation,
+            last_transition_time: Some(now),
+        };
+        match conditions.iter_mut().find(|c| c.type_ == new.type_) {
+            Some(old) if old.status == new.status => {
+                let since = old.last_transition_time.or(Some(now));
+                *old = Condition { last_transition_time: since, ..new };
+            }
+            Some(old) => *old = new,
+            None => conditions.push(new),
+        }
+    }
+    conditions
+}
+
+/// What must be written for the status `before` to become `after`; `None` when nothing differs. `settled` makes it urgent.
+pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
+    let (before, after) = (fields(before), fields(after));
+    let mut changes = Map::new();
+    for (name, value) in &after {
+        if before.get(name) != Some(value) {
+            changes.insert(name.clone(), value.clone());
+        }
+    }
+    for name in before.keys().filter(|name| !after.contains_key(*name)) {
+        changes.insert(name.clone(), Value::Null);
+    }
+    if changes.is_empty() {
+        return None;
+    }
+    let verdicts = |fields: &Map<String, Value>| -> Vec<Value> {
+        let conditions = fields.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+        conditions.iter().map(|c| json!([c["type"], c["status"], c["reason"]])).collect()
+    };
+    let urgent = settled
+        || changes.keys().any(|name| URGENT.contains(&name.as_str()))
+        || verdicts(&before) != verdicts(&after);
+    let urgency = if urgent { Urgency::AtOnce } else { Urgency::Paced };
+    Some(StatusWrite { changes: Value::Object(changes), urgency })
+}
+
+fn fields<T: Serialize>(status: &T) -> Map<String, Value> {
+    match serde_json::to_value(status) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The action that writes a status. It holds only for the version of the owner that it was computed from (S13).
+pub fn write_action(key: &Key, owner: &Meta, write: &StatusWrite, why: Reason) -> Action {
+    Action {
+        act: Act::Patch {
+            object: key.object(),
+            guard: Guard::version(owner),
+            body: json!({ "status": write.changes }),
+            status: true,
+        },
+        why,
+    }
+}

@@ -1,0 +1,204 @@
+//! What an answer means for the run that it belongs to, for the pending writes, and for what is remembered.
+
+use serde_json::Value;
+
+use super::{Engine, Note, Output, Purpose};
+use crate::api::status::ConditionReason;
+use crate::api::{Key, Meta};
+use crate::core::apply::{Ended, UnitId};
+use crate::core::classify::{self, Failure};
+use crate::core::events;
+use crate::core::lease::Verdict;
+use crate::core::limiter::Class;
+use crate::core::pending::Expected;
+use crate::core::plan::{Act, Action};
+use crate::core::reason::{Reason, Slot};
+use crate::core::request::{Answer, Verb};
+use crate::core::time::Now;
+
+/// How long an owner rests whose namespace is being deleted.
+const NAMESPACE_REST: std::time::Duration = std::time::Duration::from_secs(30);
+
+impl Engine {
+    /// Takes in the answer to a request.
+    pub(super) fn answer(&mut self, id: u64, answer: Answer, now: Now, outputs: &mut Vec<Output>) {
+        self.sent.remove(&id);
+        match self.purposes.remove(&id) {
+            Some(Purpose::Act { key, unit, action }) => self.acted(&key, unit, action, answer, now),
+            Some(Purpose::Check { object }) => {
+                let version = match answer {
+                    Answer::Done(value) => meta(&value).resource_version.number(),
+                    Answer::Refused(refusal) if refusal.code == 404 => None,
+                    // Still nobody knows; it is read again later.
+                    _ => return,
+                };
+                let woken = self.pending.checked(&object, version, self.stores.view(&object));
+                self.wake(woken);
+            }
+            Some(Purpose::Lease) => self.elected(answer, now, outputs),
+            Some(Purpose::Event) | None => {}
+        }
+    }
+
+    fn elected(&mut self, answer: Answer, now: Now, outputs: &mut Vec<Output>) {
+        let Some(election) = &mut self.election else { return };
+        match election.answer(answer, now.mono) {
+            Verdict::Acquired => {
+                self.leading_since = Some(now.mono);
+                self.following = None;
+                self.notes.push(Note::Leading);
+                // What was seen before may be older than what the last leader wrote.
+                for reflector in self.reflectors.values_mut() {
+                    reflector.relist(now.mono);
+                }
+            }
+            Verdict::HeldBy(leader) => {
+                if self.following.as_ref() != Some(&leader) {
+                    self.notes.push(Note::Following { leader: leader.clone() });
+                    self.following = Some(leader);
+                }
+            }
+            Verdict::Lost => {
+                self.leading_since = None;
+                outputs.push(Output::LeaseLost);
+            }
+            Verdict::Problem(problem) => self.notes.push(Note::LeaseProblem { problem }),
+            Verdict::Unchanged | Verdict::Released => {}
+        }
+    }
+
+    /// Takes in how an action of a plan ended.
+    fn acted(&mut self, key: &Key, unit: UnitId, action: Action, answer: Answer, now: Now) {
+        let result = classify::answer(answer).and_then(|value| confirm(&action.act, value));
+        let how = match result {
+            Ok(value) => {
+                self.succeeded(key, &action, &value, now);
+                Ended::Done
+            }
+            // What was to be deleted is gone.
+            Err(Failure::Stale) if matches!(action.act, Act::Delete { .. }) && self.is_gone(&action.act) => Ended::Done,
+            Err(failure) => {
+                self.failed(key, &action, failure, now);
+                Ended::Failed
+            }
+        };
+        let next = self.active.get_mut(key).and_then(|active| active.run.ended(unit, how));
+        if let Some(next) = next {
+            self.submit(key, unit, next, now);
+        }
+        self.advance_run(key, now);
+    }
+
+    /// Whether the cache shows already that the incarnation that was to be deleted is gone.
+    fn is_gone(&self, act: &Act) -> bool {
+        let Act::Delete { object, guard } = act else { return false };
+        self.stores.view(object).meta.is_none_or(|m| m.uid != guard.uid)
+    }
+
+    fn succeeded(&mut self, key: &Key, action: &Action, value: &Value, now: Now) {
+        let object = action.act.object();
+        let expected = match &action.act {
+            Act::Confirm { .. } => None,
+            Act::Delete { guard, .. } => Some(Expected::Deletion(guard.uid.clone())),
+            Act::Create { .. } | Act::Patch { .. } => {
+                let version = meta(value).resource_version.number();
+                Some(version.map_or(Expected::Unknown, Expected::Version))
+            }
+        };
+        let Some(expected) = expected else { return };
+        self.pending.expect(key, object, expected, self.stores.view(object), now.mono);
+        self.notes.push(Note::Acted { key: key.clone(), action: Box::new(action.clone()), error: None });
+        let memory = self.memory.entry(key.clone()).or_default();
+        if !action.act.request().status {
+            memory.succeed();
+        }
+        if let Reason::Ended { slot, phase, .. } = &action.why
+            && (phase == "Failed" || matches!(slot, Slot::Ordinal(_)))
+        {
+            memory.replace(slot.clone(), now.mono);
+        }
+        self.tell(key, action, None, now);
+    }
+
+    fn failed(&mut self, key: &Key, action: &Action, failure: Failure, now: Now) {
+        let object = action.act.object();
+        let view = self.stores.view(object);
+        let cached = view.meta.and_then(|m| m.resource_version.number());
+        let message = failure.message();
+        let mut stale = false;
+        match &failure {
+            Failure::Stale => {
+                stale = true;
+                // The API server knows something that the cache does not: wait for it rather than ask again and again.
+                if let Some(version) = cached {
+                    self.pending.expect(key, object, Expected::Newer(version), view, now.mono);
+                }
+            }
+            Failure::Exists => {
+                stale = true;
+                self.pending.expect(key, object, Expected::Newer(0), view, now.mono);
+            }
+            Failure::Unknown(_) => {
+                stale = true;
+                self.pending.expect(key, object, Expected::Unknown, view, now.mono);
+            }
+            Failure::NamespaceTerminating => {
+                self.refuse(key, action, String::new(), Some(NAMESPACE_REST), false, now);
+                return;
+            }
+            Failure::Rejected(_) => {
+                self.refuse(key, action, message.clone(), None, true, now);
+                self.tell(key, action, Some(&message), now);
+            }
+            Failure::Busy { wait, .. } => self.refuse(key, action, message.clone(), *wait, false, now),
+        }
+        if let Some(active) = self.active.get_mut(key) {
+            active.stale |= stale;
+        }
+        self.notes.push(Note::Acted { key: key.clone(), action: Box::new(action.clone()), error: Some(message) });
+    }
+
+    fn refuse(
+        &mut self,
+        key: &Key,
+        action: &Action,
+        message: String,
+        wait: Option<std::time::Duration>,
+        reported: bool,
+        now: Now,
+    ) {
+        let reason = match action.act.request().verb {
+            Verb::Create => ConditionReason::FailedCreate,
+            Verb::Delete => ConditionReason::FailedDelete,
+            _ => ConditionReason::FailedUpdate,
+        };
+        let memory = self.memory.entry(key.clone()).or_default();
+        memory.refuse(reason, action.act.object().clone(), message, wait, reported, now.mono);
+    }
+
+    /// Tells the event of an action, if upstream has one for it.
+    fn tell(&mut self, key: &Key, action: &Action, error: Option<&str>, now: Now) {
+        let pod = match &action.why {
+            Reason::ClaimNeeded { pod } => Some(pod.as_str()),
+            _ => None,
+        };
+        let Some(uid) = self.stores.owner(key).map(|m| m.uid.clone()) else { return };
+        let event = events::describe(key, action.act.request().verb, action.act.object(), pod, error);
+        if let Some(request) = event.and_then(|event| self.book.tell(key, &uid, event, now)) {
+            self.push(Class::Event, Some(key.clone()), request, Purpose::Event);
+        }
+    }
+}
+
+/// The metadata in an answer; for what is no object, an empty one.
+fn meta(value: &Value) -> Meta {
+    let metadata = value.get("metadata").and_then(|m| serde_json::from_value::<Meta>(m.clone()).ok());
+    metadata.unwrap_or_default()
+}
+
+/// Whether a fresh read shows the incarnation that was meant.
+fn confirm(act: &Act, value: Value) -> Result<Value, Failure> {
+    let Act::Confirm { uid, live, .. } = act else { return Ok(value) };
+    let meta = meta(&value);
+    if &meta.uid != uid || (*live && meta.is_terminating()) { Err(Failure::Stale) } else { Ok(value) }
+}

@@ -1,0 +1,403 @@
+//! The engine: watch events in, requests out. One state machine that the shell runs against a real API server and the
+//! simulator against a model of one.
+//!
+//! ```text
+//! watch ──► stores ──► queue ──► observe ──► plan ──► run ──► requests
+//!              ▲                                        │
+//!              └────────── pending writes ◄─────────────┘
+//! ```
+
+pub mod stores;
+
+mod answers;
+mod watching;
+mod working;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use self::stores::{Item, Stores};
+use self::working::Active;
+use super::events::Book;
+use super::lease::{self, Election};
+use super::limiter::{Class, Outbox};
+use super::memory::Memory;
+use super::pending::Pending;
+use super::plan::Action;
+use super::queue::Queue;
+use super::reflect::Reflector;
+use super::request::{Answer, Request};
+use super::time::Now;
+use crate::api::{Key, Kind, Meta, ObjectRef, Resource, Surface};
+
+/// How the engine works.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The surfaces that are served.
+    pub surfaces: Vec<Surface>,
+    /// The only namespace that is looked at; empty for all.
+    pub namespace: String,
+    /// How many owners are worked on at the same time; at least 1.
+    pub workers: usize,
+    /// Requests per second over time; at least 1.
+    pub qps: u32,
+    /// Requests at once; at least 1.
+    pub burst: u32,
+    /// How many requests may be on their way at the same time; at least 1.
+    pub in_flight: usize,
+    /// How the leader is elected; `None` to lead at once.
+    pub lease: Option<lease::Config>,
+    /// What events say they come from.
+    pub component: String,
+}
+
+/// What comes in.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A page of a list.
+    Page {
+        /// Of what.
+        resource: Resource,
+        /// The session of [`Output::List`].
+        session: u64,
+        /// The objects.
+        items: Vec<Item>,
+        /// Continue token; empty on the last page.
+        token: String,
+        /// The version that the list was read at.
+        version: u64,
+    },
+    /// An event of a watch.
+    Event {
+        /// Of what.
+        resource: Resource,
+        /// The session of [`Output::Watch`].
+        session: u64,
+        /// What happened.
+        event: Event,
+    },
+    /// The answer to a request.
+    Answer {
+        /// The id of [`Output::Send`].
+        id: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Time has passed.
+    Tick,
+    /// End: what is on its way ends, held-back status is written, the lease is given back.
+    Stop,
+}
+
+/// What a watch, or a failed list, reports.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An object was added or changed.
+    Put(Box<Item>),
+    /// An object was deleted.
+    Deleted(Box<Meta>),
+    /// Everything up to this version was reported.
+    Bookmark(u64),
+    /// The version is too old to list or watch from.
+    Expired,
+    /// The watch has ended as watches do.
+    Ended,
+    /// The list or the watch failed, and why.
+    Failed(String),
+}
+
+/// What goes out.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A page of a list is wanted.
+    List {
+        /// Of what.
+        resource: Resource,
+        /// To be given back with the answer.
+        session: u64,
+        /// In which namespace; empty for all.
+        namespace: String,
+        /// Continue token; empty for the first page, which must be read from the newest state.
+        token: String,
+    },
+    /// A watch is wanted, with bookmarks.
+    Watch {
+        /// Of what.
+        resource: Resource,
+        /// To be given back with the events.
+        session: u64,
+        /// In which namespace; empty for all.
+        namespace: String,
+        /// From which version on.
+        version: u64,
+    },
+    /// A request is to be sent.
+    Send {
+        /// To be given back with the answer.
+        id: u64,
+        /// The request.
+        request: Request,
+    },
+    /// Something to be logged.
+    Note(Note),
+    /// The lease was lost: the process must end at once.
+    LeaseLost,
+    /// Everything has ended after [`Input::Stop`].
+    Stopped,
+}
+
+/// Something for the log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A write was done, or failed with this message.
+    Acted {
+        /// For whom.
+        key: Key,
+        /// What and why.
+        action: Box<Action>,
+        /// What went wrong, if anything.
+        error: Option<String>,
+    },
+    /// A resource cannot be listed or watched.
+    Unwatched {
+        /// Which.
+        resource: Resource,
+        /// Why.
+        problem: String,
+    },
+    /// A resource is being watched.
+    Watched {
+        /// Which.
+        resource: Resource,
+    },
+    /// We lead.
+    Leading,
+    /// Somebody else leads.
+    Following {
+        /// Who.
+        leader: String,
+    },
+    /// The lease cannot be read or written.
+    LeaseProblem {
+        /// Why.
+        problem: String,
+    },
+}
+
+/// What a request on its way is for.
+#[derive(Clone, Debug)]
+enum Purpose {
+    /// An action of a plan.
+    Act { key: Key, unit: usize, action: Action },
+    /// A fresh read of an object whose state is in doubt.
+    Check { object: ObjectRef },
+    /// Leader election.
+    Lease,
+    /// An event.
+    Event,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    stores: Stores,
+    reflectors: BTreeMap<Resource, Reflector<Item>>,
+    queue: Queue,
+    pending: Pending,
+    memory: BTreeMap<Key, Memory>,
+    active: BTreeMap<Key, Active>,
+    /// Objects of others that owners wait for.
+    awaiting: BTreeMap<ObjectRef, BTreeSet<Key>>,
+    /// When the status of an owner was written last.
+    status_written: BTreeMap<Key, Duration>,
+    /// Owners whose changed status is held back.
+    status_held: BTreeSet<Key>,
+    election: Option<Election>,
+    /// When we began to lead: caches must have been listed after that.
+    leading_since: Option<Duration>,
+    book: Book,
+    outbox: Outbox<(u64, Request)>,
+    purposes: BTreeMap<u64, Purpose>,
+    /// Requests that have been sent and not been answered.
+    sent: BTreeSet<u64>,
+    last_id: u64,
+    stopping: bool,
+    stopped: bool,
+    notes: Vec<Note>,
+    following: Option<String>,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    pub fn new(config: Config) -> Self {
+        let mut resources = BTreeSet::from([Resource::Pods, Resource::Revisions, Resource::Claims, Resource::Nodes]);
+        for surface in &config.surfaces {
+            resources.extend([Resource::OrdinalSets(*surface), Resource::DaemonSets(*surface)]);
+        }
+        Engine {
+            election: config.lease.clone().map(Election::new),
+            leading_since: config.lease.is_none().then_some(Duration::ZERO),
+            book: Book::new(&config.component),
+            outbox: Outbox::new(config.qps, config.burst),
+            config,
+            stores: Stores::default(),
+            reflectors: resources.into_iter().map(|r| (r, Reflector::default())).collect(),
+            queue: Queue::default(),
+            pending: Pending::default(),
+            memory: BTreeMap::new(),
+            active: BTreeMap::new(),
+            awaiting: BTreeMap::new(),
+            status_written: BTreeMap::new(),
+            status_held: BTreeSet::new(),
+            purposes: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            last_id: 0,
+            stopping: false,
+            stopped: false,
+            notes: vec![],
+            following: None,
+        }
+    }
+
+    /// Takes in what happened and returns what is to be done. Everything in `inputs` is taken in before anything is planned,
+    /// so a burst of events costs one plan. Call it with [`Input::Tick`] when [`Self::next_wakeup`] is due.
+    pub fn step(&mut self, inputs: impl IntoIterator<Item = Input>, now: Now) -> Vec<Output> {
+        let mut outputs = vec![];
+        for input in inputs {
+            match input {
+                Input::Page { resource, session, items, token, version } => {
+                    self.page(resource, session, items, token, version, now);
+                }
+                Input::Event { resource, session, event } => self.event(resource, session, event, now),
+                Input::Answer { id, answer } => self.answer(id, answer, now, &mut outputs),
+                Input::Tick => {}
+                Input::Stop => self.stop(),
+            }
+        }
+        self.elect(now, &mut outputs);
+        self.ask(now, &mut outputs);
+        self.check(now);
+        self.work(now);
+        self.send(now, &mut outputs);
+        self.end(now, &mut outputs);
+        outputs.extend(self.notes.drain(..).map(Output::Note));
+        outputs
+    }
+
+    /// When the next [`Input::Tick`] is due (monotonic), if nothing else comes in before.
+    pub fn next_wakeup(&self) -> Option<Duration> {
+        let reflectors = self.reflectors.values().filter_map(Reflector::next_at);
+        let election = self.election.as_ref().and_then(Election::next_at);
+        let sending = if self.sent.len() < self.config.in_flight { self.outbox.next_at() } else { None };
+        let queue = if self.queue.running() < self.config.workers { self.queue.next_at() } else { None };
+        reflectors.chain(election).chain(sending).chain(queue).chain(self.pending.next_check()).min()
+    }
+
+    /// What keeps the engine from serving, one line each; empty when it is ready.
+    pub fn problems(&self) -> Vec<String> {
+        let problem = |(resource, reflector): (&Resource, &Reflector<Item>)| match reflector.problem() {
+            Some(problem) => Some(watching::explain(*resource, problem, &self.config)),
+            None if reflector.listed().is_none() => Some(format!("{resource}: not listed yet")),
+            None => None,
+        };
+        self.reflectors.iter().filter_map(problem).collect()
+    }
+
+    /// Whether we lead.
+    pub fn leads(&self) -> bool {
+        self.leading_since.is_some()
+    }
+
+    /// Whether there is nothing on its way, nothing queued and nothing that waits to become visible.
+    pub fn is_idle(&self) -> bool {
+        self.active.is_empty() && self.queue.depth() == 0 && self.pending.is_empty() && self.outbox.is_empty()
+    }
+
+    /// The caches.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// The resources without which owners of a kind are not planned for.
+    fn required(key: &Key) -> [Resource; 4] {
+        match key.kind {
+            Kind::Ordinal => [key.resource(), Resource::Pods, Resource::Revisions, Resource::Claims],
+            Kind::Daemon => [key.resource(), Resource::Pods, Resource::Revisions, Resource::Nodes],
+        }
+    }
+
+    /// Queues a request.
+    fn push(&mut self, class: Class, owner: Option<Key>, request: Request, purpose: Purpose) {
+        self.last_id += 1;
+        self.purposes.insert(self.last_id, purpose);
+        self.outbox.push(class, owner, (self.last_id, request));
+    }
+
+    /// Sends what the limiter lets through.
+    fn send(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        while self.sent.len() < self.config.in_flight {
+            let Some((id, request)) = self.outbox.pop(now.mono) else { return };
+            self.sent.insert(id);
+            outputs.push(Output::Send { id, request });
+        }
+    }
+
+    /// Asks for fresh reads of what is in doubt, and for lists where a write does not become visible.
+    fn check(&mut self, now: Now) {
+        for object in self.pending.checks(now.mono) {
+            self.push(Class::Read, None, Request::get(object.clone()), Purpose::Check { object });
+        }
+        for resource in self.pending.overdue(now.mono) {
+            if let Some(reflector) = self.reflectors.get_mut(&resource)
+                && reflector.listed().is_some_and(|listed| now.mono > listed + Duration::from_secs(60))
+                && reflector.next_at().is_none()
+            {
+                reflector.relist(now.mono);
+            }
+        }
+    }
+
+    /// Runs the election.
+    fn elect(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        let Some(election) = &mut self.election else { return };
+        if election.expired(now.mono) {
+            outputs.push(Output::LeaseLost);
+            self.leading_since = None;
+            return;
+        }
+        if self.stopping {
+            return;
+        }
+        if let Some(request) = election.ask(now) {
+            self.push(Class::Lease, None, request, Purpose::Lease);
+        }
+    }
+
+    fn stop(&mut self) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        for active in self.active.values_mut() {
+            active.stop();
+        }
+        for key in std::mem::take(&mut self.status_held) {
+            self.queue.add(key);
+        }
+    }
+
+    /// Ends when everything has ended.
+    fn end(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        if !self.stopping || self.stopped || !self.active.is_empty() || self.queue.depth() > 0 {
+            return;
+        }
+        if let Some(request) = self.election.as_mut().and_then(Election::release) {
+            self.push(Class::Lease, None, request, Purpose::Lease);
+            return self.send(now, outputs);
+        }
+        if self.sent.is_empty() && self.outbox.is_empty() {
+            self.stopped = true;
+            outputs.push(Output::Stopped);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Lists and watches: from what they report to the stores, the pending writes and the queue.
+
+use super::stores::{Changed, Item};
+use super::{Config, Engine, Event, Note, Output};
+use crate::api::Resource;
+use crate::core::reflect::Ask;
+use crate::core::time::Now;
+use crate::core::triggers;
+
+impl Engine {
+    /// Asks for the lists and watches that are due.
+    pub(super) fn ask(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        if self.stopping && self.active.is_empty() {
+            return;
+        }
+        for (resource, reflector) in &mut self.reflectors {
+            let (resource, namespace) = (*resource, self.config.namespace.clone());
+            outputs.extend(reflector.ask(now.mono).map(|(session, ask)| match ask {
+                Ask::List { token } => Output::List { resource, session, namespace, token },
+                Ask::Watch { version } => Output::Watch { resource, session, namespace, version },
+            }));
+        }
+    }
+
+    /// Takes in a page of a list.
+    pub(super) fn page(
+        &mut self,
+        resource: Resource,
+        session: u64,
+        items: Vec<Item>,
+        token: String,
+        version: u64,
+        now: Now,
+    ) {
+        let Some(reflector) = self.reflectors.get_mut(&resource) else { return };
+        if !reflector.is_current(session) {
+            return;
+        }
+        let Some(whole) = reflector.page(items, token, version) else { return };
+        let first = reflector.listed().is_none();
+        match self.stores.replace(resource, whole.items, whole.version) {
+            Ok(changes) => {
+                if reflector.listed().is_none() || reflector.problem().is_some() {
+                    self.notes.push(Note::Watched { resource });
+                }
+                reflector.taken(whole.started);
+                for changed in &changes {
+                    self.changed(changed);
+                }
+                let woken = self.pending.relisted(resource, whole.started);
+                self.wake(woken);
+                let woken = self.pending.advanced(resource, |object| self.stores.view(object));
+                self.wake(woken);
+                // Owners that could not be planned for before this list can be now.
+                let fresh = self.leading_since.is_some_and(|since| whole.started >= since);
+                if first || fresh {
+                    let keys: Vec<_> = self.config.surfaces.iter().flat_map(|s| self.stores.keys(*s)).collect();
+                    self.wake(keys);
+                }
+            }
+            Err(error) => reflector.failed(error.to_string(), now.mono),
+        }
+    }
+
+    /// Takes in an event of a watch.
+    pub(super) fn event(&mut self, resource: Resource, session: u64, event: Event, now: Now) {
+        let Some(reflector) = self.reflectors.get_mut(&resource) else { return };
+        if !reflector.is_current(session) {
+            return;
+        }
+        match event {
+            Event::Put(item) => {
+                let changed = self.stores.put(*item);
+                self.advance(resource);
+                if let Some(changed) = changed {
+                    self.changed(&changed);
+                }
+            }
+            Event::Deleted(meta) => {
+                let changed = self.stores.remove(resource, &meta);
+                self.advance(resource);
+                if let Some(changed) = changed {
+                    self.changed(&changed);
+                }
+            }
+            Event::Bookmark(version) => {
+                self.stores.bookmark(resource, version);
+                self.advance(resource);
+                let woken = self.pending.advanced(resource, |object| self.stores.view(object));
+                self.wake(woken);
+            }
+            Event::Expired => reflector.expired(now.mono),
+            Event::Ended => reflector.ended(now.mono),
+            Event::Failed(problem) => {
+                if reflector.problem() != Some(&problem) {
+                    let problem = explain(resource, &problem, &self.config);
+                    self.notes.push(Note::Unwatched { resource, problem });
+                }
+                reflector.failed(problem, now.mono);
+            }
+        }
+    }
+
+    fn advance(&mut self, resource: Resource) {
+        let seen = self.stores.seen(resource);
+        if let Some(reflector) = self.reflectors.get_mut(&resource) {
+            reflector.advance(seen);
+        }
+    }
+
+    /// Wakes the owners that a change concerns, and those that waited for it.
+    fn changed(&mut self, changed: &Changed) {
+        let keys = triggers::keys(&self.stores, changed);
+        self.wake(keys);
+        if let Some(object) = triggers::object(changed) {
+            let woken = self.pending.observed(&object, self.stores.view(&object));
+            self.wake(woken);
+            let waited = self.awaiting.remove(&object).unwrap_or_default();
+            self.wake(waited);
+        }
+    }
+
+    /// Queues owners of surfaces that are served.
+    pub(super) fn wake(&mut self, keys: impl IntoIterator<Item = crate::api::Key>) {
+        for key in keys {
+            if self.config.surfaces.contains(&key.surface) {
+                self.queue.add(key);
+            }
+        }
+    }
+}
+
+/// What is wrong with watching a resource, in one line that says what to do.
+pub(super) fn explain(resource: Resource, problem: &str, config: &Config) -> String {
+    let hint = match resource {
+        Resource::Nodes if !config.namespace.is_empty() => {
+            " (node daemon sets need to list nodes, which takes a ClusterRole; ordinal sets work without)"
+        }
+        Resource::OrdinalSets(crate::api::Surface::Berth) | Resource::DaemonSets(crate::api::Surface::Berth)
+            if problem.contains("not found") || problem.contains("could not find") =>
+        {
+            " (install the custom resources: kubectl apply -f crds/)"
+        }
+        _ => "",
+    };
+    format!("{resource}: {problem}{hint}")
+}

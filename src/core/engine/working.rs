@@ -1,0 +1,170 @@
+//! The work on one owner: observe, plan, and run the plan.
+
+use std::collections::BTreeSet;
+
+use super::{Engine, Purpose};
+use crate::api::{Key, Kind, Resource};
+use crate::core::apply::{Run, UnitId};
+use crate::core::condition;
+use crate::core::limiter::Class;
+use crate::core::pace;
+use crate::core::plan::{Action, Pace, Part, Plan, Stage};
+use crate::core::reason::Reason;
+use crate::core::time::Now;
+use crate::{daemons, ordinals};
+
+/// A plan that is being carried out.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) run: Run,
+    /// Whether a write failed because the view was old.
+    pub(super) stale: bool,
+    /// Whether anything was sent.
+    pub(super) acted: bool,
+}
+
+impl Active {
+    pub(super) fn stop(&mut self) {
+        self.run.stop();
+    }
+}
+
+impl Engine {
+    /// Works on owners as long as there are workers.
+    pub(super) fn work(&mut self, now: Now) {
+        if self.leading_since.is_none() {
+            return;
+        }
+        while self.queue.running() < self.config.workers {
+            let Some(key) = self.queue.pop(now.mono) else { return };
+            if !self.begin(&key, now) {
+                self.queue.done(&key);
+            }
+        }
+    }
+
+    /// Plans for one owner and starts what the plan says. False when there is nothing to run.
+    fn begin(&mut self, key: &Key, now: Now) -> bool {
+        if !Self::required(key).into_iter().all(|resource| self.is_fresh(resource)) {
+            return false;
+        }
+        let Some(owner) = self.stores.owner(key).cloned() else {
+            self.forget(key);
+            return false;
+        };
+        if self.pending.blocks(key) {
+            return false;
+        }
+        let Some(mut plan) = self.plan(key, now) else { return false };
+        self.remember_waits(key, &plan);
+        if let Some(delay) = plan.recheck_after {
+            self.queue.add_at(key.clone(), now.mono + delay);
+        }
+        if self.stopping {
+            plan.stages.clear();
+        }
+        // What failed last was the owner itself: leave it alone until the pause is over.
+        let memory = self.memory.get(key);
+        let refused = memory.and_then(|m| m.refused.as_ref()).filter(|r| r.object == key.object());
+        if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
+            self.queue.add_at(key.clone(), now.mono + delay);
+            return false;
+        }
+        self.status_held.remove(key);
+        if let Some(write) = plan.status.take() {
+            let due = pace::due(write.urgency, self.status_written.get(key).copied(), now.mono);
+            if due <= now.mono || self.stopping {
+                let action = condition::write_action(key, &owner, &write, Reason::StatusChanged);
+                let at = plan.stages.iter().position(|s| s.part == Part::History).unwrap_or(plan.stages.len());
+                plan.stages.insert(at, Stage::new(Part::Status, Pace::OneByOne, vec![vec![action]]));
+            } else {
+                self.status_held.insert(key.clone());
+                self.queue.add_at(key.clone(), due);
+            }
+        }
+        if plan.stages.is_empty() {
+            return false;
+        }
+        let run = Run::new(plan.stages);
+        self.active.insert(key.clone(), Active { run, stale: false, acted: false });
+        self.advance_run(key, now);
+        true
+    }
+
+    /// The plan for an owner, from what the caches show now; `None` when there is no such owner.
+    pub fn plan(&self, key: &Key, now: Now) -> Option<Plan> {
+        let memory = self.memory.get(key).cloned().unwrap_or_default();
+        match key.kind {
+            Kind::Ordinal => Some(ordinals::plan(&self.stores.observe_ordinal(key, memory, now)?)),
+            Kind::Daemon => Some(daemons::plan(&self.stores.observe_daemon(key, memory, now)?)),
+        }
+    }
+
+    /// Starts what the run of an owner wants started, and ends the run when it is done.
+    pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
+        let Some(active) = self.active.get_mut(key) else { return };
+        let started = active.run.start();
+        active.acted |= !started.is_empty();
+        for (unit, action) in started {
+            self.submit(key, unit, action, now);
+        }
+        let Some(active) = self.active.get(key).filter(|a| a.run.is_done()) else { return };
+        let (stale, acted) = (active.stale, active.acted);
+        self.active.remove(key);
+        self.queue.done(key);
+        if stale {
+            self.queue.retry(key.clone(), now.mono);
+        } else {
+            self.queue.succeed(key);
+            if acted && !self.stopping {
+                self.queue.add(key.clone());
+            }
+        }
+    }
+
+    /// Queues the request of an action.
+    pub(super) fn submit(&mut self, key: &Key, unit: UnitId, action: Action, now: Now) {
+        let request = action.act.request();
+        let class = match (request.status, request.is_write()) {
+            (true, _) => {
+                self.status_written.insert(key.clone(), now.mono);
+                Class::Status
+            }
+            (false, true) => Class::Work,
+            (false, false) => Class::Read,
+        };
+        self.push(class, Some(key.clone()), request, Purpose::Act { key: key.clone(), unit, action });
+    }
+
+    /// Whether the cache of a resource was filled after we began to lead.
+    fn is_fresh(&self, resource: Resource) -> bool {
+        let listed = self.reflectors.get(&resource).and_then(|r| r.listed());
+        listed.zip(self.leading_since).is_some_and(|(listed, since)| listed >= since)
+    }
+
+    fn remember_waits(&mut self, key: &Key, plan: &Plan) {
+        let awaited: BTreeSet<_> = plan.waiting.iter().filter_map(|w| w.awaits().cloned()).collect();
+        self.awaiting.retain(|object, keys| {
+            if !awaited.contains(object) {
+                keys.remove(key);
+            }
+            !keys.is_empty()
+        });
+        for object in awaited {
+            self.awaiting.entry(object).or_default().insert(key.clone());
+        }
+    }
+
+    /// Forgets an owner that is gone.
+    fn forget(&mut self, key: &Key) {
+        self.memory.remove(key);
+        self.pending.forget(key);
+        self.status_written.remove(key);
+        self.status_held.remove(key);
+        self.queue.succeed(key);
+        self.awaiting.retain(|_, keys| {
+            keys.remove(key);
+            !keys.is_empty()
+        });
+    }
+}

@@ -1,0 +1,157 @@
+//! Kubernetes events about owners: few, with a budget of their own, and never in the way of work.
+//!
+//! An owner has 25 events at once and one more every five minutes, as client-go has. What repeats counts up one event.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::request::{Request, Verb};
+use super::time::Now;
+use crate::api::{Key, ObjectRef, Resource, Uid};
+
+/// Events an owner may have at once.
+const BURST: f64 = 25.0;
+/// Seconds until one more is allowed.
+const SECONDS_PER_EVENT: f64 = 300.0;
+/// How long a repeated event counts up the earlier one.
+const SERIES: Duration = Duration::from_secs(3600);
+/// How many events are remembered at most.
+const REMEMBERED: usize = 4096;
+
+/// Normal or Warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something was done.
+    Normal,
+    /// Something is in the way.
+    Warning,
+}
+
+/// Something to be told about an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One word, in upstream's terms.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
+    /// The pod or claim that it is about.
+    pub related: Option<ObjectRef>,
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    name: String,
+    count: u32,
+    at: Duration,
+}
+
+type Topic = (Uid, Severity, &'static str, String);
+
+/// What was told lately.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    component: String,
+    budgets: BTreeMap<Uid, (f64, Duration)>,
+    sent: BTreeMap<Topic, Sent>,
+    counter: u64,
+}
+
+impl Book {
+    /// A book of events that come from `component`.
+    pub fn new(component: &str) -> Self {
+        Book { component: component.to_owned(), ..Book::default() }
+    }
+
+    /// The request that tells `event`, or `None` when the owner has used up its budget.
+    pub fn tell(&mut self, key: &Key, uid: &Uid, event: Event, now: Now) -> Option<Request> {
+        self.sent.retain(|_, sent| now.mono.saturating_sub(sent.at) < SERIES);
+        let (tokens, filled) = self.budgets.entry(uid.clone()).or_insert((BURST, now.mono));
+        *tokens += now.mono.saturating_sub(*filled).as_secs_f64() / SECONDS_PER_EVENT;
+        (*tokens, *filled) = (tokens.min(BURST), now.mono);
+        if *tokens < 1.0 {
+            return None;
+        }
+        *tokens -= 1.0;
+        let stamp = now.stamp();
+        let object = |name: &str| ObjectRef::new(Resource::Events, &key.namespace, name);
+        let topic: Topic = (uid.clone(), event.severity, event.reason, event.message.clone());
+        if let Some(sent) = self.sent.get_mut(&topic) {
+            sent.count += 1;
+            sent.at = now.mono;
+            let body = json!({ "count": sent.count, "lastTimestamp": stamp });
+            return Some(Request { verb: Verb::Patch, object: object(&sent.name), status: false, body });
+        }
+        self.counter += 1;
+        let name = format!("{}.{:x}{:x}", key.name, now.wall.as_nanosecond(), self.counter);
+        let owner = key.resource();
+        let mut body = json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": { "name": name, "namespace": key.namespace },
+            "involvedObject": {
+                "apiVersion": owner.api_version(), "kind": owner.kind(),
+                "namespace": key.namespace, "name": key.name, "uid": uid,
+            },
+            "type": format!("{:?}", event.severity), "reason": event.reason, "message": event.message,
+            "source": { "component": self.component }, "reportingComponent": self.component, "reportingInstance": "",
+            "firstTimestamp": stamp, "lastTimestamp": stamp, "count": 1,
+        });
+        if let Some(related) = &event.related {
+            body["related"] = json!({
+                "apiVersion": related.resource.api_version(), "kind": related.resource.kind(),
+                "namespace": related.namespace, "name": related.name,
+            });
+        }
+        if self.sent.len() < REMEMBERED {
+            self.sent.insert(topic, Sent { name: name.clone(), count: 1, at: now.mono });
+        }
+        Some(Request { verb: Verb::Create, object: object(&name), status: false, body })
+    }
+
+    /// Forgets an owner that is gone.
+    pub fn forget(&mut self, uid: &Uid) {
+        self.budgets.remove(uid);
+        self.sent.retain(|topic, _| &topic.0 != uid);
+    }
+}
+
+/// The event that upstream's controllers report for a write of `key` (A13, B10): `error` is set when it was refused.
+/// Writes that upstream does not report give none.
+pub fn describe(key: &Key, verb: Verb, object: &ObjectRef, pod: Option<&str>, error: Option<&str>) -> Option<Event> {
+    use crate::api::Kind::{Daemon, Ordinal};
+    let set = format!("{} {}", key.resource().kind(), key.name);
+    let name = &object.name;
+    let message = match (key.kind, object.resource, verb, error) {
+        (Ordinal, Resource::Pods, verb, None) => format!("{verb:?} Pod {name} in {set} successful").replace("Patch", "Update"),
+        (Ordinal, Resource::Pods, verb, Some(error)) => {
+            format!("{verb:?} Pod {name} in {set} failed error: {error}").replacen("Patch", "Update", 1)
+        }
+        (Ordinal, Resource::Claims, Verb::Create, None) => {
+            format!("Create Claim {name} Pod {} in {set} success", pod.unwrap_or_default())
+        }
+        (Ordinal, Resource::Claims, Verb::Create, Some(error)) => {
+            format!("Create Claim {name} for Pod {} in {set} failed error: {error}", pod.unwrap_or_default())
+        }
+        (Daemon, Resource::Pods, Verb::Create, None) => format!("Created pod: {name}"),
+        (Daemon, Resource::Pods, Verb::Delete, None) => format!("Deleted pod: {name}"),
+        (Daemon, Resource::Pods, Verb::Create, Some(error)) => format!("Error creating: {error}"),
+        (Daemon, Resource::Pods, Verb::Delete, Some(error)) => format!("Error deleting: {error}"),
+        (_, Resource::Revisions | Resource::Claims | Resource::Pods, verb, Some(error)) => {
+            format!("{verb:?} {object} failed error: {error}")
+        }
+        _ => return None,
+    };
+    let reason = match (verb, error.is_some()) {
+        (Verb::Create, false) => "SuccessfulCreate",
+        (Verb::Create, true) => "FailedCreate",
+        (Verb::Delete, false) => "SuccessfulDelete",
+        (Verb::Delete, true) => "FailedDelete",
+        (_, false) => "SuccessfulUpdate",
+        (_, true) => "FailedUpdate",
+    };
+    let severity = if error.is_some() { Severity::Warning } else { Severity::Normal };
+    Some(Event { severity, reason, message, related: Some(object.clone()) })
+}

@@ -1,0 +1,226 @@
+//! Leader election as a state machine (client-go's algorithm). It saves work; it is no fence: every write carries its own
+//! precondition, so two leaders do no harm.
+//!
+//! Expiry is judged by how long *we* have seen the lease unchanged, never by the clock of its holder.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::request::{Answer, Request, Verb};
+use super::time::Now;
+use crate::api::{Lease, ObjectRef, Resource};
+
+/// How a lease is held.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Namespace of the lease.
+    pub namespace: String,
+    /// Name of the lease.
+    pub name: String,
+    /// Who we are; different for every process.
+    pub identity: String,
+    /// How long a lease is valid after its last renewal. Whole seconds.
+    pub duration: Duration,
+    /// How long the holder tries to renew before it gives up; less than `duration`.
+    pub deadline: Duration,
+    /// Pause between renewals.
+    pub renew: Duration,
+    /// Pause between tries to acquire it, and after a failed renewal.
+    pub retry: Duration,
+}
+
+impl Config {
+    /// 15 s valid, given up after 10 s, renewed every 5 s, tried every 2 s.
+    pub fn new(namespace: &str, name: &str, identity: &str) -> Self {
+        Config {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            identity: identity.to_owned(),
+            duration: Duration::from_secs(15),
+            deadline: Duration::from_secs(10),
+            renew: Duration::from_secs(5),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What an answer led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing has changed.
+    Unchanged,
+    /// We lead from now on.
+    Acquired,
+    /// Somebody else leads.
+    HeldBy(String),
+    /// We led and must stop at once.
+    Lost,
+    /// The lease was given back.
+    Released,
+    /// The lease cannot be read or written, and why.
+    Problem(String),
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Election {
+    config: Config,
+    seen: Option<(Lease, Duration)>,
+    held_since: Option<Duration>,
+    next: Duration,
+    asked: Option<(Verb, Duration)>,
+    releasing: bool,
+}
+
+impl Election {
+    /// An election that nobody has won yet.
+    pub fn new(config: Config) -> Self {
+        Election { config, seen: None, held_since: None, next: Duration::ZERO, asked: None, releasing: false }
+    }
+
+    /// Whether we hold the lease and it has not run out by our own clock.
+    pub fn leads(&self, now: Duration) -> bool {
+        self.held_since.is_some_and(|renewed| now < renewed + self.config.deadline)
+    }
+
+    /// When [`Self::ask`] has something next; also when a lease that is not renewed is given up.
+    pub fn next_at(&self) -> Option<Duration> {
+        let deadline = self.held_since.map(|renewed| renewed + self.config.deadline);
+        let ask = self.asked.is_none().then_some(self.next);
+        ask.into_iter().chain(deadline).min()
+    }
+
+    /// Whether we led and the lease has run out.
+    pub fn expired(&mut self, now: Duration) -> bool {
+        let expired = self.held_since.is_some() && !self.leads(now);
+        if expired {
+            self.held_since = None;
+        }
+        expired
+    }
+
+    /// What is to be asked now, if anything.
+    pub fn ask(&mut self, now: Now) -> Option<Request> {
+        if self.asked.is_some() || now.mono < self.next {
+            return None;
+        }
+        let request = match &self.seen {
+            Some((lease, since)) if self.may_take(lease, *since, now.mono) => self.take(lease, now),
+            _ => Request::get(self.object()),
+        };
+        self.asked = Some((request.verb, now.mono));
+        Some(request)
+    }
+
+    /// Gives the lease back, so that another can take it at once.
+    pub fn release(&mut self) -> Option<Request> {
+        let (lease, _) = self.seen.as_ref().filter(|_| self.held_since.is_some())?;
+        let body = json!({
+            "metadata": { "resourceVersion": lease.metadata.resource_version },
+            "spec": { "holderIdentity": "", "leaseDurationSeconds": 1 },
+        });
+        self.releasing = true;
+        self.held_since = None;
+        self.asked = Some((Verb::Patch, Duration::ZERO));
+        Some(Request { verb: Verb::Patch, object: self.object(), status: false, body })
+    }
+
+    /// Takes in the answer to what was asked last.
+    pub fn answer(&mut self, answer: Answer, now: Duration) -> Verdict {
+        let Some((verb, asked)) = self.asked.take() else { return Verdict::Unchanged };
+        if self.releasing {
+            return Verdict::Released;
+        }
+        self.next = now + self.config.retry;
+        match answer {
+            Answer::Done(value) => {
+                let lease: Lease = serde_json::from_value(value).unwrap_or_default();
+                self.took_in(lease, verb, asked, now)
+            }
+            Answer::Refused(refusal) if refusal.code == 404 && verb == Verb::Get => {
+                // No such lease: make it. A missing namespace is told apart by the answer to that.
+                self.seen = Some((Lease::default(), now));
+                self.next = now;
+                Verdict::Unchanged
+            }
+            Answer::Refused(refusal) if refusal.code == 409 => {
+                self.seen = None;
+                self.next = now;
+                Verdict::Unchanged
+            }
+            Answer::Refused(refusal) => {
+                if verb == Verb::Create {
+                    self.seen = None;
+                }
+                Verdict::Problem(refusal.message)
+            }
+            Answer::Unknown(what) => {
+                self.seen = None;
+                Verdict::Problem(what)
+            }
+        }
+    }
+
+    fn took_in(&mut self, lease: Lease, verb: Verb, asked: Duration, now: Duration) -> Verdict {
+        let holder = lease.spec.holder_identity.clone().unwrap_or_default();
+        let ours = holder == self.config.identity && verb != Verb::Get;
+        let unchanged = self.seen.as_ref().is_some_and(|(seen, _)| seen.spec == lease.spec);
+        let since = self.seen.as_ref().filter(|_| unchanged).map_or(now, |(_, since)| *since);
+        self.seen = Some((lease, since));
+        if ours {
+            // Valid from when we asked, for the answer may have taken its time.
+            let before = self.held_since.replace(asked);
+            self.next = asked + self.config.renew;
+            return if before.is_none() { Verdict::Acquired } else { Verdict::Unchanged };
+        }
+        if let Some((lease, since)) = &self.seen
+            && self.may_take(lease, *since, now)
+        {
+            self.next = now;
+        }
+        if holder != self.config.identity && self.held_since.take().is_some() {
+            return Verdict::Lost;
+        }
+        if holder.is_empty() || holder == self.config.identity { Verdict::Unchanged } else { Verdict::HeldBy(holder) }
+    }
+
+    fn may_take(&self, lease: &Lease, since: Duration, now: Duration) -> bool {
+        let holder = lease.spec.holder_identity.as_deref().unwrap_or_default();
+        let seconds = u64::try_from(lease.spec.lease_duration_seconds.unwrap_or(0)).unwrap_or(0);
+        holder.is_empty() || holder == self.config.identity || now >= since + Duration::from_secs(seconds)
+    }
+
+    fn take(&self, lease: &Lease, now: Now) -> Request {
+        let renews = lease.spec.holder_identity.as_deref() == Some(&self.config.identity);
+        let micro = micro_time(now.wall);
+        let mut spec = json!({
+            "holderIdentity": self.config.identity,
+            "leaseDurationSeconds": self.config.duration.as_secs(),
+            "renewTime": micro,
+        });
+        if !renews {
+            spec["acquireTime"] = json!(micro);
+            spec["leaseTransitions"] = json!(lease.spec.lease_transitions.unwrap_or(-1) + 1);
+        }
+        if lease.metadata.name.is_empty() {
+            let body = json!({
+                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                "metadata": { "name": self.config.name, "namespace": self.config.namespace }, "spec": spec,
+            });
+            return Request { verb: Verb::Create, object: self.object(), status: false, body };
+        }
+        let body = json!({ "metadata": { "resourceVersion": lease.metadata.resource_version }, "spec": spec });
+        Request { verb: Verb::Patch, object: self.object(), status: false, body }
+    }
+
+    fn object(&self) -> ObjectRef {
+        ObjectRef::new(Resource::Leases, &self.config.namespace, &self.config.name)
+    }
+}
+
+/// A time as Kubernetes' MicroTime wants it: with exactly six digits after the second.
+pub fn micro_time(at: Timestamp) -> Value {
+    json!(at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
+}

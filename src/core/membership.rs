@@ -1,0 +1,95 @@
+//! Which pods and revisions belong to an owner, which are taken over and which are let go (A8, B8.1, B9).
+
+use std::sync::Arc;
+
+use super::observation::Observation;
+use super::owner::{self, Set};
+use super::plan::{Act, Action, Guard, Pace, Part, Stage};
+use super::reason::Reason;
+use crate::api::meta::Object;
+use crate::api::{Meta, ObjectRef, Resource};
+
+/// Objects of one kind, sorted by what they are to the owner.
+#[derive(Debug)]
+pub struct Members<'a, T> {
+    /// Managed by this owner and matching.
+    pub ours: Vec<&'a Arc<T>>,
+    /// Without a managing owner, matching, to be taken over.
+    pub adopt: Vec<&'a Arc<T>>,
+    /// Managed by this owner but no longer matching, to be let go.
+    pub release: Vec<&'a Arc<T>>,
+    /// All others that were observed: they can only be in the way.
+    pub foreign: Vec<&'a Arc<T>>,
+}
+
+/// Sorts `objects`; `matches` says whether the selector (and the name, where that counts) fits.
+pub fn sort<'a, S: Set, T: Object>(
+    observation: &Observation<S>,
+    objects: &'a [Arc<T>],
+    matches: impl Fn(&T) -> bool,
+) -> Members<'a, T> {
+    let owner = observation.set.meta();
+    let mut members = Members { ours: vec![], adopt: vec![], release: vec![], foreign: vec![] };
+    for object in objects {
+        let meta = object.meta();
+        let fits = matches(object);
+        match meta.controller() {
+            Some(reference) if reference.uid == owner.uid => {
+                if fits {
+                    members.ours.push(object);
+                } else if owner.is_terminating() {
+                    members.foreign.push(object);
+                } else {
+                    members.release.push(object);
+                }
+            }
+            None if fits && !owner.is_terminating() && !meta.is_terminating() => members.adopt.push(object),
+            _ => members.foreign.push(object),
+        }
+    }
+    members
+}
+
+/// The stages that take over and let go. Before anything is taken over the owner is read afresh (A8.3): nothing is
+/// adopted for an owner that is gone or being deleted.
+pub fn stages<S: Set, T: Object>(
+    observation: &Observation<S>,
+    resource: Resource,
+    members: &Members<'_, T>,
+) -> Vec<Stage> {
+    let owner = observation.set.meta();
+    let change = |meta: &Meta, references: Vec<_>, why| {
+        vec![Action {
+            act: Act::Patch {
+                object: ObjectRef::new(resource, &meta.namespace, &meta.name),
+                guard: Guard::version(meta),
+                body: owner::references(&references),
+                status: false,
+            },
+            why,
+        }]
+    };
+    let mut stages = vec![];
+    let release: Vec<_> = members
+        .release
+        .iter()
+        .map(|o| change(o.meta(), owner::without_reference(o.meta(), &owner.uid), Reason::NoLongerOurs))
+        .collect();
+    if !release.is_empty() {
+        stages.push(Stage::new(Part::Membership, Pace::Together, release));
+    }
+    let adopt: Vec<_> = members
+        .adopt
+        .iter()
+        .map(|o| change(o.meta(), owner::with_reference(o.meta(), observation.reference()), Reason::Orphan))
+        .collect();
+    if !adopt.is_empty() {
+        let confirm = Action {
+            act: Act::Confirm { object: observation.key.object(), uid: owner.uid.clone(), live: true },
+            why: Reason::OwnerMayBeGone,
+        };
+        stages.push(Stage::new(Part::Membership, Pace::OneByOne, vec![vec![confirm]]));
+        stages.push(Stage::new(Part::Membership, Pace::Together, adopt));
+    }
+    stages
+}

@@ -1,0 +1,33 @@
+//! The pure world: everything that decides, and nothing that does.
+//!
+//! No client, no clock, no log, no randomness. Time comes in as [`time::Now`]; requests go out as values
+//! ([`request::Request`]) and come back as values ([`request::Answer`]). The shell carries them to a real API server, the
+//! simulator to a model of one; both run the very machines of this module.
+
+pub mod apply;
+pub mod budget;
+pub mod cache;
+pub mod classify;
+pub mod condition;
+pub mod decode;
+pub mod engine;
+pub mod events;
+pub mod hash;
+pub mod images;
+pub mod lease;
+pub mod limiter;
+pub mod memory;
+pub mod membership;
+pub mod observation;
+pub mod owner;
+pub mod pace;
+pub mod pending;
+pub mod plan;
+pub mod pod;
+pub mod queue;
+pub mod reason;
+pub mod reflect;
+pub mod request;
+pub mod round;
+pub mod time;
+pub mod triggers;

@@ -1,0 +1,38 @@
+//! One immutable view of everything that a plan for one owner may depend on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::cache::Objects;
+use super::memory::Memory;
+use super::owner::{self, Set};
+use super::time::Now;
+use crate::api::{Claim, Key, Node, OwnerReference, Pod, Revision};
+
+/// What a planner sees. Lists are sorted by name, so that a plan never depends on the order of events.
+#[derive(Clone, Debug)]
+pub struct Observation<S> {
+    /// Who.
+    pub key: Key,
+    /// The owner.
+    pub set: Arc<S>,
+    /// Its pods, orphans that its selector matches, and pods of others whose names it may need; by name.
+    pub pods: Vec<Arc<Pod>>,
+    /// Its claims, and those whose names it may need (ordinal sets only); by name.
+    pub claims: BTreeMap<String, Arc<Claim>>,
+    /// Its revisions, orphans that its selector matches, and those of others whose names it may need; by name.
+    pub revisions: Vec<Arc<Revision>>,
+    /// All nodes, by name (their namespace is empty).
+    pub nodes: Objects<Node>,
+    /// What failed lately.
+    pub memory: Memory,
+    /// When.
+    pub now: Now,
+}
+
+impl<S: Set> Observation<S> {
+    /// The reference that marks an object as managed by this owner.
+    pub fn reference(&self) -> OwnerReference {
+        owner::reference(&self.key, &self.set.meta().uid)
+    }
+}

@@ -1,0 +1,122 @@
+//! The owner, as planners of both kinds see it, and what belongs to whom.
+
+use serde_json::{Value, json};
+
+use crate::api::meta::Object;
+use crate::api::{Key, Kind, LabelSelector, Meta, OwnerReference, Surface, Template, Uid};
+use crate::api::{NodeDaemonSet, OrdinalSet};
+
+/// What ordinal sets and node daemon sets have in common.
+pub trait Set: Object + serde::Serialize {
+    /// Which of the two it is.
+    const KIND: Kind;
+    /// The selector of its pods.
+    fn selector(&self) -> &LabelSelector;
+    /// The pod template.
+    fn template(&self) -> &Template;
+    /// How many old revisions are kept; negative keeps all (C1.15). 10 unless set.
+    fn history_limit(&self) -> i64;
+    /// How often the name of a revision was taken, as the status says.
+    fn collision_count(&self) -> i32;
+    /// The name of the current revision, as the status says; empty at first.
+    fn current_revision(&self) -> &str;
+    /// Seconds of readiness before a pod is available.
+    fn min_ready_seconds(&self) -> i64;
+    /// Why it could not be read, if so.
+    fn unreadable(&self) -> Option<&str>;
+}
+
+impl Set for OrdinalSet {
+    const KIND: Kind = Kind::Ordinal;
+    fn selector(&self) -> &LabelSelector {
+        &self.spec.selector
+    }
+    fn template(&self) -> &Template {
+        &self.spec.template
+    }
+    fn history_limit(&self) -> i64 {
+        i64::from(self.spec.revision_history_limit.unwrap_or(10))
+    }
+    fn collision_count(&self) -> i32 {
+        self.status.collision_count
+    }
+    fn current_revision(&self) -> &str {
+        &self.status.current_revision
+    }
+    fn min_ready_seconds(&self) -> i64 {
+        i64::from(self.spec.min_ready_seconds.max(0))
+    }
+    fn unreadable(&self) -> Option<&str> {
+        self.unreadable.as_deref()
+    }
+}
+
+impl Set for NodeDaemonSet {
+    const KIND: Kind = Kind::Daemon;
+    fn selector(&self) -> &LabelSelector {
+        &self.spec.selector
+    }
+    fn template(&self) -> &Template {
+        &self.spec.template
+    }
+    fn history_limit(&self) -> i64 {
+        i64::from(self.spec.revision_history_limit.unwrap_or(10))
+    }
+    fn collision_count(&self) -> i32 {
+        self.status.collision_count
+    }
+    fn current_revision(&self) -> &str {
+        &self.status.current_revision
+    }
+    fn min_ready_seconds(&self) -> i64 {
+        i64::from(self.spec.min_ready_seconds.max(0))
+    }
+    fn unreadable(&self) -> Option<&str> {
+        self.unreadable.as_deref()
+    }
+}
+
+/// The reference that makes an owner the managing owner of an object (upstream's `NewControllerRef`).
+pub fn reference(key: &Key, uid: &Uid) -> OwnerReference {
+    let resource = key.resource();
+    OwnerReference {
+        api_version: resource.api_version().to_owned(),
+        kind: resource.kind().to_owned(),
+        name: key.name.clone(),
+        uid: uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+/// The owner of ours that `reference` names, if it names one: kinds are compared with their group, so that a StatefulSet
+/// of another API group is not taken for one of `apps`.
+pub fn key_of(reference: &OwnerReference, namespace: &str) -> Option<Key> {
+    for surface in [Surface::Berth, Surface::Apps] {
+        for kind in [Kind::Ordinal, Kind::Daemon] {
+            let key = Key::new(surface, kind, namespace, &reference.name);
+            let group = |version: &str| version.split_once('/').map_or("", |(group, _)| group).to_owned();
+            if reference.kind == key.resource().kind()
+                && group(&reference.api_version) == group(key.resource().api_version())
+            {
+                return Some(key);
+            }
+        }
+    }
+    None
+}
+
+/// Owner references as JSON for a merge patch, which replaces the whole list.
+pub fn references(references: &[OwnerReference]) -> Value {
+    json!({ "metadata": { "ownerReferences": references } })
+}
+
+/// The references of `meta` with ours added at the end.
+pub fn with_reference(meta: &Meta, ours: OwnerReference) -> Vec<OwnerReference> {
+    meta.owner_references.iter().cloned().chain([ours]).collect()
+}
+
+/// The references of `meta` without those to the incarnation `uid`.
+pub fn without_reference(meta: &Meta, uid: &Uid) -> Vec<OwnerReference> {
+    meta.owner_references.iter().filter(|r| &r.uid != uid).cloned().collect()
+}

@@ -1,0 +1,280 @@
+//! A plan: what will be done, in which order, under which preconditions, and why. It is what the operator executes, what
+//! `berth plan` and `berth why` print, what tests compare and what the simulator runs.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::reason::{Reason, Waiting};
+use super::request::{Request, Verb};
+use crate::api::{Meta, ObjectRef, ResourceVersion, Uid};
+
+/// What a write was decided on. If it no longer holds, the API server refuses the write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// The incarnation that was seen.
+    pub uid: Uid,
+    /// The version that was seen, where the decision depends on the object's state.
+    pub resource_version: Option<ResourceVersion>,
+}
+
+impl Guard {
+    /// Holds while the object is the same incarnation.
+    pub fn incarnation(meta: &Meta) -> Self {
+        Guard { uid: meta.uid.clone(), resource_version: None }
+    }
+
+    /// Holds while the object has not changed at all.
+    pub fn version(meta: &Meta) -> Self {
+        Guard { uid: meta.uid.clone(), resource_version: Some(meta.resource_version.clone()) }
+    }
+}
+
+/// One request, with its precondition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// Creates an object by name. The name is the precondition: the API server refuses a twin.
+    Create {
+        /// What.
+        object: ObjectRef,
+        /// The whole object.
+        body: Value,
+    },
+    /// Deletes an object.
+    Delete {
+        /// What.
+        object: ObjectRef,
+        /// The incarnation that was meant.
+        guard: Guard,
+    },
+    /// Changes an object by JSON merge patch.
+    Patch {
+        /// What.
+        object: ObjectRef,
+        /// What was seen.
+        guard: Guard,
+        /// The change.
+        body: Value,
+        /// Whether the status subresource is meant.
+        status: bool,
+    },
+    /// Reads an object afresh and goes on only if it is the incarnation that was seen and, if `live`, is not being deleted.
+    Confirm {
+        /// What.
+        object: ObjectRef,
+        /// The incarnation that was seen.
+        uid: Uid,
+        /// Whether it must not be being deleted.
+        live: bool,
+    },
+}
+
+impl Act {
+    /// The object that this is about.
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            Act::Create { object, .. }
+            | Act::Delete { object, .. }
+            | Act::Patch { object, .. }
+            | Act::Confirm { object, .. } => object,
+        }
+    }
+
+    /// The request that carries this out.
+    pub fn request(&self) -> Request {
+        let object = self.object().clone();
+        match self {
+            Act::Create { body, .. } => Request { verb: Verb::Create, object, status: false, body: body.clone() },
+            Act::Delete { guard, .. } => {
+                let mut preconditions = json!({ "uid": guard.uid });
+                if let Some(version) = &guard.resource_version {
+                    preconditions["resourceVersion"] = json!(version);
+                }
+                let body = json!({ "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions });
+                Request { verb: Verb::Delete, object, status: false, body }
+            }
+            Act::Patch { guard, body, status, .. } => {
+                let mut body = body.clone();
+                body["metadata"]["uid"] = json!(guard.uid);
+                if let Some(version) = &guard.resource_version {
+                    body["metadata"]["resourceVersion"] = json!(version);
+                }
+                Request { verb: Verb::Patch, object, status: *status, body }
+            }
+            Act::Confirm { .. } => Request::get(object),
+        }
+    }
+}
+
+/// An act and why it is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// What is done.
+    pub act: Act,
+    /// Why.
+    pub why: Reason,
+}
+
+/// Which part of the work a stage belongs to, in the order in which the parts of one owner are decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Pods and revisions are taken over or let go.
+    Membership,
+    /// A revision is recorded or renumbered.
+    Revisions,
+    /// What later plans read from the status is written before it is acted upon.
+    Record,
+    /// Claims get the owners that the retention policy asks for.
+    Claims,
+    /// Pods, with the claims that new ones need.
+    Pods,
+    /// The status is written.
+    Status,
+    /// Old revisions are removed.
+    History,
+}
+
+impl Part {
+    /// Whether this part is done even when an earlier one failed (A2, SSC:100: the status is written and history is truncated after an error too).
+    pub fn runs_after_failure(self) -> bool {
+        matches!(self, Part::Status | Part::History)
+    }
+}
+
+/// How fast the units of a stage are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// One after the other; the stage ends at the first failure.
+    OneByOne,
+    /// In batches of 1, 2, 4, ...; the stage ends after the first batch with a failure.
+    SlowStart,
+    /// All at once; a failure stops none of the others.
+    Together,
+}
+
+/// Actions that belong together, in this order: a claim before the pod that uses it.
+pub type Unit = Vec<Action>;
+
+/// Units that may run side by side. A later stage starts only when this one has succeeded as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// What it belongs to.
+    pub part: Part,
+    /// How fast.
+    pub pace: Pace,
+    /// What is done.
+    pub units: Vec<Unit>,
+}
+
+impl Stage {
+    /// A stage of the given units.
+    pub fn new(part: Part, pace: Pace, units: Vec<Unit>) -> Self {
+        Stage { part, pace, units }
+    }
+}
+
+/// When a changed status is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Together with other changes, at most once in five seconds.
+    Paced,
+    /// At once.
+    AtOnce,
+}
+
+/// A status that differs from the one that was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusWrite {
+    /// The fields that differ, as a merge patch of `status`.
+    pub changes: Value,
+    /// When.
+    pub urgency: Urgency,
+}
+
+/// What there is to do for one owner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// What is done, stage by stage.
+    pub stages: Vec<Stage>,
+    /// How the status is to change, if it does. `None` also when an earlier stage writes it.
+    pub status: Option<StatusWrite>,
+    /// What is waited for, and why nothing more is done now.
+    pub waiting: Vec<Waiting>,
+    /// When to look again even if nothing happens.
+    pub recheck_after: Option<Duration>,
+}
+
+impl Plan {
+    /// Whether nothing is written now.
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty() && self.status.is_none()
+    }
+
+    /// All actions, in order.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.stages.iter().flat_map(|s| s.units.iter().flatten())
+    }
+
+    /// Adds a stage unless it is empty.
+    pub fn stage(&mut self, part: Part, pace: Pace, units: Vec<Unit>) {
+        let units: Vec<Unit> = units.into_iter().filter(|u| !u.is_empty()).collect();
+        if !units.is_empty() {
+            self.stages.push(Stage::new(part, pace, units));
+        }
+    }
+
+    /// Looks again after `delay`, or earlier if that was asked for already.
+    pub fn recheck(&mut self, delay: Duration) {
+        self.recheck_after = Some(self.recheck_after.map_or(delay, |d| d.min(delay)));
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Act::Create { object, .. } => write!(f, "create {object}"),
+            Act::Delete { object, .. } => write!(f, "delete {object}"),
+            Act::Patch { object, status: true, .. } => write!(f, "write status of {object}"),
+            Act::Patch { object, .. } => write!(f, "change {object}"),
+            Act::Confirm { object, .. } => write!(f, "read {object} afresh"),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.act, self.why)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() && self.waiting.is_empty() {
+            return writeln!(f, "nothing to do");
+        }
+        for (n, stage) in self.stages.iter().enumerate() {
+            let pace = match stage.pace {
+                Pace::OneByOne => "one after the other",
+                Pace::SlowStart => "in growing batches",
+                Pace::Together => "together",
+            };
+            let part = format!("{:?}", stage.part).to_lowercase();
+            if stage.units.len() > 1 {
+                writeln!(f, "{}. {part}, {pace}:", n + 1)?;
+            } else {
+                writeln!(f, "{}. {part}:", n + 1)?;
+            }
+            for action in stage.units.iter().flatten() {
+                writeln!(f, "   {action}")?;
+            }
+        }
+        if let Some(status) = &self.status {
+            writeln!(f, "status: {}", status.changes)?;
+        }
+        for waiting in &self.waiting {
+            writeln!(f, "waiting: {waiting}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The keyed queue: each owner is in it at most once, is worked on by one worker at a time, and waits longer after each
+//! failure of its own. No state spans owners.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::api::Key;
+
+/// First pause of an owner whose view was old.
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+/// Longest pause of an owner whose view was old.
+const LAST_RETRY: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    ready: VecDeque<Key>,
+    waiting: BTreeSet<Key>,
+    running: BTreeSet<Key>,
+    /// Asked for while running.
+    again: BTreeSet<Key>,
+    delayed: BTreeSet<(Duration, Key)>,
+    due: BTreeMap<Key, Duration>,
+    failures: BTreeMap<Key, u32>,
+}
+
+impl Queue {
+    /// Asks for work on `key` as soon as possible.
+    pub fn add(&mut self, key: Key) {
+        if self.running.contains(&key) {
+            self.again.insert(key);
+        } else if self.waiting.insert(key.clone()) {
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Asks for work on `key` at `at`, or earlier if that was asked for already.
+    pub fn add_at(&mut self, key: Key, at: Duration) {
+        if let Some(before) = self.due.get(&key).copied() {
+            if before <= at {
+                return;
+            }
+            self.delayed.remove(&(before, key.clone()));
+        }
+        self.due.insert(key.clone(), at);
+        self.delayed.insert((at, key));
+    }
+
+    /// Asks for work on `key` after a pause that doubles with each failure in a row.
+    pub fn retry(&mut self, key: Key, now: Duration) {
+        let failures = self.failures.entry(key.clone()).or_default();
+        let pause = FIRST_RETRY.saturating_mul(1 << (*failures).min(16)).min(LAST_RETRY);
+        *failures = failures.saturating_add(1);
+        self.add_at(key, now + pause);
+    }
+
+    /// Forgets the failures of `key`.
+    pub fn succeed(&mut self, key: &Key) {
+        self.failures.remove(key);
+    }
+
+    /// The next owner to work on; it stays reserved until [`Self::done`].
+    pub fn pop(&mut self, now: Duration) -> Option<Key> {
+        while let Some((at, key)) = self.delayed.first().cloned().filter(|(at, _)| *at <= now) {
+            self.delayed.remove(&(at, key.clone()));
+            self.due.remove(&key);
+            self.add(key);
+        }
+        let key = self.ready.pop_front()?;
+        self.waiting.remove(&key);
+        self.running.insert(key.clone());
+        Some(key)
+    }
+
+    /// Ends the work on `key`. If it was asked for meanwhile it is queued again.
+    pub fn done(&mut self, key: &Key) {
+        self.running.remove(key);
+        if self.again.remove(key) {
+            self.add(key.clone());
+        }
+    }
+
+    /// How many owners are worked on.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// How many owners wait to be worked on now.
+    pub fn depth(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// When the next delayed owner is due.
+    pub fn next_at(&self) -> Option<Duration> {
+        self.delayed.first().map(|(at, _)| *at)
+    }
+}

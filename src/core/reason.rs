@@ -1,0 +1,284 @@
+//! Why something is done, and why something is waited for.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::api::{ObjectRef, Uid};
+
+/// The place of a pod in its owner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Slot {
+    /// The ordinal, in an ordinal set.
+    Ordinal(i64),
+    /// The node, in a node daemon set.
+    Node(String),
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Slot::Ordinal(ordinal) => write!(f, "ordinal {ordinal}"),
+            Slot::Node(node) => write!(f, "node {node}"),
+        }
+    }
+}
+
+/// Why an action is done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Reason {
+    /// The slot has no pod.
+    Missing {
+        /// Which slot.
+        slot: Slot,
+        /// The revision that it gets.
+        revision: String,
+    },
+    /// The pod that is about to be made, or that waits to run, needs this claim.
+    ClaimNeeded {
+        /// The pod.
+        pod: String,
+    },
+    /// The claim's owners are not those that the retention policy asks for.
+    Retention,
+    /// The pod has ended and is replaced.
+    Ended {
+        /// Which slot.
+        slot: Slot,
+        /// Failed or Succeeded.
+        phase: String,
+        /// What the kubelet said.
+        detail: String,
+    },
+    /// The ordinal is outside the wanted range.
+    Condemned {
+        /// Which slot.
+        slot: Slot,
+    },
+    /// The pod is at another revision than it should be, and it is its turn.
+    Outdated {
+        /// Which slot.
+        slot: Slot,
+        /// The revision that it has.
+        from: String,
+        /// The revision that it should have.
+        to: String,
+    },
+    /// As [`Reason::Outdated`], and the pod is broken, so replacing it costs nobody anything (S19).
+    BrokenAndOutdated {
+        /// Which slot.
+        slot: Slot,
+        /// The revision that it has.
+        from: String,
+        /// The revision that it should have.
+        to: String,
+    },
+    /// The node has another pod of the set that stays.
+    Duplicate {
+        /// Which slot.
+        slot: Slot,
+        /// The pod that stays.
+        survivor: String,
+    },
+    /// The node should not run this pod.
+    NodeUnfit {
+        /// Which slot.
+        slot: Slot,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The node that the pod is meant for does not exist.
+    NodeGone {
+        /// Which slot.
+        slot: Slot,
+    },
+    /// The pod's labels do not say who it is.
+    IdentityLost,
+    /// An orphan that the selector matches.
+    Orphan,
+    /// An object of ours that the selector, or the name, no longer matches.
+    NoLongerOurs,
+    /// Nothing is taken over for an owner that may be gone.
+    OwnerMayBeGone,
+    /// A name further on is used only if the earlier ones are really held.
+    NameHeld,
+    /// The template differs from every recorded revision.
+    NewTemplate,
+    /// The template is again that of an older revision.
+    Rollback {
+        /// The number that it had.
+        from: i64,
+        /// The number that it gets.
+        to: i64,
+    },
+    /// More old revisions than `revisionHistoryLimit`.
+    HistoryLimit,
+    /// The same template recorded twice.
+    SameTemplate {
+        /// The revision that stays.
+        survivor: String,
+    },
+    /// A later plan reads this.
+    ReadLater,
+    /// The status tells what is the case.
+    StatusChanged,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Missing { slot, revision } => write!(f, "{slot} has no pod; it gets revision {revision}"),
+            Reason::ClaimNeeded { pod } => write!(f, "pod {pod} needs it"),
+            Reason::Retention => f.write_str("its owners are not those of the retention policy"),
+            Reason::Ended { slot, phase, detail } if detail.is_empty() => write!(f, "pod of {slot} is {phase}"),
+            Reason::Ended { slot, phase, detail } => write!(f, "pod of {slot} is {phase}: {detail}"),
+            Reason::Condemned { slot } => write!(f, "{slot} is no longer wanted"),
+            Reason::Outdated { slot, from, to } => write!(f, "{slot} goes from revision {from} to {to}"),
+            Reason::BrokenAndOutdated { slot, from, to } => {
+                write!(f, "{slot} is not ready and goes from revision {from} to {to}")
+            }
+            Reason::Duplicate { slot, survivor } => write!(f, "{slot} has pod {survivor} already"),
+            Reason::NodeUnfit { slot, because } => write!(f, "{slot} should not run it: {because}"),
+            Reason::NodeGone { slot } => write!(f, "{slot} does not exist"),
+            Reason::IdentityLost => f.write_str("its labels do not say who it is"),
+            Reason::Orphan => f.write_str("it matches the selector and has no owner"),
+            Reason::NoLongerOurs => f.write_str("the selector or the name no longer matches"),
+            Reason::OwnerMayBeGone => f.write_str("nothing is taken over for an owner that is gone"),
+            Reason::NameHeld => f.write_str("the next name is used only while this one is held"),
+            Reason::NewTemplate => f.write_str("the template is new"),
+            Reason::Rollback { from, to } => write!(f, "the template is that of revision {from} again, now {to}"),
+            Reason::HistoryLimit => f.write_str("more old revisions than revisionHistoryLimit"),
+            Reason::SameTemplate { survivor } => write!(f, "revision {survivor} has the same template"),
+            Reason::ReadLater => f.write_str("later decisions rest on it"),
+            Reason::StatusChanged => f.write_str("it tells what is the case"),
+        }
+    }
+}
+
+/// Why nothing more is done now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Waiting {
+    /// A pod is not ready yet (or not for `minReadySeconds` yet).
+    PodNotAvailable {
+        /// The pod.
+        pod: String,
+        /// What it is doing, as far as that stays the same while nothing happens.
+        because: String,
+    },
+    /// A pod is on its way out.
+    PodTerminating {
+        /// The pod.
+        pod: String,
+    },
+    /// A claim is in the way.
+    Claim {
+        /// The claim.
+        claim: ObjectRef,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// A name is held by an object that is not ours.
+    NameTaken {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// As many pods as allowed are unavailable already.
+    Budget {
+        /// How many may be unavailable.
+        limit: i64,
+        /// How many are.
+        used: i64,
+        /// Which; at most five.
+        by: Vec<String>,
+    },
+    /// A pod that should be replaced must stay as long as pods at the wanted revision are not available (S19).
+    WantedRevisionBroken {
+        /// The pod at the wanted revision that is not available.
+        pod: String,
+    },
+    /// The pods below the partition keep their revision.
+    Partition {
+        /// How many.
+        pods: i64,
+    },
+    /// The pods get the new template when somebody deletes them.
+    OnDelete {
+        /// How many are at an older revision.
+        pods: i64,
+    },
+    /// An earlier try failed; the next one comes later.
+    Backoff {
+        /// What failed.
+        object: Option<ObjectRef>,
+        /// What the API server said.
+        message: String,
+    },
+    /// A pod of this slot keeps failing; its next replacement comes later.
+    FailedPod {
+        /// Which slot.
+        slot: Slot,
+        /// How long from now.
+        #[serde(skip)]
+        delay: Duration,
+    },
+    /// Something is yet to be seen before a plan can be made.
+    Observing {
+        /// Why.
+        because: String,
+    },
+    /// The owner is being deleted.
+    OwnerTerminating,
+    /// The spec cannot be carried out.
+    Invalid {
+        /// The field and what is wrong with it.
+        message: String,
+    },
+    /// The object is another incarnation than the one that was looked at.
+    OtherIncarnation {
+        /// The object.
+        object: ObjectRef,
+        /// The incarnation that was looked at.
+        uid: Uid,
+    },
+}
+
+impl Waiting {
+    /// The object whose next change ends the waiting, where it is not one of the owner's own.
+    pub fn awaits(&self) -> Option<&ObjectRef> {
+        match self {
+            Waiting::Claim { claim, .. } => Some(claim),
+            Waiting::NameTaken { object } | Waiting::OtherIncarnation { object, .. } => Some(object),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waiting::PodNotAvailable { pod, because } => write!(f, "{pod}: {because}"),
+            Waiting::PodTerminating { pod } => write!(f, "{pod}: being deleted"),
+            Waiting::Claim { claim, because } => write!(f, "{claim}: {because}"),
+            Waiting::NameTaken { object } => {
+                write!(f, "{object} exists and does not belong to this set; delete or rename it")
+            }
+            Waiting::Budget { limit, used, by } => {
+                write!(f, "{used} of at most {limit} pods are unavailable: {}", by.join(", "))
+            }
+            Waiting::WantedRevisionBroken { pod } => {
+                write!(f, "{pod} is at the wanted revision and not available, so no pod of another revision is replaced")
+            }
+            Waiting::Partition { pods } => write!(f, "{pods} pods below the partition keep their revision"),
+            Waiting::OnDelete { pods } => write!(f, "{pods} pods get the new template when they are deleted (OnDelete)"),
+            Waiting::Backoff { object: Some(object), message } => write!(f, "{object}: {message}"),
+            Waiting::Backoff { object: None, message } => f.write_str(message),
+            Waiting::FailedPod { slot, .. } => write!(f, "pods of {slot} keep failing; the next one is made later"),
+            Waiting::Observing { because } => f.write_str(because),
+            Waiting::OwnerTerminating => f.write_str("the set is being deleted"),
+            Waiting::Invalid { message } => f.write_str(message),
+            Waiting::OtherIncarnation { object, uid } => write!(f, "{object} is no longer the one with uid {uid}"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The name of a daemon pod, and how one is built (B5.3).
+//!
+//! The name is a function of the set's uid, the node and a slot number, so the API server itself refuses a second pod of
+//! a slot, whatever a stale cache, a lost answer or a second leader makes us try (docs/adr/0003-daemon-pod-names.md).
+
+use serde_json::{Map, Value, json};
+
+use super::placement;
+use crate::api::{Kind, NodeDaemonSet, ObjectRef, Pod, Resource, Revision, Surface, Uid};
+use crate::core::hash::{base27, fnv1a_64};
+use crate::core::observation::Observation;
+use crate::core::plan::{Act, Action, Unit};
+use crate::core::pod::{self, Desired};
+use crate::core::reason::Reason;
+use crate::revisions;
+
+/// Longest part of the set's name that a pod's name repeats: with a dash and the digits it stays a DNS label of 63.
+const PREFIX: usize = 50;
+/// Digits of the hash, base 27: 57 bits.
+const DIGITS: usize = 12;
+
+/// The name of the pod of `slot` (0, 1, ...) on `node`.
+pub fn pod_name(set: &str, uid: &Uid, node: &str, slot: u32) -> String {
+    let mut prefix: String = set.chars().take(PREFIX).collect();
+    prefix.truncate(prefix.trim_end_matches(['-', '.']).len());
+    // The parts cannot run into each other: neither a uid nor a node name holds a slash.
+    let hash = fnv1a_64(format!("{uid}/{node}/{slot}").as_bytes());
+    format!("{prefix}-{}", base27(hash, DIGITS))
+}
+
+/// Creates a pod for `node` in its lowest free slot. A slot further on is used only after each earlier one was read afresh
+/// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin.
+pub fn create(observation: &Observation<NodeDaemonSet>, node: &str, revision: &Revision, why: Reason) -> Option<Unit> {
+    let set = &observation.set;
+    let template = revisions::data::template(&revision.data)?;
+    let mut unit: Unit = vec![];
+    let mut slot = 0;
+    let name = loop {
+        let name = pod_name(&observation.key.name, &set.metadata.uid, node, slot);
+        let Some(holder) = held(&observation.pods, &name) else { break name };
+        unit.push(Action {
+            act: Act::Confirm { object: pod::object(holder), uid: holder.metadata.uid.clone(), live: false },
+            why: Reason::NameHeld,
+        });
+        slot += 1;
+    };
+    let (_, body) = body(observation, node, revision, &template, name.clone());
+    let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, name);
+    unit.push(Action { act: Act::Create { object, body }, why });
+    Some(unit)
+}
+
+/// The observed pod of this name. Observed pods are sorted by name.
+fn held<'a>(pods: &'a [std::sync::Arc<Pod>], name: &str) -> Option<&'a Pod> {
+    pods.binary_search_by(|p| p.metadata.name.as_str().cmp(name)).ok().map(|at| pods[at].as_ref())
+}
+
+fn body(
+    observation: &Observation<NodeDaemonSet>,
+    node: &str,
+    revision: &Revision,
+    template: &Value,
+    name: String,
+) -> (ObjectRef, Value) {
+    let host_network = template.pointer("/spec/hostNetwork").and_then(Value::as_bool).unwrap_or(false);
+    let mut affinity = template.pointer("/spec/affinity").cloned().unwrap_or_else(|| json!({}));
+    if !affinity["nodeAffinity"].is_object() {
+        affinity["nodeAffinity"] = json!({});
+    }
+    affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] = json!({
+        "nodeSelectorTerms": [{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": [node] }] }],
+    });
+    let mut spec = Map::new();
+    spec.insert("affinity".to_owned(), affinity);
+    spec.insert("tolerations".to_owned(), Value::Array(placement::tolerations(template, host_network)));
+    let annotations = match observation.key.surface {
+        // The cluster autoscaler knows daemon pods by the kind of their owner, or by this.
+        Surface::Berth => {
+            vec![("cluster-autoscaler.kubernetes.io/daemonset-pod".to_owned(), "true".to_owned())]
+        }
+        Surface::Apps => vec![],
+    };
+    pod::build(&Desired {
+        namespace: &observation.key.namespace,
+        name,
+        owner: observation.reference(),
+        template,
+        revision: revisions::label(Kind::Daemon, revision),
+        labels: vec![],
+        annotations,
+        spec,
+    })
+}

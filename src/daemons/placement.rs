@@ -1,0 +1,141 @@
+//! On which nodes a pod of a template may run (B3).
+
+use serde_json::{Value, json};
+
+use crate::api::node::{NodeRequirement, NodeSelector, NodeSelectorTerm, Taint, Toleration};
+use crate::api::template::Placement;
+use crate::api::{Node, Pod};
+
+/// What a node means for a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It should run a pod.
+    Run,
+    /// It gets no new pod, but one that runs may stay (a taint that only keeps new pods off).
+    Keep(String),
+    /// It must not run a pod.
+    Leave(String),
+}
+
+impl Verdict {
+    /// Whether the node should run a pod.
+    pub fn runs(&self) -> bool {
+        *self == Verdict::Run
+    }
+}
+
+/// The tolerations that every daemon pod gets (B3.5): key, effect, and whether only with the node's network.
+const DEFAULTS: [(&str, &str, bool); 7] = [
+    ("node.kubernetes.io/not-ready", "NoExecute", false),
+    ("node.kubernetes.io/unreachable", "NoExecute", false),
+    ("node.kubernetes.io/disk-pressure", "NoSchedule", false),
+    ("node.kubernetes.io/memory-pressure", "NoSchedule", false),
+    ("node.kubernetes.io/pid-pressure", "NoSchedule", false),
+    ("node.kubernetes.io/unschedulable", "NoSchedule", false),
+    ("node.kubernetes.io/network-unavailable", "NoSchedule", true),
+];
+
+fn defaults(host_network: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    DEFAULTS.into_iter().filter(move |d| host_network || !d.2).map(|(key, effect, _)| (key, effect))
+}
+
+/// The tolerations of a daemon pod as JSON: those of the template, where one that is equal to a default loses its
+/// `tolerationSeconds`, then the missing defaults.
+pub fn tolerations(template: &Value, host_network: bool) -> Vec<Value> {
+    let mut all = template.pointer("/spec/tolerations").and_then(Value::as_array).cloned().unwrap_or_default();
+    for (key, effect) in defaults(host_network) {
+        let default = json!({ "key": key, "operator": "Exists", "effect": effect });
+        let same = |t: &Value| {
+            let text = |name: &str| t.get(name).and_then(Value::as_str).unwrap_or_default();
+            text("key") == key && text("operator") == "Exists" && text("effect") == effect && text("value").is_empty()
+        };
+        match all.iter_mut().find(|t| same(t)) {
+            Some(toleration) => *toleration = default,
+            None => all.push(default),
+        }
+    }
+    all
+}
+
+/// What `node` means for a template that says `placement`.
+pub fn verdict(placement: &Placement, node: &Node) -> Verdict {
+    let name = &node.metadata.name;
+    if !placement.node_name.is_empty() && &placement.node_name != name {
+        return Verdict::Leave("spec.nodeName of the template names another node".to_owned());
+    }
+    if placement.node_selector.iter().any(|(k, v)| node.metadata.labels.get(k) != Some(v)) {
+        return Verdict::Leave("nodeSelector does not match its labels".to_owned());
+    }
+    if placement.required_affinity().is_some_and(|terms| !selects(terms, node)) {
+        return Verdict::Leave("node affinity does not match".to_owned());
+    }
+    let tolerated = |taint: &Taint| {
+        placement.tolerations.iter().any(|t| tolerates(t, taint))
+            || defaults(placement.host_network).any(|(key, effect)| taint.key == key && taint.effect == effect)
+    };
+    let find = |effect: &str| node.spec.taints.iter().find(|t| t.effect == effect && !tolerated(t));
+    let describe = |taint: &Taint| format!("taint {}={}:{} is not tolerated", taint.key, taint.value, taint.effect);
+    if let Some(taint) = find("NoExecute") {
+        return Verdict::Leave(describe(taint));
+    }
+    find("NoSchedule").map_or(Verdict::Run, |taint| Verdict::Keep(describe(taint)))
+}
+
+/// Whether a toleration covers a taint (B3.6).
+fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+    (toleration.effect.is_empty() || toleration.effect == taint.effect)
+        && (toleration.key.is_empty() || toleration.key == taint.key)
+        && match toleration.operator.as_str() {
+            "" | "Equal" => toleration.value == taint.value && !toleration.key.is_empty(),
+            "Exists" => true,
+            _ => false,
+        }
+}
+
+/// Whether one of the terms selects the node (B3.2). A term that cannot be understood selects nothing.
+pub fn selects(terms: &NodeSelector, node: &Node) -> bool {
+    terms.node_selector_terms.iter().any(|term| term_selects(term, node))
+}
+
+fn term_selects(term: &NodeSelectorTerm, node: &Node) -> bool {
+    let labels = |key: &str| node.metadata.labels.get(key).map(String::as_str);
+    let field = |key: &str| (key == "metadata.name").then_some(node.metadata.name.as_str());
+    (!term.match_expressions.is_empty() || !term.match_fields.is_empty())
+        && term.match_expressions.iter().all(|r| requirement_holds(r, labels(&r.key)))
+        && term.match_fields.iter().all(|r| {
+            let understood = r.values.len() == 1 && matches!(r.operator.as_str(), "In" | "NotIn");
+            understood && field(&r.key).is_some_and(|name| requirement_holds(r, Some(name)))
+        })
+}
+
+fn requirement_holds(requirement: &NodeRequirement, value: Option<&str>) -> bool {
+    let values = &requirement.values;
+    let listed = value.is_some_and(|v| values.iter().any(|x| x == v));
+    let compare = |holds: fn(i64, i64) -> bool| match (value, values.as_slice()) {
+        (Some(value), [bound]) => {
+            matches!((value.parse(), bound.parse()), (Ok(value), Ok(bound)) if holds(value, bound))
+        }
+        _ => false,
+    };
+    match requirement.operator.as_str() {
+        "In" => listed,
+        "NotIn" => !values.is_empty() && !listed,
+        "Exists" => values.is_empty() && value.is_some(),
+        "DoesNotExist" => values.is_empty() && value.is_none(),
+        "Gt" => compare(|value, bound| value > bound),
+        "Lt" => compare(|value, bound| value < bound),
+        _ => false,
+    }
+}
+
+/// The node that a pod is on, or is meant for: its node name, else the one that its required affinity names (B4.1).
+pub fn node_of(pod: &Pod) -> Option<&str> {
+    if !pod.spec.node_name.is_empty() {
+        return Some(&pod.spec.node_name);
+    }
+    let required = pod.spec.affinity.as_ref()?.node_affinity.as_ref()?.required.as_ref()?;
+    required.node_selector_terms.iter().flat_map(|t| &t.match_fields).find_map(|r| match r.values.as_slice() {
+        [name] if r.key == "metadata.name" && r.operator == "In" => Some(name.as_str()),
+        _ => None,
+    })
+}

@@ -1,0 +1,111 @@
+//! The plan of a node daemon set.
+
+use super::status::Names;
+use super::{presence, rollout, status};
+use crate::api::node_daemon_set::NodeDaemonSetStatus;
+use crate::api::{Kind, NodeDaemonSet, Resource};
+use crate::core::condition::{self, Progress};
+use crate::core::membership::{self, Members};
+use crate::core::observation::Observation;
+use crate::core::plan::{Pace, Part, Plan, Urgency};
+use crate::core::pod;
+use crate::core::reason::{Reason, Waiting};
+use crate::core::round;
+use crate::revisions::{self, History};
+
+/// What is to be done for a node daemon set, why, and what is waited for.
+pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
+    let set = &observation.set;
+    let mut plan = Plan::default();
+    let report = |plan, invalid| {
+        round::report(observation, plan, invalid, &set.status, |conditions| NodeDaemonSetStatus {
+            observed_generation: set.metadata.generation,
+            conditions,
+            ..set.status.clone()
+        })
+    };
+    if let Some(invalid) = round::invalid(observation) {
+        return report(plan, invalid);
+    }
+    let selector = &set.spec.selector;
+    let pods = membership::sort(observation, &observation.pods, |p| selector.matches(&p.metadata.labels));
+    let revisions = membership::sort(observation, &observation.revisions, |r| selector.matches(&r.metadata.labels));
+    let places = match presence::places(observation, pods.ours.iter().map(|p| p.as_ref())) {
+        Ok(places) => places,
+        Err(message) => return report(plan, Waiting::Invalid { message }),
+    };
+    plan.stages.extend(membership::stages(observation, Resource::Pods, &pods));
+    plan.stages.extend(membership::stages(observation, Resource::Revisions, &revisions));
+
+    let mut decided = None;
+    if set.metadata.is_terminating() {
+        plan.waiting.push(Waiting::OwnerTerminating);
+    } else if plan.stages.is_empty() {
+        let mut plan_of_revisions = revisions::plan(observation, &revisions);
+        plan.stage(Part::Revisions, Pace::OneByOne, vec![std::mem::take(&mut plan_of_revisions.actions)]);
+        decided = Some(plan_of_revisions);
+    }
+    let collision_count = decided.as_ref().map_or(set.status.collision_count, |d| d.collision_count);
+    let target = decided.as_ref().and_then(|d| Some((d.current.as_ref()?, d.update.as_ref()?)));
+    let names = target.map(|(current, update)| Names {
+        current: &current.metadata.name,
+        update: &update.metadata.name,
+        label: revisions::label(Kind::Daemon, update),
+    });
+    let mut after = status::status(observation, &places, names, collision_count);
+    let mut settled = false;
+    if let Some((_, update)) = target.filter(|_| plan.stages.is_empty()) {
+        settled = status::is_settled(set, &places, &after);
+        presence::keep(observation, &places, update, &mut plan);
+        rollout::roll(observation, &places, revisions::label(Kind::Daemon, update), &mut plan);
+        settled &= plan.stages.is_empty();
+        if !settled {
+            plan.waiting.extend(unavailable(observation, &places));
+        }
+    }
+    round::hold(observation, &mut plan);
+
+    let progress = if set.metadata.is_terminating() {
+        Progress::Terminating
+    } else {
+        condition::progress(settled, &observation.memory, &plan.waiting, &set.status.conditions)
+    };
+    after.conditions =
+        condition::conditions(&set.status.conditions, &progress, set.metadata.generation, observation.now.stamp());
+    // A set that is being deleted is left alone, its status too (B2 step 4).
+    let write = condition::status_write(&set.status, &after, settled).filter(|_| !set.metadata.is_terminating());
+    if let Some(mut write) = write {
+        if round::names_changed(&write) && !plan.stages.iter().any(|s| s.part < Part::Record) {
+            plan.stages.clear();
+            let action = condition::write_action(&observation.key, &set.metadata, &write, Reason::ReadLater);
+            plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);
+        } else {
+            if settled {
+                write.urgency = Urgency::AtOnce;
+            }
+            plan.status = Some(write);
+        }
+    }
+    let live_labels = pods.ours.iter().map(|p| pod::revision(p)).collect();
+    let live = History { live_names: live_names(&set.status, &after), live_labels };
+    let adopted: Members<'_, _> = revisions;
+    plan.stage(Part::History, Pace::Together, vec![revisions::history(observation, &adopted, &live)]);
+    plan
+}
+
+fn live_names<'a>(before: &'a NodeDaemonSetStatus, after: &'a NodeDaemonSetStatus) -> Vec<&'a str> {
+    vec![&before.current_revision, &before.update_revision, &after.current_revision, &after.update_revision]
+}
+
+/// The pods that are waited for; at most five.
+fn unavailable(
+    observation: &Observation<NodeDaemonSet>,
+    places: &std::collections::BTreeMap<&str, presence::Place<'_>>,
+) -> Vec<Waiting> {
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    let pods = places.values().filter(|p| p.verdict.runs()).filter_map(|p| p.pods.first().copied());
+    pods.filter(|p| p.metadata.is_terminating() || !pod::is_available(p, min_ready, observation.now.wall))
+        .take(5)
+        .map(|p| Waiting::PodNotAvailable { pod: p.metadata.name.clone(), because: pod::describe(p) })
+        .collect()
+}

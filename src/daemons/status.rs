@@ -1,0 +1,72 @@
+//! The status of a node daemon set, from what was observed (B7).
+
+use std::collections::BTreeMap;
+
+use super::presence::Place;
+use crate::api::node_daemon_set::NodeDaemonSetStatus;
+use crate::api::{NodeDaemonSet, Surface};
+use crate::core::observation::Observation;
+use crate::core::{images, pod};
+
+/// The revisions that a status names.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The name of the revision that the set comes from.
+    pub current: &'a str,
+    /// The name of the revision of the present template.
+    pub update: &'a str,
+    /// The label of pods at the update revision.
+    pub label: &'a str,
+}
+
+/// Counts and revisions; conditions are left as they are. Of the pods of a node only the first counts (B7.1).
+pub fn status(
+    observation: &Observation<NodeDaemonSet>,
+    places: &BTreeMap<&str, Place<'_>>,
+    names: Option<Names<'_>>,
+    collision_count: i32,
+) -> NodeDaemonSetStatus {
+    let set = &observation.set;
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    let mut status = NodeDaemonSetStatus {
+        observed_generation: set.metadata.generation,
+        collision_count,
+        current_revision: set.status.current_revision.clone(),
+        update_revision: set.status.update_revision.clone(),
+        node_selector: images::node_selector(&set.spec.template),
+        images: images::of(&set.spec.template),
+        conditions: set.status.conditions.clone(),
+        ..NodeDaemonSetStatus::default()
+    };
+    for place in places.values().filter(|p| p.node.is_some()) {
+        let first = place.pods.first();
+        if !place.verdict.runs() {
+            status.number_misscheduled += i32::from(first.is_some());
+            continue;
+        }
+        status.desired_number_scheduled += 1;
+        let Some(first) = first else { continue };
+        status.current_number_scheduled += 1;
+        status.number_ready += i32::from(pod::is_ready(first));
+        status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
+        status.updated_number_scheduled += i32::from(names.is_some_and(|n| pod::is_current(first, n.label)));
+    }
+    status.number_unavailable = status.desired_number_scheduled - status.number_available;
+    if let Some(names) = names.filter(|_| observation.key.surface == Surface::Berth) {
+        let complete = status.number_available == status.desired_number_scheduled
+            && status.updated_number_scheduled == status.desired_number_scheduled;
+        status.current_revision = if complete { names.update } else { names.current }.to_owned();
+        status.update_revision = names.update.to_owned();
+    }
+    status
+}
+
+/// Whether nothing is left to be done or waited for.
+pub fn is_settled(set: &NodeDaemonSet, places: &BTreeMap<&str, Place<'_>>, status: &NodeDaemonSetStatus) -> bool {
+    let desired = status.desired_number_scheduled;
+    let alone = places.values().all(|p| p.pods.len() <= usize::from(p.verdict.runs()));
+    alone
+        && status.number_available == desired
+        && (status.updated_number_scheduled == desired || !set.spec.rolls())
+        && places.values().all(|p| p.live().count() == p.pods.len())
+}

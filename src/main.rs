@@ -1,0 +1,5 @@
+//! The program `berth` (and, under another name, `kubectl-berth`).
+
+fn main() -> std::process::ExitCode {
+    berth::cli::main()
+}

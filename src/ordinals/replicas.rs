@@ -1,0 +1,231 @@
+//! Which pods there are, which are wanted, and the pass over them in order (A6).
+
+use std::collections::BTreeMap;
+
+use super::identity;
+use super::rollout::Target;
+use crate::api::{ObjectRef, OrdinalSet, Pod, Resource};
+use crate::claims;
+use crate::core::observation::Observation;
+use crate::core::plan::{Action, Pace, Part, Plan, Unit};
+use crate::core::pod::{self, Availability};
+use crate::core::reason::{Reason, Slot, Waiting};
+
+/// How many pods one plan makes at most, so that the cost of a plan follows what exists and not what is asked for
+/// (upstream's batch limit is the same).
+pub const BURST: usize = 500;
+
+/// The pods of a set by what is to become of them.
+#[derive(Debug)]
+pub struct Replicas<'a> {
+    /// Pods in the wanted range, by ordinal. Ordinals without an entry have no pod.
+    pub wanted: BTreeMap<i64, &'a Pod>,
+    /// Pods outside the range, by ordinal.
+    pub condemned: BTreeMap<i64, &'a Pod>,
+}
+
+impl<'a> Replicas<'a> {
+    /// Sorts the pods of a set by ordinal.
+    pub fn sort(observation: &Observation<OrdinalSet>, pods: impl Iterator<Item = &'a Pod>) -> Self {
+        let spec = &observation.set.spec;
+        let mut replicas = Replicas { wanted: BTreeMap::new(), condemned: BTreeMap::new() };
+        for pod in pods {
+            let Some(ordinal) = identity::ordinal(&observation.key.name, &pod.metadata.name) else { continue };
+            let side = if (spec.start()..spec.end()).contains(&ordinal) {
+                &mut replicas.wanted
+            } else {
+                &mut replicas.condemned
+            };
+            side.insert(ordinal, pod);
+        }
+        replicas
+    }
+
+    /// Both kinds, by ordinal.
+    pub fn all(&self) -> impl Iterator<Item = (i64, &'a Pod)> {
+        self.wanted.iter().chain(&self.condemned).map(|(ordinal, pod)| (*ordinal, *pod))
+    }
+}
+
+/// How a pass over the wanted replicas ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// It went through to the end.
+    Complete,
+    /// It stopped at a replica that must be dealt with, or waited for, first.
+    Stopped,
+}
+
+/// What the pass collects.
+#[derive(Default)]
+struct Work {
+    claims: Vec<Unit>,
+    pods: Vec<Unit>,
+}
+
+/// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
+/// in parallel it goes through. Adds what is to be done to `plan`.
+pub fn pass(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, target: &Target, plan: &mut Plan) -> Pass {
+    let spec = &observation.set.spec;
+    let ordered = spec.is_ordered();
+    let mut work = Work::default();
+    let mut outcome = Pass::Complete;
+    let mut missing = 0;
+    let mut next = spec.start();
+    // Walks present pods and the gaps between them, without visiting ordinals that will not be looked at.
+    while next < spec.end() && missing < BURST {
+        let step = match replicas.wanted.get(&next) {
+            Some(pod) => present(observation, next, pod, plan, &mut work),
+            None => {
+                missing += 1;
+                absent(observation, next, target, plan, &mut work)
+            }
+        };
+        if step == Pass::Stopped && ordered {
+            outcome = Pass::Stopped;
+            break;
+        }
+        next += 1;
+    }
+    let pace = if ordered { Pace::OneByOne } else { Pace::SlowStart };
+    plan.stage(Part::Claims, Pace::SlowStart, work.claims);
+    plan.stage(Part::Pods, pace, work.pods);
+    outcome
+}
+
+fn present(observation: &Observation<OrdinalSet>, ordinal: i64, pod: &Pod, plan: &mut Plan, work: &mut Work) -> Pass {
+    let name = || pod.metadata.name.clone();
+    let need = claims::for_present_pod(observation, ordinal, pod, false);
+    work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
+    plan.waiting.extend(need.blocked);
+    if !need.create.is_empty() {
+        work.pods.push(need.create);
+    }
+    if pod::is_terminal(pod) && !pod.metadata.is_terminating() {
+        let slot = Slot::Ordinal(ordinal);
+        match observation.memory.replacement_held(&slot, observation.now.mono) {
+            Some(delay) => {
+                plan.recheck(delay);
+                plan.waiting.push(Waiting::FailedPod { slot, delay });
+            }
+            None => {
+                let phase = pod.status.phase.clone();
+                let detail = pod::describe(pod);
+                work.pods.push(vec![pod::delete(pod, Reason::Ended { slot, phase, detail })]);
+            }
+        }
+        return Pass::Stopped;
+    }
+    if pod.metadata.is_terminating() {
+        plan.waiting.push(Waiting::PodTerminating { pod: name() });
+        return Pass::Stopped;
+    }
+    if !pod::is_running_and_ready(pod) {
+        plan.waiting.push(Waiting::PodNotAvailable { pod: name(), because: pod::describe(pod) });
+        return Pass::Stopped;
+    }
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    match pod::availability(pod, min_ready, observation.now.wall) {
+        Availability::Available => {}
+        Availability::In(delay) => {
+            plan.recheck(delay);
+            let because = format!("ready, not yet for {min_ready} s (minReadySeconds)");
+            plan.waiting.push(Waiting::PodNotAvailable { pod: name(), because });
+            return Pass::Stopped;
+        }
+        Availability::NotReady => {
+            plan.waiting.push(Waiting::PodNotAvailable { pod: name(), because: pod::describe(pod) });
+            return Pass::Stopped;
+        }
+    }
+    work.pods.extend(identity::mend(pod, ordinal).map(|action| vec![action]));
+    Pass::Complete
+}
+
+fn absent(
+    observation: &Observation<OrdinalSet>,
+    ordinal: i64,
+    target: &Target,
+    plan: &mut Plan,
+    work: &mut Work,
+) -> Pass {
+    let name = identity::pod_name(&observation.key.name, ordinal);
+    // A pod of this name that is not ours stands in the way; the API server would refuse the twin.
+    if let Some(holder) = observation.pods.iter().find(|p| p.metadata.name == name) {
+        plan.waiting.push(Waiting::NameTaken { object: pod::object(holder) });
+        return Pass::Stopped;
+    }
+    let need = claims::for_new_pod(observation, ordinal, &name);
+    work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
+    if let Some(blocked) = need.blocked {
+        plan.waiting.push(blocked);
+        return Pass::Stopped;
+    }
+    let revision = target.for_new_pod(observation, ordinal);
+    let why = Reason::Missing { slot: Slot::Ordinal(ordinal), revision: revision.metadata.name.clone() };
+    match identity::create(observation, ordinal, revision, why) {
+        Some(action) => {
+            let mut unit = need.create;
+            unit.push(action);
+            work.pods.push(unit);
+        }
+        None => plan.waiting.push(Waiting::Invalid {
+            message: format!("revision {} holds no pod template", revision.metadata.name),
+        }),
+    }
+    Pass::Stopped
+}
+
+/// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
+/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too.
+pub fn condemn(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, plan: &mut Plan) -> Pass {
+    let spec = &observation.set.spec;
+    let min_ready = i64::from(spec.min_ready_seconds);
+    let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
+    let mut mends: Vec<Unit> = vec![];
+    for (ordinal, pod) in &replicas.condemned {
+        let need = claims::for_present_pod(observation, *ordinal, pod, true);
+        mends.extend(need.mend.into_iter().map(|action| vec![action]));
+    }
+    plan.stage(Part::Claims, Pace::SlowStart, mends);
+
+    // The lowest unavailable replica, else the lowest unavailable condemned pod (A6 step 6). A missing replica counts: the
+    // pass over the wanted range has then stopped in order.
+    let first_unhealthy = replicas
+        .wanted
+        .values()
+        .chain(replicas.condemned.values())
+        .find(|pod| !available(pod))
+        .map(|pod| &pod.metadata.uid);
+    let delete = |ordinal: i64, pod: &Pod| -> Action {
+        pod::delete(pod, Reason::Condemned { slot: Slot::Ordinal(ordinal) })
+    };
+    let mut units: Vec<Unit> = vec![];
+    for (ordinal, pod) in replicas.condemned.iter().rev() {
+        if pod.metadata.is_terminating() {
+            plan.waiting.push(Waiting::PodTerminating { pod: pod.metadata.name.clone() });
+            if spec.is_ordered() {
+                return Pass::Stopped;
+            }
+            continue;
+        }
+        let healthy = pod::is_running_and_ready(pod) && available(pod);
+        if spec.is_ordered() {
+            if !healthy && first_unhealthy != Some(&pod.metadata.uid) {
+                let because = format!("to be removed, but pods below it are not available: {}", pod::describe(pod));
+                plan.waiting.push(Waiting::PodNotAvailable { pod: pod.metadata.name.clone(), because });
+                return Pass::Stopped;
+            }
+            plan.stage(Part::Pods, Pace::OneByOne, vec![vec![delete(*ordinal, pod)]]);
+            return Pass::Stopped;
+        }
+        units.push(vec![delete(*ordinal, pod)]);
+    }
+    plan.stage(Part::Pods, Pace::SlowStart, units);
+    Pass::Complete
+}
+
+/// The name of the pod of an ordinal as an object.
+pub fn pod_object(observation: &Observation<OrdinalSet>, ordinal: i64) -> ObjectRef {
+    ObjectRef::new(Resource::Pods, &observation.key.namespace, identity::pod_name(&observation.key.name, ordinal))
+}

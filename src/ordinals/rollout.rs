@@ -1,0 +1,198 @@
+//! Which revision each ordinal should have, and which pods are replaced next to get there (A9).
+
+use std::sync::Arc;
+
+use super::replicas::Replicas;
+use crate::api::ordinal_set::{IntOrPercent, OrdinalRollingUpdate, OrdinalUpdateType};
+use crate::api::{OrdinalSet, Pod, Revision};
+use crate::core::budget::{Rounding, scaled};
+use crate::core::observation::Observation;
+use crate::core::plan::{Pace, Part, Plan, Unit};
+use crate::core::pod;
+use crate::core::reason::{Slot, Waiting};
+
+/// The two revisions of a rollout and where the line between them runs.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The revision that the set comes from.
+    pub current: Arc<Revision>,
+    /// The revision of the present template.
+    pub update: Arc<Revision>,
+    /// Parameters of the rolling update; `None` for a rolling update without parameters, which is not the same as one with
+    /// empty parameters (A9.2).
+    pub rolling: Option<OrdinalRollingUpdate>,
+    /// Whether pods are replaced at all.
+    pub rolls: bool,
+}
+
+impl Target {
+    /// What the spec asks for.
+    pub fn new(set: &OrdinalSet, current: Arc<Revision>, update: Arc<Revision>) -> Self {
+        let strategy = set.spec.strategy();
+        let rolls = strategy.type_ == Some(OrdinalUpdateType::RollingUpdate);
+        Target { current, update, rolling: strategy.rolling_update, rolls }
+    }
+
+    /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
+    pub fn first_updated(&self, set: &OrdinalSet) -> i64 {
+        let partition = self.rolling.as_ref().and_then(|r| r.partition).unwrap_or(0);
+        set.spec.start() + i64::from(partition.max(0))
+    }
+
+    /// The revision that the pod of `ordinal` should have in the end.
+    pub fn wanted(&self, set: &OrdinalSet, ordinal: i64) -> &Arc<Revision> {
+        if self.rolls && ordinal < self.first_updated(set) { &self.current } else { &self.update }
+    }
+
+    /// The revision at which a missing pod is made (A9.2). Without parameters, pods that the status still counts as current
+    /// are made at the current revision.
+    pub fn for_new_pod(&self, observation: &Observation<OrdinalSet>, ordinal: i64) -> &Arc<Revision> {
+        let set = &observation.set;
+        let counted_current = set.spec.start() + i64::from(set.status.current_replicas.max(0));
+        match &self.rolling {
+            None if self.rolls && ordinal < counted_current => &self.current,
+            Some(_) if ordinal < self.first_updated(set) => &self.current,
+            _ => &self.update,
+        }
+    }
+
+    /// How many pods may be unavailable: at least 1; a percentage of the wanted replicas is rounded down (A9.4).
+    ///
+    /// # Errors
+    /// A sentence, when `maxUnavailable` is neither a number nor a percentage.
+    pub fn budget(&self, set: &OrdinalSet) -> Result<i64, String> {
+        let value = self.rolling.as_ref().and_then(|r| r.max_unavailable.clone()).unwrap_or(IntOrPercent::Int(1));
+        let count = scaled(&value, set.spec.wanted(), Rounding::Down)
+            .map_err(|e| format!("spec.updateStrategy.rollingUpdate.maxUnavailable: {e}"))?;
+        Ok(count.max(1))
+    }
+}
+
+/// A pod in the wanted range, with what a rollout wants to know of it.
+struct Candidate<'a> {
+    ordinal: i64,
+    pod: &'a Pod,
+    available: bool,
+    ready: bool,
+    outdated: bool,
+}
+
+/// The wanted pods that are there, highest ordinal first.
+fn candidates<'a>(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'a>,
+    target: &Target,
+) -> Vec<Candidate<'a>> {
+    let set = &observation.set;
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    replicas
+        .wanted
+        .iter()
+        .rev()
+        .map(|(ordinal, pod)| Candidate {
+            ordinal: *ordinal,
+            pod,
+            available: pod::is_available(pod, min_ready, observation.now.wall),
+            ready: pod::is_running_and_ready(pod),
+            outdated: !pod::is_current(pod, &target.wanted(set, *ordinal).metadata.name),
+        })
+        .collect()
+}
+
+/// Replaces broken pods that are not at the revision they should have, so that a broken pod never blocks its own cure
+/// (S19, kubernetes/kubernetes#67250): highest ordinal first, in order one at a time.
+///
+/// While a pod at its wanted revision is not available, only pods at an abandoned revision (neither current nor update)
+/// are replaced: a member that turned unready because of a bad new one stays. Returns whether anything is replaced.
+pub fn cure(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) -> bool {
+    if !target.rolls {
+        return false;
+    }
+    let set = &observation.set;
+    let ordered = set.spec.is_ordered();
+    let candidates = candidates(observation, replicas, target);
+    if ordered && candidates.iter().any(|c| c.pod.metadata.is_terminating()) {
+        return false;
+    }
+    let broken_at_wanted = candidates.iter().find(|c| !c.outdated && !c.available);
+    let abandoned = |c: &Candidate<'_>| {
+        !pod::is_current(c.pod, &target.current.metadata.name) && !pod::is_current(c.pod, &target.update.metadata.name)
+    };
+    let broken = candidates
+        .iter()
+        .filter(|c| c.outdated && !c.ready && !pod::is_terminal(c.pod) && !c.pod.metadata.is_terminating());
+    let (mut units, mut held): (Vec<Unit>, _) = (vec![], None);
+    for candidate in broken {
+        match broken_at_wanted {
+            Some(wanted) if !abandoned(candidate) => {
+                held = Some(Waiting::WantedRevisionBroken { pod: wanted.pod.metadata.name.clone() });
+            }
+            _ => {
+                let to = &target.wanted(set, candidate.ordinal).metadata.name;
+                units.push(vec![pod::replace(candidate.pod, Slot::Ordinal(candidate.ordinal), to, true)]);
+                if ordered {
+                    break;
+                }
+            }
+        }
+    }
+    plan.waiting.extend(held);
+    let cures = !units.is_empty();
+    plan.stage(Part::Pods, if ordered { Pace::OneByOne } else { Pace::SlowStart }, units);
+    cures
+}
+
+/// Replaces pods below the update revision within the budget, highest ordinal first (A9.4).
+pub fn roll(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, target: &Target, plan: &mut Plan) {
+    let set = &observation.set;
+    let candidates = candidates(observation, replicas, target);
+    let outdated = candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
+    if !target.rolls {
+        if outdated > 0 {
+            plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(outdated).unwrap_or(i64::MAX) });
+        }
+        return;
+    }
+    let budget = match target.budget(set) {
+        Ok(budget) => budget,
+        Err(message) => return plan.waiting.push(Waiting::Invalid { message }),
+    };
+    // Missing pods are unavailable too; a number, never a walk over what does not exist.
+    let available =
+        candidates.iter().filter(|c| c.available && !c.pod.metadata.is_terminating()).count();
+    let unavailable = set.spec.wanted() - i64::try_from(available).unwrap_or(i64::MAX);
+    let mut left = budget - unavailable;
+    let mut units: Vec<Unit> = vec![];
+    let mut postponed = false;
+    let first = target.first_updated(set);
+    let due = candidates.iter().filter(|c| {
+        c.ordinal >= first && c.outdated && c.available && !c.pod.metadata.is_terminating()
+    });
+    for candidate in due {
+        if left <= 0 {
+            postponed = true;
+            break;
+        }
+        left -= 1;
+        let to = &target.update.metadata.name;
+        units.push(vec![pod::replace(candidate.pod, Slot::Ordinal(candidate.ordinal), to, false)]);
+    }
+    if postponed && unavailable >= budget {
+        let by = candidates.iter().filter(|c| !c.available || c.pod.metadata.is_terminating());
+        let by = by.map(|c| format!("{} ({})", c.pod.metadata.name, pod::describe(c.pod))).take(5).collect();
+        plan.waiting.push(Waiting::Budget { limit: budget, used: unavailable, by });
+    }
+    plan.stage(Part::Pods, if set.spec.is_ordered() { Pace::OneByOne } else { Pace::SlowStart }, units);
+    let below = candidates
+        .iter()
+        .filter(|c| c.ordinal < first && !pod::is_current(c.pod, &target.update.metadata.name))
+        .count();
+    if below > 0 {
+        plan.waiting.push(Waiting::Partition { pods: i64::try_from(below).unwrap_or(i64::MAX) });
+    }
+}

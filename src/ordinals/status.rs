@@ -1,0 +1,65 @@
+//! The status of an ordinal set, from what was observed (A11).
+
+use super::replicas::Replicas;
+use super::rollout::Target;
+use crate::api::OrdinalSet;
+use crate::api::ordinal_set::OrdinalSetStatus;
+use crate::core::observation::Observation;
+use crate::core::{images, pod};
+
+/// Counts and revisions; conditions are left as they are.
+pub fn status(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: Option<&Target>,
+    collision_count: i32,
+) -> OrdinalSetStatus {
+    let set = &observation.set;
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    let mut status = OrdinalSetStatus {
+        observed_generation: set.metadata.generation,
+        collision_count,
+        current_revision: set.status.current_revision.clone(),
+        update_revision: set.status.update_revision.clone(),
+        label_selector: set.spec.selector.to_string(),
+        images: images::of(&set.spec.template),
+        conditions: set.status.conditions.clone(),
+        ..OrdinalSetStatus::default()
+    };
+    if let Some(target) = target {
+        status.current_revision.clone_from(&target.current.metadata.name);
+        status.update_revision.clone_from(&target.update.metadata.name);
+    }
+    for (_, pod) in replicas.all() {
+        status.replicas += 1;
+        if pod::is_running_and_ready(pod) {
+            status.ready_replicas += 1;
+            status.available_replicas += i32::from(pod::is_available(pod, min_ready, observation.now.wall));
+        }
+        if !pod.metadata.is_terminating() {
+            status.current_replicas += i32::from(pod::is_current(pod, &status.current_revision));
+            status.updated_replicas += i32::from(pod::is_current(pod, &status.update_revision));
+        }
+    }
+    // The rollout is complete when every wanted pod is there, ready and up to date, and no other is (A11.5).
+    let wanted = set.spec.wanted();
+    let all = [status.replicas, status.ready_replicas, status.updated_replicas];
+    if target.is_some() && all.iter().all(|n| i64::from(*n) == wanted) {
+        status.current_revision.clone_from(&status.update_revision);
+        status.current_replicas = status.updated_replicas;
+    }
+    status
+}
+
+/// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all at the revision that
+/// the partition asks for.
+pub fn is_settled(set: &OrdinalSet, replicas: &Replicas<'_>, target: &Target, status: &OrdinalSetStatus) -> bool {
+    let wanted = set.spec.wanted();
+    let up_to_date = |(ordinal, pod): (i64, &crate::api::Pod)| {
+        !target.rolls || pod::is_current(pod, &target.wanted(set, ordinal).metadata.name)
+    };
+    i64::from(status.replicas) == wanted
+        && i64::from(status.available_replicas) == wanted
+        && replicas.all().all(up_to_date)
+        && replicas.all().all(|(_, pod)| !pod.metadata.is_terminating())
+}

@@ -1,0 +1,168 @@
+//! The plan of the revisions of one owner.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::data;
+use crate::api::{Kind, ObjectRef, Resource, Revision};
+use crate::core::hash::{fnv1_32, safe_encode};
+use crate::core::membership::Members;
+use crate::core::observation::Observation;
+use crate::core::owner::{self, Set};
+use crate::core::plan::{Act, Action, Guard};
+use crate::core::pod::REVISION_LABEL;
+use crate::core::reason::Reason;
+
+/// Upstream's label with the hash of a revision.
+const HASH_LABEL: &str = "controller.kubernetes.io/hash";
+/// The longest name of an owner that a revision's name repeats (A7.4).
+const LONGEST_PREFIX: usize = 223;
+
+/// What there is to do about revisions, or which ones count.
+#[derive(Debug)]
+pub struct RevisionPlan {
+    /// A revision to be recorded or renumbered; nothing else is decided until that is seen.
+    pub actions: Vec<Action>,
+    /// The revision of the present template, once it is recorded.
+    pub update: Option<Arc<Revision>>,
+    /// The revision that the set comes from: the one that the status names, else the update revision (A7.7).
+    pub current: Option<Arc<Revision>>,
+    /// How often a name was taken; never less than the status says.
+    pub collision_count: i32,
+}
+
+/// The value of the revision label on pods of this revision (A3.5, B5.3).
+pub fn label(kind: Kind, revision: &Revision) -> &str {
+    let name = &revision.metadata.name;
+    match kind {
+        Kind::Ordinal => name,
+        Kind::Daemon => revision.metadata.labels.get(REVISION_LABEL).unwrap_or(name),
+    }
+}
+
+/// Ours, oldest first: by number, then age, then name (A7.5).
+fn sorted<'a>(members: &Members<'a, Revision>) -> Vec<&'a Arc<Revision>> {
+    let mut ours = members.ours.clone();
+    ours.sort_by_key(|r| (r.revision, r.metadata.creation_timestamp, r.metadata.name.clone()));
+    ours
+}
+
+/// Decides which revision the present template has: the newest that records it, an older one renumbered (a rollback), or
+/// a new one.
+pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision>) -> RevisionPlan {
+    let set = &observation.set;
+    let ours = sorted(members);
+    let newest = ours.last().map_or(0, |r| r.revision);
+    let named = |name: &str| ours.iter().find(|r| r.metadata.name == name).map(|r| Arc::clone(r));
+    let recorded = ours.iter().rev().find(|r| data::records(&r.data, set.template()));
+    let mut plan = RevisionPlan {
+        actions: vec![],
+        update: recorded.map(|r| Arc::clone(r)),
+        current: named(set.current_revision()),
+        collision_count: set.collision_count().max(0),
+    };
+    match recorded {
+        Some(revision) if revision.revision == newest => {}
+        Some(revision) => {
+            let to = newest.saturating_add(1);
+            plan.actions.push(Action {
+                act: Act::Patch {
+                    object: object(revision),
+                    guard: Guard::version(&revision.metadata),
+                    body: json!({ "revision": to }),
+                    status: false,
+                },
+                why: Reason::Rollback { from: revision.revision, to },
+            });
+            plan.update = None;
+        }
+        None => {
+            let (collisions, body) = new_revision(observation, plan.collision_count, newest.saturating_add(1));
+            plan.collision_count = collisions;
+            let name = body["metadata"]["name"].as_str().unwrap_or_default();
+            let object = ObjectRef::new(Resource::Revisions, &observation.key.namespace, name);
+            plan.actions.push(Action { act: Act::Create { object, body }, why: Reason::NewTemplate });
+        }
+    }
+    plan.current = plan.current.or_else(|| plan.update.clone());
+    plan
+}
+
+/// The body of a new revision, under the first name that no other object holds, and how many names were taken so far.
+fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, number: i64) -> (i32, Value) {
+    let set = &observation.set;
+    let data = data::record(set.template());
+    let mut bytes = data::go_bytes(&data);
+    let length = bytes.len();
+    let prefix: String = observation.key.name.chars().take(LONGEST_PREFIX).collect();
+    let (suffix, name) = loop {
+        bytes.truncate(length);
+        bytes.extend(collisions.to_string().bytes());
+        let suffix = safe_encode(&fnv1_32(&bytes).to_string());
+        let name = format!("{prefix}-{suffix}");
+        if collisions == i32::MAX || !observation.revisions.iter().any(|r| r.metadata.name == name) {
+            break (suffix, name);
+        }
+        collisions += 1;
+    };
+    let mut labels: Map<String, Value> = match set.template().0.pointer("/metadata/labels") {
+        Some(Value::Object(labels)) => labels.clone(),
+        _ => Map::new(),
+    };
+    let hash_label = if S::KIND == Kind::Ordinal { HASH_LABEL } else { REVISION_LABEL };
+    labels.insert(hash_label.to_owned(), json!(suffix));
+    let mut metadata = json!({
+        "name": name,
+        "namespace": observation.key.namespace,
+        "labels": labels,
+        "ownerReferences": [owner::reference(&observation.key, &set.meta().uid)],
+    });
+    if !set.meta().annotations.is_empty() {
+        metadata["annotations"] = json!(set.meta().annotations);
+    }
+    let body = json!({
+        "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "data": data, "revision": number,
+    });
+    (collisions, body)
+}
+
+fn object(revision: &Revision) -> ObjectRef {
+    ObjectRef::new(Resource::Revisions, &revision.metadata.namespace, &revision.metadata.name)
+}
+
+/// What keeps an old revision from being removed.
+#[derive(Clone, Debug, Default)]
+pub struct History<'a> {
+    /// Names of revisions that the status names or that count now.
+    pub live_names: Vec<&'a str>,
+    /// Revision labels that pods carry.
+    pub live_labels: Vec<&'a str>,
+}
+
+/// Removes the oldest revisions beyond `revisionHistoryLimit` that nothing refers to. Live ones do not count against the
+/// limit of an ordinal set (A7.8) but do count against that of a node daemon set (B8.7).
+pub fn history<S: Set>(
+    observation: &Observation<S>,
+    members: &Members<'_, Revision>,
+    live: &History<'_>,
+) -> Vec<Action> {
+    let Ok(limit) = usize::try_from(observation.set.history_limit()) else { return vec![] };
+    if observation.set.meta().is_terminating() {
+        return vec![];
+    }
+    let ours = sorted(members);
+    let is_live = |r: &Revision| {
+        live.live_names.contains(&r.metadata.name.as_str()) || live.live_labels.contains(&label(S::KIND, r))
+    };
+    let dead: Vec<_> = ours.iter().filter(|r| !is_live(r) && !r.metadata.is_terminating()).collect();
+    let counted = if S::KIND == Kind::Ordinal { dead.len() } else { ours.len().saturating_sub(1) };
+    let surplus = counted.saturating_sub(limit).min(dead.len());
+    dead.into_iter()
+        .take(surplus)
+        .map(|revision| Action {
+            act: Act::Delete { object: object(revision), guard: Guard::incarnation(&revision.metadata) },
+            why: Reason::HistoryLimit,
+        })
+        .collect()
+}

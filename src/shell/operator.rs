@@ -1,0 +1,148 @@
+//! The operator: the engine, run on tokio against a real API server.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+use super::{transport, watch};
+use crate::core::engine::{Config, Engine, Input, Note, Output};
+use crate::core::time::Now;
+
+/// How long a stop may take before what is left is given up.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// Inputs that are taken in at once, before anything is planned.
+const BATCH: usize = 1024;
+
+/// What others may know of a running operator.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// What keeps it from serving, one line each; empty when it is ready.
+    pub problems: Vec<String>,
+    /// Whether it leads.
+    pub leads: bool,
+}
+
+/// Why the operator ended though nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// Somebody else may lead now.
+    #[error("the lease was lost; ending, so that two never act at once for long")]
+    LeaseLost,
+}
+
+/// Runs until `stop` resolves, then ends what is on its way, writes held-back status and gives the lease back.
+///
+/// # Errors
+/// When the lease is lost.
+pub async fn run(
+    client: Client,
+    config: Config,
+    health: Arc<Mutex<Health>>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), OperatorError> {
+    let (sender, receiver) = mpsc::channel(BATCH * 4);
+    let operator = Operator { engine: Engine::new(config), client, sender, receiver, start: Instant::now(), health };
+    operator.run(stop).await
+}
+
+struct Operator {
+    engine: Engine,
+    client: Client,
+    sender: Sender<Input>,
+    receiver: Receiver<Input>,
+    start: Instant,
+    health: Arc<Mutex<Health>>,
+}
+
+impl Operator {
+    async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), OperatorError> {
+        let mut stop = std::pin::pin!(stop);
+        let mut stopping: Option<Instant> = None;
+        let mut inputs = vec![Input::Tick];
+        loop {
+            let outputs = self.engine.step(std::mem::take(&mut inputs), self.now());
+            for output in outputs {
+                match output {
+                    Output::Stopped => return Ok(()),
+                    Output::LeaseLost if stopping.is_none() => return Err(OperatorError::LeaseLost),
+                    other => self.carry(other),
+                }
+            }
+            self.publish();
+            let wakeup = self.engine.next_wakeup().map(|at| self.start + at);
+            let wakeup = wakeup.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            tokio::select! {
+                received = self.receiver.recv() => inputs.extend(received),
+                () = tokio::time::sleep_until(wakeup.into()) => inputs.push(Input::Tick),
+                () = &mut stop, if stopping.is_none() => {
+                    tracing::info!("stopping");
+                    stopping = Some(Instant::now());
+                    inputs.push(Input::Stop);
+                }
+            }
+            while inputs.len() < BATCH
+                && let Ok(input) = self.receiver.try_recv()
+            {
+                inputs.push(input);
+            }
+            if stopping.is_some_and(|since| since.elapsed() > STOP_WITHIN) {
+                tracing::warn!("gave up waiting for what is on its way");
+                return Ok(());
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: Timestamp::now(), mono: self.start.elapsed() }
+    }
+
+    fn publish(&self) {
+        let now = Health { problems: self.engine.problems(), leads: self.engine.leads() };
+        if let Ok(mut health) = self.health.lock() {
+            *health = now;
+        }
+    }
+
+    fn carry(&self, output: Output) {
+        let (client, sender) = (self.client.clone(), self.sender.clone());
+        match output {
+            Output::List { resource, session, namespace, token } => {
+                tokio::spawn(async move {
+                    let input = watch::list(&client, resource, session, &namespace, &token).await;
+                    let _ = sender.send(input).await;
+                });
+            }
+            Output::Watch { resource, session, namespace, version } => {
+                tokio::spawn(watch::watch(client, resource, session, namespace, version, sender));
+            }
+            Output::Send { id, request } => {
+                tokio::spawn(async move {
+                    let answer = transport::send(&client, &request).await;
+                    let _ = sender.send(Input::Answer { id, answer }).await;
+                });
+            }
+            Output::Note(note) => log(&note),
+            Output::LeaseLost | Output::Stopped => {}
+        }
+    }
+}
+
+/// One line for the log.
+fn log(note: &Note) {
+    match note {
+        Note::Acted { key, action, error: None } => {
+            tracing::info!(set = %key, act = %action.act, why = %action.why, "done");
+        }
+        Note::Acted { key, action, error: Some(error) } => {
+            tracing::warn!(set = %key, act = %action.act, why = %action.why, error, "not done");
+        }
+        Note::Unwatched { problem, .. } => tracing::error!("cannot watch {problem}"),
+        Note::Watched { resource } => tracing::info!("watching {resource}"),
+        Note::Leading => tracing::info!("leading"),
+        Note::Following { leader } => tracing::info!("{leader} leads; standing by"),
+        Note::LeaseProblem { problem } => tracing::error!("the lease cannot be held: {problem}"),
+    }
+}

@@ -1,0 +1,138 @@
+//! Carries lists and watches.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::Client;
+use kube::core::WatchEvent;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc::Sender;
+
+use super::transport;
+use crate::api::Resource;
+use crate::core::decode;
+use crate::core::engine::stores::Item;
+use crate::core::engine::{Event, Input};
+use crate::core::request::{Answer, Refusal};
+
+/// Objects a page.
+const PAGE: u32 = 500;
+/// Seconds after which the server ends a watch, so that it is begun anew now and then.
+const WATCH_SECONDS: u64 = 290;
+/// A watch from which nothing comes for this long, not even a bookmark (one a minute), is dead.
+const SILENCE: Duration = Duration::from_secs(150);
+
+#[derive(Deserialize)]
+struct Page {
+    metadata: PageMeta,
+    #[serde(default)]
+    items: Option<Vec<Box<RawValue>>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct PageMeta {
+    resource_version: String,
+    #[serde(rename = "continue")]
+    token: String,
+}
+
+/// Reads one page of a list, the first from the newest state.
+pub async fn list(client: &Client, resource: Resource, session: u64, namespace: &str, token: &str) -> Input {
+    let mut uri = format!("{}?limit={PAGE}", resource.path(namespace));
+    if !token.is_empty() {
+        uri = format!("{uri}&continue={}", percent_encode(token));
+    }
+    let event = |event| Input::Event { resource, session, event };
+    let request = match http::Request::get(uri).body(vec![]) {
+        Ok(request) => request,
+        Err(error) => return event(Event::Failed(error.to_string())),
+    };
+    let text = match tokio::time::timeout(transport::TIMEOUT * 2, client.request_text(request)).await {
+        Ok(Ok(text)) => text,
+        Ok(Err(error)) => return event(failed(error)),
+        Err(_) => return event(Event::Failed("no answer to a list".to_owned())),
+    };
+    match serde_json::from_str::<Page>(&text) {
+        Ok(page) => {
+            let raw = page.items.unwrap_or_default();
+            let items: Vec<Item> = raw.iter().filter_map(|i| decode::item(resource, i.get())).collect();
+            let version = page.metadata.resource_version.parse().unwrap_or(0);
+            Input::Page { resource, session, items, token: page.metadata.token, version }
+        }
+        Err(error) => event(Event::Failed(format!("the list cannot be read: {error}"))),
+    }
+}
+
+/// Reads a watch to its end.
+pub async fn watch(
+    client: Client,
+    resource: Resource,
+    session: u64,
+    namespace: String,
+    version: u64,
+    inputs: Sender<Input>,
+) {
+    let end = match read(&client, resource, session, &namespace, version, &inputs).await {
+        Ok(()) => Event::Ended,
+        Err(event) => event,
+    };
+    let _ = inputs.send(Input::Event { resource, session, event: end }).await;
+}
+
+async fn read(
+    client: &Client,
+    resource: Resource,
+    session: u64,
+    namespace: &str,
+    version: u64,
+    inputs: &Sender<Input>,
+) -> Result<(), Event> {
+    let uri = format!(
+        "{}?watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}",
+        resource.path(namespace)
+    );
+    let request = http::Request::get(uri).body(vec![]).map_err(|e| Event::Failed(e.to_string()))?;
+    let started = tokio::time::timeout(transport::TIMEOUT, client.request_events::<Box<RawValue>>(request)).await;
+    let stream = started.map_err(|_| Event::Failed("no answer to a watch".to_owned()))?.map_err(failed)?;
+    let mut stream = std::pin::pin!(stream);
+    while let Ok(next) = tokio::time::timeout(SILENCE, stream.next()).await {
+        let event = match next {
+            None => return Ok(()),
+            Some(Err(error)) => return Err(failed(error)),
+            Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
+                decode::item(resource, object.get()).map(|item| Event::Put(Box::new(item)))
+            }
+            Some(Ok(WatchEvent::Deleted(object))) => Some(Event::Deleted(Box::new(decode::meta(object.get())))),
+            Some(Ok(WatchEvent::Bookmark(mark))) => {
+                mark.metadata.resource_version.parse().ok().map(Event::Bookmark)
+            }
+            Some(Ok(WatchEvent::Error(status))) => return Err(refused(&transport::refusal(*status))),
+        };
+        if let Some(event) = event
+            && inputs.send(Input::Event { resource, session, event }).await.is_err()
+        {
+            return Ok(());
+        }
+    }
+    Err(Event::Failed(format!("nothing came for {} s", SILENCE.as_secs())))
+}
+
+fn failed(error: kube::Error) -> Event {
+    match transport::failure(error) {
+        Answer::Refused(refusal) => refused(&refusal),
+        Answer::Unknown(what) => Event::Failed(what),
+        Answer::Done(_) => Event::Ended,
+    }
+}
+
+fn refused(refusal: &Refusal) -> Event {
+    if refusal.code == 410 { Event::Expired } else { Event::Failed(refusal.message.clone()) }
+}
+
+/// A continue token is base64url, but the API promises no alphabet.
+fn percent_encode(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}

@@ -1,0 +1,97 @@
+//! What one does with a running cluster.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::PoisonError;
+
+use crate::kubectl::{Kubectl, Output};
+use crate::{AuditEvent, Binaries, Cluster, Error, Process, Result, audit, directory, plane};
+
+impl Cluster {
+    /// The directory of everything that belongs to this cluster, mode 0700. Logs are in `logs/`.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The address of the API server, `https://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The binaries that it runs.
+    #[must_use]
+    pub fn binaries(&self) -> &Binaries {
+        &self.binaries
+    }
+
+    /// The kubeconfig of an admin (group `system:masters`).
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.dir.join("kubeconfig")
+    }
+
+    /// A kubeconfig with a fresh token (24 h) of an existing ServiceAccount, its namespace being the default one.
+    pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
+        let namespace_flag = format!("--namespace={namespace}");
+        let token = self.kubectl(&["create", "token", name, &namespace_flag, "--duration=24h"])?;
+        let user = format!("{namespace}.{name}");
+        let path = self.dir.join("kubeconfigs").join(&user);
+        directory::write(
+            &path,
+            0o600,
+            &plane::kubeconfig(&self.dir, &self.url, &user, token.trim(), namespace),
+        )?;
+        Ok(path)
+    }
+
+    /// Runs kubectl as admin and returns its standard output.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.kubectl_stdin(arguments, "")
+    }
+
+    /// Runs kubectl as admin with `stdin` as its input (for `-f -`) and returns its standard output.
+    pub fn kubectl_stdin(&self, arguments: &[&str], stdin: &str) -> Result<String> {
+        self.as_admin(&self.kubeconfig()).run(arguments, stdin).map_err(|error| self.explain(error))
+    }
+
+    /// Runs kubectl as admin and returns what it answered, whatever its exit status.
+    pub fn kubectl_output(&self, arguments: &[&str]) -> Result<Output> {
+        self.as_admin(&self.kubeconfig()).output(arguments, "")
+    }
+
+    fn as_admin<'a>(&'a self, kubeconfig: &'a Path) -> Kubectl<'a> {
+        Kubectl { binaries: &self.binaries, dir: &self.dir, kubeconfig }
+    }
+
+    /// A dead component explains a failed command better than `connection refused`.
+    fn explain(&self, error: Error) -> Error {
+        self.check().err().unwrap_or(error)
+    }
+
+    /// All completed writes so far, in the order of completion. Reads, leases, events, reviews and tokens are left out.
+    pub fn audit(&self) -> Result<Vec<AuditEvent>> {
+        audit::read(&self.dir.join("audit.log"))
+    }
+
+    /// Starts a program that ends with the cluster, its output in `logs/NAME.log`. Standard input is empty; the environment and
+    /// the working directory are those of `command`. A name can be used again once its process has ended.
+    pub fn spawn(&self, name: &str, command: Command) -> Result<Process> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let mut spawned = self.spawned.lock().unwrap_or_else(PoisonError::into_inner);
+        for process in spawned.iter() {
+            process.reap();
+        }
+        let mut taken = self.plane.iter().any(|process| process.name() == name);
+        for process in spawned.iter().filter(|process| process.name() == name) {
+            taken |= process.exit_status()?.is_none();
+        }
+        if taken || name.is_empty() || name.starts_with('.') || !name.bytes().all(plain) {
+            return Err(Error::Name(name.to_owned()));
+        }
+        let process = Process::start(&self.dir, "spawned", name, &command)?;
+        spawned.push(process.clone());
+        Ok(process)
+    }
+}

@@ -1,0 +1,222 @@
+//! A cluster from its start to its end.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::janitor::Janitor;
+use crate::{Binaries, Error, Process, Result, directory, plane};
+
+/// How often another port is tried when somebody took ours between choosing and listening.
+const PORT_ATTEMPTS: u32 = 5;
+/// A cluster is ready in 4 to 8 s; a machine that runs several tests at once needs much longer.
+const READY: Duration = Duration::from_secs(120);
+/// The `stop` script gives up after about 8 s.
+const STOPPED: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A claim without a class gets a volume at once.
+const STORAGE_CLASS: &str = r#"{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+"metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+"provisioner": "kubernetes.io/host-path", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+"allowVolumeExpansion": true}"#;
+
+/// What kind of cluster to start. The default has no nodes and every controller.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How many simulated nodes to add, named `node-0`, `node-1`, … (0 to some thousands).
+    pub nodes: usize,
+    /// Controllers of kube-controller-manager to leave out: `statefulset-controller`, `daemonset-controller`, …
+    pub disabled_controllers: Vec<String>,
+    /// Further arguments of kube-apiserver; they come last and win.
+    pub kube_apiserver_args: Vec<String>,
+    /// Further arguments of kube-controller-manager; they come last and win.
+    pub kube_controller_manager_args: Vec<String>,
+    /// Further arguments of kube-scheduler; they come last and win.
+    pub kube_scheduler_args: Vec<String>,
+}
+
+/// A running control plane. It ends, and its directory goes, when this value is dropped or the process ends in any way.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) dir: PathBuf,
+    pub(crate) url: String,
+    pub(crate) binaries: Binaries,
+    pub(crate) plane: Vec<Process>,
+    pub(crate) spawned: Mutex<Vec<Process>>,
+    janitor: Janitor,
+    pub(crate) next_node: AtomicU32,
+}
+
+impl Cluster {
+    /// Starts a cluster and waits until it is ready: all components run, the namespace `default` has its ServiceAccount, and the
+    /// nodes of `options` are Ready. Builds missing binaries first (see [`Binaries::locate`]).
+    pub fn start(options: Options) -> Result<Self> {
+        let binaries = Binaries::locate()?;
+        let dir = directory::create()?;
+        let janitor = match Janitor::start(&dir) {
+            Ok(janitor) => janitor,
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&dir);
+                return Err(error);
+            }
+        };
+        let mut cluster = Self {
+            dir,
+            url: String::new(),
+            binaries,
+            plane: Vec::new(),
+            spawned: Mutex::new(Vec::new()),
+            janitor,
+            next_node: AtomicU32::new(1),
+        };
+        // From here on, an error drops the cluster and so cleans up.
+        cluster.start_plane(&options)?;
+        cluster.bootstrap()?;
+        if options.nodes > 0 {
+            let names: Vec<String> = (0..options.nodes).map(|index| format!("node-{index}")).collect();
+            cluster.add_nodes(&names, &[])?;
+            cluster.wait_nodes_ready(&names, READY)?;
+        }
+        Ok(cluster)
+    }
+
+    fn start_plane(&mut self, options: &Options) -> Result<()> {
+        let tokens = plane::write_configuration(&self.dir)?;
+        self.start_component("etcd", plane::etcd(&self.binaries, &self.dir))?;
+        let apiserver = self.start_apiserver(options)?;
+        plane::write_kubeconfigs(&self.dir, &self.url, &tokens)?;
+        self.plane.push(apiserver);
+        // These wait for the API server by themselves.
+        self.start_component(
+            "kube-controller-manager",
+            plane::kube_controller_manager(&self.binaries, &self.dir, options),
+        )?;
+        self.start_component("kube-scheduler", plane::kube_scheduler(&self.binaries, &self.dir, options))?;
+        self.poll("the API server to be ready", READY, |cluster| {
+            let output = cluster.kubectl_output(&["get", "--raw=/readyz"])?;
+            Ok(if output.status.success() { Ok(()) } else { Err(output.stderr) })
+        })?;
+        // KWOK discovers the API once, at its start.
+        self.start_component("kwok", plane::kwok(&self.binaries, &self.dir))
+    }
+
+    fn start_component(&mut self, name: &str, command: Command) -> Result<()> {
+        let process = Process::start(&self.dir, "plane", name, &command)?;
+        self.plane.push(process);
+        Ok(())
+    }
+
+    /// Starts kube-apiserver on a port that is free, and waits until it listens there.
+    fn start_apiserver(&mut self, options: &Options) -> Result<Process> {
+        let mut attempt = 1;
+        loop {
+            let address = free_address()?;
+            self.url = format!("https://{address}");
+            let command = plane::kube_apiserver(&self.binaries, &self.dir, address.port(), options);
+            let process = Process::start(&self.dir, "plane", "kube-apiserver", &command)?;
+            match self.wait_listening(&process, address) {
+                Ok(()) => return Ok(process),
+                Err(Error::Died { log, .. })
+                    if attempt < PORT_ATTEMPTS && log.contains("address already in use") =>
+                {
+                    attempt += 1
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn wait_listening(&self, process: &Process, address: SocketAddr) -> Result<()> {
+        let deadline = Instant::now() + READY;
+        let certificate = self.dir.join("certs/apiserver.crt");
+        loop {
+            // In this order: a stranger on our port makes our server die, and is not to be taken for it.
+            let listens = certificate.is_file() && TcpStream::connect(address).is_ok();
+            process.check()?;
+            self.check()?;
+            if listens {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let last = directory::tail(process.log_path(), 3);
+                return Err(Error::Timeout {
+                    what: "kube-apiserver to listen".to_owned(),
+                    waited: READY,
+                    last,
+                });
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn bootstrap(&self) -> Result<()> {
+        self.kubectl_stdin(&["create", "-f", "-"], STORAGE_CLASS)?;
+        self.poll("the ServiceAccount of namespace default", READY, |cluster| {
+            let output =
+                cluster.kubectl_output(&["get", "serviceaccount", "default", "--namespace=default"])?;
+            Ok(if output.status.success() { Ok(()) } else { Err(output.stderr) })
+        })
+    }
+
+    /// Calls `attempt` until it answers `Ok`; its `Err` says what is missing yet. Ends early when a component has died.
+    pub(crate) fn poll<T>(
+        &self,
+        what: &str,
+        timeout: Duration,
+        mut attempt: impl FnMut(&Self) -> Result<std::result::Result<T, String>>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match attempt(self)? {
+                Ok(value) => return Ok(value),
+                Err(last) => {
+                    self.check()?;
+                    if Instant::now() >= deadline {
+                        return Err(Error::Timeout {
+                            what: what.to_owned(),
+                            waited: timeout,
+                            last: last.trim().to_owned(),
+                        });
+                    }
+                }
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// An error with the last lines of its log if a component of the control plane has ended.
+    pub fn check(&self) -> Result<()> {
+        self.plane.iter().try_for_each(Process::check)
+    }
+
+    /// Leaves the cluster running when this process ends. Returns the script that ends it: `sh DIR/stop`.
+    pub fn keep(mut self) -> Result<PathBuf> {
+        self.janitor.keep()?;
+        Ok(self.dir.join("stop"))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.janitor.release();
+        let deadline = Instant::now() + STOPPED;
+        let spawned = self.spawned.get_mut().unwrap_or_else(PoisonError::into_inner);
+        while !self.janitor.finished() && Instant::now() < deadline {
+            // A process is gone only when its parent, which is us, has taken note.
+            self.plane.iter().chain(spawned.iter()).for_each(Process::reap);
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.plane.iter().chain(spawned.iter()).for_each(Process::reap);
+    }
+}
+
+/// A loopback port that nobody listens on right now.
+fn free_address() -> Result<SocketAddr> {
+    let find = || TcpListener::bind(("127.0.0.1", 0))?.local_addr();
+    find().map_err(Error::run("kube-apiserver without a free port"))
+}

@@ -1,0 +1,212 @@
+//! The configuration and the command lines of the control plane's processes.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Binaries, Options, Result, directory};
+
+/// A client of the API server: file name of its kubeconfig, user name, group.
+const CLIENTS: [(&str, &str, &str); 4] = [
+    ("admin", "admin", "system:masters"),
+    ("kube-controller-manager", "system:kube-controller-manager", ""),
+    ("kube-scheduler", "system:kube-scheduler", ""),
+    ("kwok", "kwok", "system:masters"),
+];
+
+/// Every write by anybody, except those that say nothing about a workload. Volumes are logged with their body, for the `stop` script.
+const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+- level: None
+  verbs: [get, list, watch]
+- level: None
+  nonResourceURLs: ["*"]
+- level: None
+  resources:
+  - {group: coordination.k8s.io, resources: [leases]}
+  - {group: "", resources: [events]}
+  - {group: events.k8s.io, resources: [events]}
+  - {group: authentication.k8s.io}
+  - {group: authorization.k8s.io}
+  - {group: "", resources: [serviceaccounts/token]}
+- level: Request
+  verbs: [create]
+  resources: [{group: "", resources: [persistentvolumes]}]
+- level: Metadata
+"#;
+
+const SCHEDULER: &str = r#"apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+leaderElection: {leaderElect: false}
+clientConnection: {kubeconfig: kubeconfigs/kube-scheduler, qps: 500, burst: 1000}
+# A pod that fits nowhere is tried again soon: tests wait for it.
+podInitialBackoffSeconds: 1
+podMaxBackoffSeconds: 2
+"#;
+
+/// The stages of the simulated kubelets and KWOK's own settings, by file name.
+const STAGES: [(&str, &str); 4] = [
+    ("kwok.yaml", include_str!("../stages/kwok.yaml")),
+    ("node.yaml", include_str!("../stages/node.yaml")),
+    ("pod.yaml", include_str!("../stages/pod.yaml")),
+    ("pod-behaviour.yaml", include_str!("../stages/pod-behaviour.yaml")),
+];
+
+/// Stands in the stage files where the expression that computes a pod's behaviour belongs.
+const BEHAVIOUR: &str = "$BEHAVIOUR";
+const BEHAVIOUR_EXPRESSION: &str = include_str!("../stages/behaviour.jq");
+
+/// Writes everything that the processes read, except the kubeconfigs, which need the address of the API server.
+/// Returns the tokens in the order of [`CLIENTS`].
+pub(crate) fn write_configuration(dir: &Path) -> Result<Vec<String>> {
+    let tokens = CLIENTS.iter().map(|_| directory::random_hex::<16>()).collect::<Result<Vec<_>>>()?;
+    let lines: String = CLIENTS
+        .iter()
+        .zip(&tokens)
+        .map(|((_, user, group), token)| format!("{token},{user},{user},\"{group}\"\n"))
+        .collect();
+    directory::write(&dir.join("tokens.csv"), 0o600, &lines)?;
+    directory::write(&dir.join("audit-policy.yaml"), 0o600, AUDIT_POLICY)?;
+    directory::write(&dir.join("scheduler.yaml"), 0o600, SCHEDULER)?;
+    // One expression on one line: it stands in YAML between single quotes.
+    let expression: Vec<&str> = BEHAVIOUR_EXPRESSION
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let expression = expression.join(" ");
+    for (name, text) in STAGES {
+        directory::write(&dir.join("stages").join(name), 0o600, &text.replace(BEHAVIOUR, &expression))?;
+    }
+    Ok(tokens)
+}
+
+/// Writes one kubeconfig per client, and `dir/kubeconfig` for the admin.
+pub(crate) fn write_kubeconfigs(dir: &Path, url: &str, tokens: &[String]) -> Result<()> {
+    for ((name, user, _), token) in CLIENTS.iter().zip(tokens) {
+        let text = kubeconfig(dir, url, user, token, "default");
+        directory::write(&dir.join("kubeconfigs").join(name), 0o600, &text)?;
+        if *name == "admin" {
+            directory::write(&dir.join("kubeconfig"), 0o600, &text)?;
+        }
+    }
+    Ok(())
+}
+
+/// A kubeconfig with one context.
+pub(crate) fn kubeconfig(dir: &Path, url: &str, user: &str, token: &str, namespace: &str) -> String {
+    // JSON is YAML, and quotes whatever is in a path.
+    let value = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "berth",
+        "clusters": [{"name": "berth", "cluster": {"server": url, "certificate-authority": dir.join("certs/apiserver.crt")}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "berth", "context": {"cluster": "berth", "user": user, "namespace": namespace}}],
+    });
+    format!("{value:#}\n")
+}
+
+/// etcd, on sockets in the cluster's directory.
+pub(crate) fn etcd(binaries: &Binaries, dir: &Path) -> Command {
+    let mut command = Command::new(&binaries.etcd);
+    let client = format!("unix://{}", dir.join("etcd.sock").display());
+    // Never dialled: the member is alone.
+    let peer = "http://localhost:1";
+    command
+        .arg("--data-dir=etcd")
+        .arg(format!("--listen-client-urls={client}"))
+        .arg(format!("--advertise-client-urls={client}"))
+        .arg(format!("--listen-peer-urls=unix://{}", dir.join("etcd-peer.sock").display()))
+        .arg(format!("--initial-advertise-peer-urls={peer}"))
+        .arg(format!("--initial-cluster=default={peer}"))
+        // The data does not outlive the process, so it need not survive a power failure.
+        .args(["--unsafe-no-fsync", "--log-level=warn", "--quota-backend-bytes=4294967296"])
+        .current_dir(dir);
+    command
+}
+
+/// kube-apiserver on a loopback port.
+pub(crate) fn kube_apiserver(binaries: &Binaries, dir: &Path, port: u16, options: &Options) -> Command {
+    let mut command = Command::new(&binaries.kube_apiserver);
+    command
+        .arg(format!("--etcd-servers=unix://{}", dir.join("etcd.sock").display()))
+        .arg(format!("--secure-port={port}"))
+        .args([
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            "--cert-dir=certs",
+            "--token-auth-file=tokens.csv",
+            // The serving key that it makes at its start: no tool is needed to make another.
+            "--service-account-key-file=certs/apiserver.key",
+            "--service-account-signing-key-file=certs/apiserver.key",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--authorization-mode=Node,RBAC",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--endpoint-reconciler-type=none",
+            "--allow-privileged=true",
+            "--audit-log-path=audit.log",
+            // Rotation would hide events from tests.
+            "--audit-log-maxsize=16384",
+            "--audit-policy-file=audit-policy.yaml",
+        ])
+        .args(&options.kube_apiserver_args)
+        .current_dir(dir);
+    command
+}
+
+/// kube-controller-manager without a port of its own.
+pub(crate) fn kube_controller_manager(binaries: &Binaries, dir: &Path, options: &Options) -> Command {
+    let mut controllers = "*,-nodeipam".to_owned();
+    for controller in &options.disabled_controllers {
+        controllers.push_str(",-");
+        controllers.push_str(controller);
+    }
+    let mut command = Command::new(&binaries.kube_controller_manager);
+    command
+        .arg(format!("--controllers={controllers}"))
+        .args([
+            "--kubeconfig=kubeconfigs/kube-controller-manager",
+            "--secure-port=0",
+            "--leader-elect=false",
+            "--use-service-account-credentials",
+            "--service-account-private-key-file=certs/apiserver.key",
+            "--root-ca-file=certs/apiserver.crt",
+            "--enable-hostpath-provisioner",
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",
+            "--concurrent-namespace-syncs=10",
+            "--namespace-sync-period=1s",
+            "--pvclaimbinder-sync-period=5s",
+            // Longer than the leases of stages/kwok.yaml: a busy machine must not make nodes look dead.
+            "--node-monitor-grace-period=200s",
+        ])
+        .args(&options.kube_controller_manager_args)
+        .current_dir(dir);
+    command
+}
+
+/// kube-scheduler without a port of its own.
+pub(crate) fn kube_scheduler(binaries: &Binaries, dir: &Path, options: &Options) -> Command {
+    let mut command = Command::new(&binaries.kube_scheduler);
+    command
+        .args(["--config=scheduler.yaml", "--secure-port=0"])
+        .args(&options.kube_scheduler_args)
+        .current_dir(dir);
+    command
+}
+
+/// KWOK for every node with the label `type=kwok`.
+pub(crate) fn kwok(binaries: &Binaries, dir: &Path) -> Command {
+    let mut command = Command::new(&binaries.kwok);
+    let files: Vec<String> = STAGES.iter().map(|(name, _)| format!("stages/{name}")).collect();
+    command
+        .arg(format!("--config={}", files.join(",")))
+        .arg("--kubeconfig=kubeconfigs/kwok")
+        // KWOK also reads a configuration of the user's from here.
+        .env("HOME", dir)
+        .env("KWOK_WORKDIR", dir.join("kwok"))
+        .current_dir(dir);
+    command
+}
