@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::condition;
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Plan, StatusWrite};
+use super::plan::{Part, Plan, StatusWrite};
 use super::reason::Waiting;
 use crate::api::status::Condition;
 
@@ -80,6 +80,11 @@ pub fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         let object = Some(refused.object.clone());
         plan.waiting.insert(0, Waiting::Backoff { object, message: refused.message.clone() });
     }
+}
+
+/// Whether a revision or a takeover comes first: the status that follows it says everything, so none is written before.
+pub fn is_preliminary(plan: &Plan) -> bool {
+    plan.stages.iter().any(|stage| matches!(stage.part, Part::Membership | Part::Revisions))
 }
 
 /// Whether the write changes what later plans read.

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::placement;
-use crate::api::{Kind, NodeDaemonSet, ObjectRef, Pod, Resource, Revision, Surface, Uid};
+use crate::api::{Kind, NodeDaemonSet, ObjectRef, Resource, Revision, Surface, Uid};
 use crate::core::hash::{base27, fnv1a_64};
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Action, Unit};
@@ -37,7 +37,7 @@ pub fn create(observation: &Observation<NodeDaemonSet>, node: &str, revision: &R
     let mut slot = 0;
     let name = loop {
         let name = pod_name(&observation.key.name, &set.metadata.uid, node, slot);
-        let Some(holder) = held(&observation.pods, &name) else { break name };
+        let Some(holder) = observation.pod(&name) else { break name };
         unit.push(Action {
             act: Act::Confirm { object: pod::object(holder), uid: holder.metadata.uid.clone(), live: false },
             why: Reason::NameHeld,
@@ -48,11 +48,6 @@ pub fn create(observation: &Observation<NodeDaemonSet>, node: &str, revision: &R
     let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, name);
     unit.push(Action { act: Act::Create { object, body }, why });
     Some(unit)
-}
-
-/// The observed pod of this name. Observed pods are sorted by name.
-fn held<'a>(pods: &'a [std::sync::Arc<Pod>], name: &str) -> Option<&'a Pod> {
-    pods.binary_search_by(|p| p.metadata.name.as_str().cmp(name)).ok().map(|at| pods[at].as_ref())
 }
 
 fn body(

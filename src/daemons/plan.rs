@@ -73,9 +73,10 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     after.conditions =
         condition::conditions(&set.status.conditions, &progress, set.metadata.generation, observation.now.stamp());
     // A set that is being deleted is left alone, its status too (B2 step 4).
-    let write = condition::status_write(&set.status, &after, settled).filter(|_| !set.metadata.is_terminating());
+    let silent = set.metadata.is_terminating() || round::is_preliminary(&plan);
+    let write = condition::status_write(&set.status, &after, settled).filter(|_| !silent);
     if let Some(mut write) = write {
-        if round::names_changed(&write) && !plan.stages.iter().any(|s| s.part < Part::Record) {
+        if round::names_changed(&write) {
             plan.stages.clear();
             let action = condition::write_action(&observation.key, &set.metadata, &write, Reason::ReadLater);
             plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);

@@ -63,16 +63,15 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     };
     after.conditions =
         condition::conditions(&set.status.conditions, &progress, set.metadata.generation, observation.now.stamp());
-    if let Some(write) = condition::status_write(&set.status, &after, settled) {
+    let write = condition::status_write(&set.status, &after, settled).filter(|_| !round::is_preliminary(&plan));
+    if let Some(write) = write {
         // Names of revisions, and the count that says at which revision a pod is made, are read by later plans: they are
         // written before anything rests on them.
         let counts = target.as_ref().is_some_and(|t| t.rolls && t.rolling.is_none())
             && after.current_replicas != set.status.current_replicas;
         let read_later = counts || round::names_changed(&write);
-        if read_later && plan.stages.iter().any(|s| s.part >= Part::Claims) {
+        if read_later {
             plan.stages.clear();
-        }
-        if read_later && plan.stages.is_empty() {
             let action = condition::write_action(key, &set.metadata, &write, Reason::ReadLater);
             plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);
         } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::identity;
 use super::rollout::Target;
-use crate::api::{ObjectRef, OrdinalSet, Pod, Resource};
+use crate::api::{OrdinalSet, Pod};
 use crate::claims;
 use crate::core::observation::Observation;
 use crate::core::plan::{Action, Pace, Part, Plan, Unit};
@@ -151,7 +151,7 @@ fn absent(
 ) -> Pass {
     let name = identity::pod_name(&observation.key.name, ordinal);
     // A pod of this name that is not ours stands in the way; the API server would refuse the twin.
-    if let Some(holder) = observation.pods.iter().find(|p| p.metadata.name == name) {
+    if let Some(holder) = observation.pod(&name) {
         plan.waiting.push(Waiting::NameTaken { object: pod::object(holder) });
         return Pass::Stopped;
     }
@@ -223,9 +223,4 @@ pub fn condemn(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, p
     }
     plan.stage(Part::Pods, Pace::SlowStart, units);
     Pass::Complete
-}
-
-/// The name of the pod of an ordinal as an object.
-pub fn pod_object(observation: &Observation<OrdinalSet>, ordinal: i64) -> ObjectRef {
-    ObjectRef::new(Resource::Pods, &observation.key.namespace, identity::pod_name(&observation.key.name, ordinal))
 }

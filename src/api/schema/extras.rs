@@ -59,9 +59,7 @@ fn common() -> Vec<Extra> {
     {
         extras.push((path, named.clone()));
     }
-    for path in ["spec.template.spec.containers[].env", "spec.template.spec.initContainers[].env"] {
-        extras.push((path, named.clone()));
-    }
+    // `env` is no map: `apps/v1` accepts a name twice (the last one counts), and so do charts in use.
     for path in
         ["spec.template.spec.containers[].volumeMounts", "spec.template.spec.initContainers[].volumeMounts"]
     {

@@ -164,7 +164,7 @@ fn the_keys_of_a_merge_list_are_required() {
             assert!(keys.iter().all(|k| required.contains(k)), "{kind} {path}: {keys:?}");
             lists += 1;
         }
-        assert_eq!(lists, 8, "{kind}");
+        assert_eq!(lists, 6, "{kind}");
     }
 }
 
