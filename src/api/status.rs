@@ -58,12 +58,8 @@ pub enum ConditionReason {
     FailedUpdate,
     /// A name that is needed is held by an object that is not ours.
     NameTaken,
-    /// A claim is in the way: being deleted, lost, or left over from an earlier pod.
-    ClaimBlocked,
     /// The spec cannot be carried out as it stands.
     InvalidSpec,
-    /// Pods fail again and again.
-    PodsFailing,
     /// Nothing is in the way.
     Clear,
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::memory::Memory;
-use super::plan::{Act, Action, Guard, StatusWrite, Urgency};
+use super::plan::{Act, Action, Guard, Plan, StatusWrite, Urgency};
 use super::reason::{Reason, Waiting};
 use crate::api::status::{Condition, ConditionReason, ConditionType};
 use crate::api::{Key, Meta};
@@ -27,7 +27,8 @@ pub enum Progress {
 }
 
 /// How far an owner is, from what failed lately and what is waited for. `settled` says whether all is as it should be.
-pub fn progress(settled: bool, memory: &Memory, waiting: &[Waiting], before: &[Condition]) -> Progress {
+pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition]) -> Progress {
+    let waiting = &plan.waiting;
     if let Some(Waiting::Invalid { message }) = waiting.iter().find(|w| matches!(w, Waiting::Invalid { .. })) {
         return Progress::Stalled(ConditionReason::InvalidSpec, message.clone());
     }
@@ -49,7 +50,8 @@ pub fn progress(settled: bool, memory: &Memory, waiting: &[Waiting], before: &[C
     {
         return Progress::Stalled(reason, condition.message.clone());
     }
-    Progress::Working(waiting.first().map(ToString::to_string).unwrap_or_default())
+    let action = || plan.actions().next().map(ToString::to_string);
+    Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
 }
 
 /// `before` with the conditions of Berth brought up to date; conditions of others are kept as they are (A11.3).

@@ -68,6 +68,8 @@ impl Memory {
     ) {
         let times = self.refused.as_ref().map_or(0, |r| r.times).saturating_add(1);
         let pause = doubled(FIRST_RETRY, LAST_RETRY, times).max(wait.unwrap_or_default());
+        // Once may be a passing fault; a webhook that is down answers like this for ever, and people want to know.
+        let reported = reported || times >= 3 && !message.is_empty();
         // A busy API server does not hide what it refused before.
         let (reason, object, message, reported) = match self.refused.take() {
             Some(before) if before.reported && !reported => (before.reason, before.object, before.message, true),

@@ -12,6 +12,8 @@ pub mod condition;
 pub mod decode;
 pub mod engine;
 pub mod events;
+#[cfg(test)]
+pub mod fixture;
 pub mod hash;
 pub mod images;
 pub mod lease;

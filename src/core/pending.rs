@@ -145,12 +145,8 @@ impl Pending {
     /// When [`Self::checks`] has something next.
     pub fn next_check(&self) -> Option<Duration> {
         let entries = self.entries.values().flat_map(BTreeMap::values);
-        entries
-            .map(|e| match e.expected {
-                Expected::Unknown | Expected::Newer(_) => e.checked + pause(e.checks),
-                _ => e.since + RELIST_AFTER,
-            })
-            .min()
+        let in_doubt = entries.filter(|e| matches!(e.expected, Expected::Unknown | Expected::Newer(_)));
+        in_doubt.map(|e| e.checked + pause(e.checks)).min()
     }
 
     /// Forgets an owner that is gone.

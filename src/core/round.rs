@@ -41,7 +41,7 @@ where
 {
     plan.waiting.push(invalid);
     if observation.set.unreadable().is_none() {
-        let progress = condition::progress(false, &observation.memory, &plan.waiting, before.conditions());
+        let progress = condition::progress(false, &observation.memory, &plan, before.conditions());
         let generation = observation.set.meta().generation;
         let conditions =
             condition::conditions(before.conditions(), &progress, generation, observation.now.stamp());

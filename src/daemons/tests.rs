@@ -1,1 +1,294 @@
+//! Tables of where daemon pods run and what a node daemon set does next.
 
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::placement::{self, Verdict};
+use super::{identity, plan};
+use crate::api::template::Placement;
+use crate::api::{NodeDaemonSet, Pod};
+use crate::core::fixture::{self, broken, failed, node, revision, terminating, writes};
+use crate::core::observation::Observation;
+use crate::core::reason::{Slot, Waiting};
+
+type Set = NodeDaemonSet;
+
+fn name(node: &str, slot: u32) -> String {
+    identity::pod_name("agent", &crate::api::Uid("set-uid".to_owned()), node, slot)
+}
+
+/// The daemon pod of `node`.
+fn pod(node: &str, revision: &str, patch: Value) -> Arc<Pod> {
+    let mut whole = json!({ "spec": { "nodeName": node } });
+    fixture::merge(&mut whole, patch);
+    fixture::pod::<Set>(&name(node, 0), revision, whole)
+}
+
+/// `agent` with three nodes a, b and c.
+fn observe(spec: Value, pods: Vec<Arc<Pod>>) -> Observation<Set> {
+    let mut set = fixture::daemon_set(spec);
+    let update = if set.spec.template.0["spec"]["containers"][0]["image"] == "nginx:v1" { "v1" } else { "v2" };
+    set.status.current_revision = "v1".to_owned();
+    set.status.update_revision = update.to_owned();
+    let mut recorded = (*revision::<Set>(update, 2, "")).clone();
+    recorded.data = crate::revisions::data::record(&set.spec.template);
+    let mut revisions = vec![Arc::new(recorded)];
+    if update == "v2" {
+        revisions.push(revision::<Set>("v1", 1, "v1"));
+    }
+    let mut observation = fixture::observe(set, pods, revisions);
+    observation.nodes = fixture::nodes(["a", "b", "c"].map(|n| node(n, json!({}))).to_vec());
+    observation
+}
+
+fn ok() -> Value {
+    json!({})
+}
+
+/// The plan's writes with the names of pods replaced by node and slot.
+fn readable(observation: &Observation<Set>) -> Vec<String> {
+    let plan = plan(observation);
+    let mut lines = writes(&plan);
+    for line in &mut lines {
+        for node in ["a", "b", "c", "gone"] {
+            for slot in 0..3 {
+                *line = line.replace(&name(node, slot), &format!("{node}{slot}"));
+            }
+        }
+        *line = line.replace("Pod ", "");
+    }
+    lines
+}
+
+fn check(what: &str, spec: Value, pods: Vec<Arc<Pod>>, expected: &[&str]) {
+    let observation = observe(spec, pods);
+    assert_eq!(readable(&observation), expected, "{what}:\n{}", plan(&observation));
+}
+
+#[test]
+fn every_fitting_node_has_one_pod() {
+    check("all", json!({}), vec![], &["create a0", "create b0", "create c0"]);
+    check("the rest", json!({}), vec![pod("b", "v1", ok())], &["create a0", "create c0"]);
+    let all = || vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    check("none missing", json!({}), all(), &[]);
+    let going = vec![pod("a", "v1", terminating()), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    check("a pod that is going keeps its place", json!({}), going, &[]);
+    let mut unbound = all();
+    let affinity = json!({ "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": [
+        { "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["c"] }] }] } } });
+    unbound[2] = pod("c", "v1", json!({ "spec": { "nodeName": "", "affinity": affinity } }));
+    check("a pod that waits for the scheduler counts for its node", json!({}), unbound, &[]);
+    let ended = json!({ "status": failed()["status"], "metadata": { "deletionTimestamp": fixture::ago(1),
+        "finalizers": ["x/y"] } });
+    let held = vec![pod("a", "v1", ended), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    check("an ended pod that a finalizer holds makes room, under another name", json!({}), held, &["create a1"]);
+}
+
+#[test]
+fn pods_that_should_not_be_there_go() {
+    let mut twin = (*pod("a", "v1", ok())).clone();
+    twin.metadata.name = "agent-twin".to_owned();
+    twin.metadata.creation_timestamp = Some(fixture::now().wall);
+    let pods = vec![Arc::new(twin), pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    check("the oldest stays", json!({}), pods, &["create a0", "delete agent-twin"][1..].as_ref());
+    let gone = json!({ "spec": { "nodeName": "", "affinity": { "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": [
+            { "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["gone"] }] }] } } } } });
+    let all = || vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    let mut unbound = all();
+    unbound.push(pod("gone", "v1", gone));
+    check("waiting for a node that is gone", json!({}), unbound, &["delete gone0"]);
+    let mut bound = all();
+    bound.push(pod("gone", "v1", ok()));
+    check("bound to a node that is gone: the pod garbage collector's", json!({}), bound, &[]);
+    let selected = json!({ "template": { "spec": { "nodeSelector": { "disk": "ssd" } } } });
+    check("no node fits any more", selected, all(), &["delete a0", "delete b0", "delete c0"]);
+    let mut failing = observe(json!({}), vec![pod("a", "v1", failed()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    assert_eq!(readable(&failing), ["delete a0"]);
+    failing.memory.replace(Slot::Node("a".to_owned()), failing.now.mono);
+    assert_eq!(readable(&failing), Vec::<String>::new(), "the second time it waits");
+}
+
+#[test]
+fn taints_keep_pods_off_or_drive_them_out() {
+    let taint = |effect: &str| node("b", json!({ "spec": { "taints": [{ "key": "k", "value": "v", "effect": effect }] } }));
+    let toleration = |json: Value| serde_json::from_value::<Placement>(json!({ "tolerations": [json] })).unwrap();
+    let verdict = |placement: &Placement, effect: &str| match placement::verdict(placement, &taint(effect)) {
+        Verdict::Run => "run",
+        Verdict::Keep(_) => "keep",
+        Verdict::Leave(_) => "leave",
+    };
+    let none = Placement::default();
+    assert_eq!(verdict(&none, "NoSchedule"), "keep");
+    assert_eq!(verdict(&none, "NoExecute"), "leave");
+    assert_eq!(verdict(&none, "PreferNoSchedule"), "run");
+    for (tolerates, json) in [
+        (true, json!({ "operator": "Exists" })),
+        (true, json!({ "key": "k", "operator": "Exists" })),
+        (true, json!({ "key": "k", "operator": "Equal", "value": "v" })),
+        (true, json!({ "key": "k", "value": "v", "effect": "NoExecute" })),
+        (false, json!({ "key": "k", "value": "other" })),
+        (false, json!({ "key": "other", "operator": "Exists" })),
+        (false, json!({ "key": "k", "operator": "Exists", "effect": "NoSchedule" })),
+        (false, json!({ "key": "k", "operator": "Gt", "value": "v" })),
+    ] {
+        let expected = if tolerates { "run" } else { "leave" };
+        assert_eq!(verdict(&toleration(json.clone()), "NoExecute"), expected, "{json}");
+    }
+    let standard = |key: &str, effect: &str| node("a", json!({ "spec": { "taints": [{ "key": key, "effect": effect }] } }));
+    let network = standard("node.kubernetes.io/network-unavailable", "NoSchedule");
+    assert!(placement::verdict(&none, &standard("node.kubernetes.io/unschedulable", "NoSchedule")).runs());
+    assert!(placement::verdict(&none, &standard("node.kubernetes.io/not-ready", "NoExecute")).runs());
+    assert!(!placement::verdict(&none, &network).runs());
+    assert!(placement::verdict(&Placement { host_network: true, ..none }, &network).runs());
+}
+
+#[test]
+fn node_affinity_terms() {
+    let selects = |terms: Value| {
+        let placement: Placement = serde_json::from_value(json!({ "affinity": { "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } } } }))
+        .unwrap();
+        let node = node("a", json!({ "metadata": { "labels": { "disk": "ssd", "cores": "8" } } }));
+        placement::verdict(&placement, &node).runs()
+    };
+    let label = |key: &str, operator: &str, values: Value| {
+        json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] })
+    };
+    let field = |operator: &str, values: Value| {
+        json!({ "matchFields": [{ "key": "metadata.name", "operator": operator, "values": values }] })
+    };
+    for (expected, terms) in [
+        (true, json!([label("disk", "In", json!(["ssd", "nvme"]))])),
+        (false, json!([label("disk", "NotIn", json!(["ssd"]))])),
+        (true, json!([label("gpu", "NotIn", json!(["a100"]))])),
+        (true, json!([label("disk", "Exists", json!([]))])),
+        (true, json!([label("gpu", "DoesNotExist", json!([]))])),
+        (true, json!([label("cores", "Gt", json!(["4"]))])),
+        (false, json!([label("cores", "Lt", json!(["4"]))])),
+        (false, json!([label("disk", "Gt", json!(["4"]))])),
+        (false, json!([label("disk", "Near", json!(["ssd"]))])),
+        (true, json!([field("In", json!(["a"]))])),
+        (false, json!([field("In", json!(["a", "b"]))])),
+        (false, json!([{}])),
+        (false, json!([])),
+        (true, json!([{}, field("NotIn", json!(["b"]))])),
+        (false, json!([{ "matchFields": field("In", json!(["a"]))["matchFields"],
+            "matchExpressions": label("gpu", "Exists", json!([]))["matchExpressions"] }])),
+    ] {
+        assert_eq!(selects(terms.clone()), expected, "{terms}");
+    }
+}
+
+#[test]
+fn a_pod_names_its_node_and_tolerates_what_daemons_must() {
+    let spec = json!({ "template": { "spec": {
+        "tolerations": [
+            { "key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5 },
+            { "key": "mine", "operator": "Exists" },
+        ],
+        "affinity": {
+            "podAntiAffinity": { "kept": true },
+            "nodeAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": ["kept"],
+                "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": [
+                    { "matchExpressions": [{ "key": "x", "operator": "DoesNotExist" }] }] },
+            },
+        },
+    } } });
+    let plan = plan(&observe(spec, vec![]));
+    let pod = fixture::body(&plan, &name("a", 0));
+    let affinity = &pod["spec"]["affinity"];
+    assert_eq!(affinity["podAntiAffinity"]["kept"], true);
+    assert_eq!(affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"], json!(["kept"]));
+    assert_eq!(
+        affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"],
+        json!([{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["a"] }] }])
+    );
+    let tolerations = pod["spec"]["tolerations"].as_array().unwrap();
+    assert_eq!(tolerations.len(), 7, "{tolerations:?}");
+    assert_eq!(tolerations[0]["tolerationSeconds"], Value::Null, "a default replaces its equal (B3.5)");
+    assert_eq!(tolerations[1]["key"], "mine");
+    assert_eq!(pod["spec"].get("nodeName"), None, "the scheduler binds");
+    assert_eq!(pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/daemonset-pod"], "true");
+}
+
+#[test]
+fn names_are_short_stable_and_different() {
+    let uid = crate::api::Uid("set-uid".to_owned());
+    assert_eq!(identity::pod_name("agent", &uid, "a", 0), name("a", 0));
+    let long = identity::pod_name(&"x".repeat(63), &uid, "a", 0);
+    assert_eq!(long.len(), 63, "{long}");
+    let cut = identity::pod_name(&format!("{}-y", "x".repeat(49)), &uid, "a", 0);
+    assert!(!cut.contains("--"), "{cut}");
+    let names: std::collections::BTreeSet<_> =
+        (0..5000).flat_map(|n| (0..3).map(move |slot| name(&format!("node-{n}"), slot))).collect();
+    assert_eq!(names.len(), 15_000);
+}
+
+#[test]
+fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
+    let let_go = fixture::pod::<Set>(&name("a", 0), "v1", json!({ "metadata": { "ownerReferences": null,
+        "labels": { "app": "debug" } } }));
+    let observation = observe(json!({}), vec![let_go, pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    let plan = plan(&observation);
+    let acts: Vec<_> = plan.actions().map(|a| a.act.to_string()).collect();
+    assert_eq!(acts, [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]);
+    assert_eq!(plan.stages[0].units.len(), 1, "in this order, in one unit: {plan}");
+}
+
+#[test]
+fn a_rollout_keeps_to_its_budget() {
+    let v2 = |max: Value| json!({ "template": fixture::template("v2"),
+        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": max } } });
+    let at = |a: (&str, Value), b: (&str, Value), c: (&str, Value)| {
+        vec![pod("a", a.0, a.1), pod("b", b.0, b.1), pod("c", c.0, c.1)]
+    };
+    let old = || at(("v1", ok()), ("v1", ok()), ("v1", ok()));
+    check("one, the first by name", v2(json!(1)), old(), &["delete a0"]);
+    check("a percentage is rounded up", v2(json!("34%")), old(), &["delete a0", "delete b0"]);
+    check("nothing of 0%: one, or it would never move", v2(json!("0%")), old(), &["delete a0"]);
+    check("a missing pod uses the budget", v2(json!(1)), old()[1..].to_vec(), &["create a0"]);
+    let going = at(("v1", terminating()), ("v1", ok()), ("v1", ok()));
+    check("so does one that is going", v2(json!(1)), going, &[]);
+    let new_broken = at(("v2", broken()), ("v1", ok()), ("v1", ok()));
+    check("and a new one that is not available", v2(json!(1)), new_broken, &[]);
+    let old_broken = at(("v1", ok()), ("v1", broken()), ("v1", ok()));
+    check("broken old ones go outside the budget, and use it", v2(json!(1)), old_broken.clone(), &["delete b0"]);
+    check("what is left goes to healthy ones", v2(json!(2)), old_broken, &["delete b0", "delete a0"]);
+    let on_delete = json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "OnDelete" } });
+    check("OnDelete", on_delete, old(), &[]);
+    let plan = plan(&observe(v2(json!(1)), at(("v2", broken()), ("v1", ok()), ("v1", ok()))));
+    assert!(plan.waiting.iter().any(|w| matches!(w, Waiting::Budget { limit: 1, used: 1, .. })), "{plan}");
+}
+
+#[test]
+fn status_counts_nodes() {
+    let mut observation = observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "v0", broken()), pod("c", "v1", ok())]);
+    observation.nodes = fixture::nodes(vec![
+        node("a", ok()),
+        node("b", ok()),
+        node("c", json!({ "spec": { "taints": [{ "key": "k", "effect": "NoExecute" }] } })),
+        node("d", ok()),
+    ]);
+    let changes = plan(&observation).status.unwrap().changes;
+    for (field, expected) in [
+        ("desiredNumberScheduled", 3),
+        ("currentNumberScheduled", 2),
+        ("numberMisscheduled", 1),
+        ("numberReady", 1),
+        ("numberAvailable", 1),
+        ("numberUnavailable", 2),
+        ("updatedNumberScheduled", 1),
+    ] {
+        assert_eq!(changes[field], expected, "{field} in {changes}");
+    }
+}
+
+#[test]
+fn a_set_that_is_being_deleted_is_left_alone() {
+    let mut observation = observe(json!({}), vec![pod("a", "v1", broken())]);
+    Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
+    assert!(plan(&observation).is_empty());
+}

@@ -59,7 +59,7 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let progress = if set.metadata.is_terminating() {
         Progress::Terminating
     } else {
-        condition::progress(settled, &observation.memory, &plan.waiting, &set.status.conditions)
+        condition::progress(settled, &observation.memory, &plan, &set.status.conditions)
     };
     after.conditions =
         condition::conditions(&set.status.conditions, &progress, set.metadata.generation, observation.now.stamp());

@@ -1,1 +1,287 @@
+//! Tables of what an ordinal set does next.
 
+use serde_json::{Value, json};
+
+use super::{identity, plan};
+use crate::api::OrdinalSet;
+use crate::core::fixture::{self, broken, failed, pod, revision, terminating, writes};
+use crate::core::observation::Observation;
+use crate::core::reason::Waiting;
+
+type Set = OrdinalSet;
+
+/// `web` at revision v1 (or in transit from v1 to v2 if `spec` has the template of v2), with its status recorded.
+fn observe(spec: Value, pods: &[(i64, &str, Value)]) -> Observation<Set> {
+    let mut set = fixture::ordinal_set(spec);
+    let update = if set.spec.template.0 == fixture::template("v1") { "v1" } else { "v2" };
+    set.status.current_revision = "v1".to_owned();
+    set.status.update_revision = update.to_owned();
+    let pods = pods.iter().map(|(n, rev, patch)| pod::<Set>(&format!("web-{n}"), rev, patch.clone())).collect();
+    let mut revisions = vec![revision::<Set>("v1", 1, "v1")];
+    if update == "v2" {
+        revisions.push(revision::<Set>("v2", 2, "v2"));
+    }
+    fixture::observe(set, pods, revisions)
+}
+
+fn ok() -> Value {
+    json!({})
+}
+
+fn v2(mut spec: Value) -> Value {
+    spec["template"] = fixture::template("v2");
+    spec
+}
+
+fn check(name: &str, spec: Value, pods: &[(i64, &str, Value)], expected: &[&str]) {
+    let plan = plan(&observe(spec, pods));
+    assert_eq!(writes(&plan), expected, "{name}:\n{plan}");
+}
+
+#[test]
+fn a_new_set_gets_a_revision_then_a_recorded_status_then_its_first_pod() {
+    let set = fixture::ordinal_set(json!({}));
+    let first = plan(&fixture::observe(set.clone(), vec![], vec![]));
+    assert_eq!(writes(&first).len(), 1, "{first}");
+    assert!(writes(&first)[0].starts_with("create ControllerRevision web-"), "{first}");
+    assert_eq!(first.status, None, "the status that names the revision comes next and says everything");
+
+    let second = plan(&fixture::observe(set, vec![], vec![revision::<Set>("v1", 1, "v1")]));
+    assert_eq!(writes(&second), ["patch OrdinalSet web"], "names are recorded before anything rests on them");
+
+    let third = plan(&observe(json!({}), &[]));
+    assert_eq!(writes(&third), ["create Pod web-0"]);
+}
+
+#[test]
+fn pods_come_in_order_or_all_at_once() {
+    let parallel = || json!({ "podManagementPolicy": "Parallel" });
+    check("the next when all before are available", json!({}), &[(0, "v1", ok())], &["create Pod web-1"]);
+    check("not while one is not ready", json!({}), &[(0, "v1", broken())], &[]);
+    check("not while one is going", json!({}), &[(0, "v1", terminating())], &[]);
+    check("the gap first", json!({}), &[(1, "v1", ok()), (2, "v1", ok())], &["create Pod web-0"]);
+    check("in parallel, all", parallel(), &[(1, "v1", broken())], &["create Pod web-0", "create Pod web-2"]);
+    check("from the start", json!({ "ordinals": { "start": 5 } }), &[], &["create Pod web-5"]);
+    check("none wanted", json!({ "replicas": 0 }), &[], &[]);
+    let young = json!({ "status": { "conditions": [{ "type": "Ready", "status": "True",
+        "lastTransitionTime": fixture::ago(4) }] } });
+    let waits = plan(&observe(json!({ "minReadySeconds": 10 }), &[(0, "v1", young)]));
+    assert_eq!(writes(&waits), Vec::<String>::new());
+    assert_eq!(waits.recheck_after, Some(std::time::Duration::from_secs(6)), "{waits}");
+}
+
+#[test]
+fn ended_pods_are_replaced_with_a_growing_pause() {
+    check("failed", json!({}), &[(0, "v1", failed())], &["delete Pod web-0"]);
+    let succeeded = json!({ "status": { "phase": "Succeeded" } });
+    check("succeeded", json!({}), &[(0, "v1", succeeded)], &["delete Pod web-0"]);
+    let both = json!({ "status": failed()["status"], "metadata": terminating()["metadata"] });
+    check("already going", json!({}), &[(0, "v1", both)], &[]);
+    let mut again = observe(json!({}), &[(0, "v1", failed())]);
+    again.memory.replace(crate::core::reason::Slot::Ordinal(0), again.now.mono);
+    let plan = plan(&again);
+    assert_eq!(writes(&plan), Vec::<String>::new());
+    assert_eq!(plan.recheck_after, Some(std::time::Duration::from_secs(1)), "{plan}");
+}
+
+#[test]
+fn condemned_pods_go_from_the_top() {
+    let one = || json!({ "replicas": 1 });
+    let all = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
+    check("one at a time", one(), &all, &["delete Pod web-2"]);
+    check("wait for the one that goes", one(), &[(0, "v1", ok()), (1, "v1", ok()), (2, "v1", terminating())], &[]);
+    check("a single broken one goes", one(), &[(0, "v1", ok()), (1, "v1", broken())], &["delete Pod web-1"]);
+    check(
+        "not past two broken ones (A6.3)",
+        one(),
+        &[(0, "v1", ok()), (1, "v1", broken()), (2, "v1", broken())],
+        &[],
+    );
+    check("not while a wanted one is broken", one(), &[(0, "v1", broken()), (1, "v1", ok())], &[]);
+    let parallel = json!({ "replicas": 1, "podManagementPolicy": "Parallel" });
+    check("in parallel, all", parallel, &all, &["delete Pod web-2", "delete Pod web-1"]);
+    let below = json!({ "replicas": 1, "ordinals": { "start": 1 } });
+    check("below the start too", below, &[(0, "v1", ok()), (1, "v1", ok())], &["delete Pod web-0"]);
+}
+
+#[test]
+fn a_rollout_goes_down_from_the_top_to_the_partition() {
+    let rolling = |partition: i64| v2(json!({ "updateStrategy": { "rollingUpdate": { "partition": partition } } }));
+    let old = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
+    check("the highest first", rolling(0), &old, &["delete Pod web-2"]);
+    check("the new one comes at the new revision", rolling(0), &old[..2], &["create Pod web-2"]);
+    check("then the next", rolling(0), &[old[0].clone(), old[1].clone(), (2, "v2", ok())], &["delete Pod web-1"]);
+    check("not while the new one is broken", rolling(0), &[old[0].clone(), old[1].clone(), (2, "v2", broken())], &[]);
+    check("the partition stays", rolling(2), &[old[0].clone(), old[1].clone(), (2, "v2", ok())], &[]);
+    check("a partition above everything", rolling(9), &old, &[]);
+    let on_delete = v2(json!({ "updateStrategy": { "type": "OnDelete", "rollingUpdate": null } }));
+    check("OnDelete", on_delete, &old, &[]);
+    let two = v2(json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": "67%" } } }));
+    check("maxUnavailable, rounded down", two, &old, &["delete Pod web-2", "delete Pod web-1"]);
+    let parallel = v2(json!({ "podManagementPolicy": "Parallel",
+        "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }));
+    check(
+        "what is unavailable counts",
+        parallel,
+        &[old[0].clone(), old[1].clone(), (2, "v2", broken())],
+        &["delete Pod web-1"],
+    );
+}
+
+#[test]
+fn a_missing_pod_is_made_at_the_revision_of_its_side_of_the_partition() {
+    let made_at = |spec: Value, current_replicas: i32| {
+        let mut observation = observe(v2(spec), &[]);
+        std::sync::Arc::make_mut(&mut observation.set).status.current_replicas = current_replicas;
+        let plan = plan(&observation);
+        let pod = plan.actions().find_map(|a| a.act.request().body["metadata"]["labels"]["controller-revision-hash"].as_str().map(str::to_owned));
+        pod.unwrap_or_else(|| format!("{:?}", writes(&plan)))
+    };
+    let rolling = |value: Value| json!({ "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": value } });
+    assert_eq!(made_at(rolling(json!({ "partition": 1 })), 0), "v1");
+    assert_eq!(made_at(rolling(json!({ "partition": 0 })), 0), "v2");
+    assert_eq!(made_at(rolling(json!({})), 3), "v2", "an empty stanza is a partition of 0");
+    let none = rolling(Value::Null);
+    assert_eq!(made_at(none.clone(), 0), "v2");
+    assert_eq!(made_at(none, 3), r#"["patch OrdinalSet web"]"#, "the count is recorded before a pod rests on it");
+}
+
+#[test]
+fn a_broken_pod_never_blocks_its_own_cure() {
+    // From v1 to v2, where web-2 is broken at v2; then the template of v1 is applied again.
+    let rolled_back = [(0, "v1", ok()), (1, "v1", ok()), (2, "v2", broken())];
+    check("rollback in order", json!({}), &rolled_back, &["delete Pod web-2"]);
+    let parallel = || json!({ "podManagementPolicy": "Parallel" });
+    check("rollback in parallel", parallel(), &rolled_back, &["delete Pod web-2"]);
+    // v3 was abandoned for v2, which is now wanted.
+    let forward = [(0, "v1", ok()), (1, "v1", ok()), (2, "v3", broken())];
+    check("roll forward", v2(json!({})), &forward, &["delete Pod web-2"]);
+    let two_broken = [(0, "v1", ok()), (1, "v2", broken()), (2, "v2", broken())];
+    check("one at a time, from the top", json!({}), &two_broken, &["delete Pod web-2"]);
+    check("in parallel all", parallel(), &two_broken, &["delete Pod web-2", "delete Pod web-1"]);
+    let going = [(0, "v1", ok()), (1, "v2", broken()), (2, "v2", terminating())];
+    check("not while one is going", json!({}), &going, &[]);
+    check("never with OnDelete", json!({ "updateStrategy": { "type": "OnDelete" } }), &rolled_back, &[]);
+}
+
+#[test]
+fn a_member_that_a_bad_revision_made_unready_stays() {
+    // The quorum of three: web-2 is bad at the wanted revision, web-1 turned unready because of it.
+    let quorum = [(0, "v1", ok()), (1, "v1", broken()), (2, "v2", broken())];
+    for policy in ["OrderedReady", "Parallel"] {
+        let spec = v2(json!({ "podManagementPolicy": policy }));
+        check(policy, spec.clone(), &quorum, &[]);
+        let plan = plan(&observe(spec, &quorum));
+        let named = Waiting::WantedRevisionBroken { pod: "web-2".to_owned() };
+        assert!(plan.waiting.contains(&named), "{policy}: the plan says why:\n{plan}");
+    }
+    // A member at an abandoned revision goes all the same.
+    let abandoned = [(0, "v1", ok()), (1, "v3", broken()), (2, "v2", broken())];
+    check("abandoned", v2(json!({})), &abandoned, &["delete Pod web-1"]);
+}
+
+#[test]
+fn only_canonical_names_are_members() {
+    for (name, expected) in [
+        ("web-0", Some(0)),
+        ("web-10", Some(10)),
+        ("web-2147483647", Some(2_147_483_647)),
+        ("web-2147483648", None),
+        ("web-01", None),
+        ("web--1", None),
+        ("web-+1", None),
+        ("web-", None),
+        ("web-x-1", None),
+        ("web2-1", None),
+        ("web", None),
+    ] {
+        assert_eq!(identity::ordinal("web", name), expected, "{name}");
+    }
+    let stray = pod::<Set>("web-01", "v1", json!({ "metadata": { "ownerReferences": null } }));
+    let mut observation = observe(json!({ "replicas": 0 }), &[]);
+    observation.pods = vec![stray];
+    assert!(plan(&observation).stages.is_empty(), "an orphan of such a name is left alone");
+}
+
+#[test]
+fn a_pod_carries_its_identity_and_its_volumes() {
+    let claim = json!({ "metadata": { "name": "www" }, "spec": { "storageClassName": "fast" } });
+    let mut template = fixture::template("v1");
+    template["spec"]["volumes"] = json!([{ "name": "www", "emptyDir": {} }, { "name": "tmp", "emptyDir": {} }]);
+    template["spec"]["futureField"] = json!({ "kept": true });
+    let spec = json!({ "volumeClaimTemplates": [claim], "template": template });
+    let mut observation = observe(spec, &[]);
+    let mut recorded = (*revision::<Set>("v1", 1, "v1")).clone();
+    recorded.data = crate::revisions::data::record(&observation.set.spec.template);
+    observation.revisions = vec![std::sync::Arc::new(recorded)];
+    std::sync::Arc::make_mut(&mut observation.set).status.update_revision = "v1".to_owned();
+    let plan = plan(&observation);
+    assert_eq!(writes(&plan), ["create PersistentVolumeClaim www-web-0", "create Pod web-0"], "{plan}");
+    let pod = fixture::body(&plan, "web-0");
+    assert_eq!(pod["spec"]["hostname"], "web-0");
+    assert_eq!(pod["spec"]["subdomain"], "web");
+    assert_eq!(pod["spec"]["futureField"]["kept"], true, "a field that this binary does not know reaches the pod");
+    assert_eq!(
+        pod["spec"]["volumes"],
+        json!([{ "name": "www", "persistentVolumeClaim": { "claimName": "www-web-0" } }, { "name": "tmp", "emptyDir": {} }])
+    );
+    assert_eq!(pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"], "0");
+    assert_eq!(pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"], "web-0");
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["blockOwnerDeletion"], true);
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let mut taken = observe(json!({}), &[]);
+    let theirs = json!([{ "apiVersion": "v1", "kind": "Other", "name": "x", "uid": "x", "controller": true }]);
+    taken.pods = vec![pod::<Set>("web-0", "v1", json!({ "metadata": { "ownerReferences": theirs } }))];
+    let held = plan(&taken);
+    assert_eq!(writes(&held), Vec::<String>::new());
+    let awaited: Vec<_> = held.waiting.iter().filter_map(Waiting::awaits).map(ToString::to_string).collect();
+    assert_eq!(awaited, ["pod ns/web-0"], "its deletion wakes the set");
+    let stalled = &held.status.unwrap().changes["conditions"][2];
+    assert_eq!((&stalled["type"], &stalled["reason"]), (&json!("Stalled"), &json!("NameTaken")));
+}
+
+#[test]
+fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
+    let orphan = pod::<Set>("web-0", "v1", json!({ "metadata": { "ownerReferences": null } }));
+    let mut observation = observe(json!({}), &[]);
+    observation.pods = vec![orphan];
+    let adopts = plan(&observation);
+    let lines: Vec<_> = adopts.actions().map(|a| a.act.to_string()).collect();
+    assert_eq!(lines, ["read ordinalset ns/web afresh", "change pod ns/web-0"]);
+
+    let strayed = json!({ "metadata": { "labels": { "app": "other" } } });
+    observation.pods = vec![pod::<Set>("web-0", "v1", strayed)];
+    let releases = plan(&observation);
+    assert_eq!(writes(&releases), ["patch Pod web-0"]);
+    assert_eq!(releases.actions().next().unwrap().act.request().body["metadata"]["ownerReferences"], json!([]));
+
+    std::sync::Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
+    assert!(plan(&observation).stages.is_empty(), "a set that is being deleted touches nothing");
+}
+
+#[test]
+fn a_huge_set_costs_what_exists() {
+    let spec = json!({ "replicas": i32::MAX, "podManagementPolicy": "Parallel", "ordinals": { "start": 0 } });
+    let plan = plan(&observe(spec, &[(0, "v1", ok())]));
+    assert_eq!(writes(&plan).len(), super::replicas::BURST);
+    let far = json!({ "replicas": 2, "ordinals": { "start": i32::MAX - 1 } });
+    check("at the end of the range", far, &[], &["create Pod web-2147483646"]);
+}
+
+#[test]
+fn the_settled_state_writes_nothing() {
+    let mut observation = observe(json!({}), &[(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())]);
+    let first = plan(&observation);
+    assert!(first.stages.is_empty(), "{first}");
+    let write = first.status.expect("the counts are new");
+    let mut status = serde_json::to_value(&observation.set.status).unwrap();
+    fixture::merge(&mut status, write.changes);
+    std::sync::Arc::make_mut(&mut observation.set).status = serde_json::from_value(status).unwrap();
+    assert!(plan(&observation).is_empty());
+    assert_eq!(observation.set.status.ready_replicas, 3);
+    observation.now.wall = observation.now.wall.checked_add(std::time::Duration::from_secs(99)).unwrap();
+    assert!(plan(&observation).is_empty(), "time alone changes nothing");
+}

@@ -1,1 +1,129 @@
+//! Names, numbers and equality of revisions.
 
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{data, history, plan};
+use crate::api::{NodeDaemonSet, OrdinalSet, Revision, Template};
+use crate::core::fixture::{self, revision};
+use crate::core::membership;
+use crate::core::observation::Observation;
+use crate::core::owner::Set;
+
+fn decide<S: Set>(observation: &Observation<S>) -> super::RevisionPlan {
+    plan(observation, &membership::sort(observation, &observation.revisions, |_| true))
+}
+
+fn observe(tag: &str, revisions: Vec<Arc<Revision>>) -> Observation<OrdinalSet> {
+    fixture::observe(fixture::ordinal_set(json!({ "template": fixture::template(tag) })), vec![], revisions)
+}
+
+fn lines(plan: &super::RevisionPlan) -> Vec<String> {
+    plan.actions.iter().map(|a| format!("{} {}", a.act, a.act.request().body["revision"])).collect()
+}
+
+#[test]
+fn the_recorded_bytes_are_those_of_the_first_release() {
+    let template = json!({
+        "spec": { "containers": [{ "name": "c", "args": ["a<b", "c>d", "e&f", "\u{2028}"], "image": "i" }], "weight": 1.5 },
+        "metadata": { "labels": { "b": "2", "a": "1" }, "creationTimestamp": null },
+    });
+    let bytes = data::go_bytes(&data::record(&Template(template)));
+    let golden = concat!(
+        r#"{"spec":{"template":{"$patch":"replace","metadata":{"creationTimestamp":null,"labels":{"a":"1","b":"2"}},"#,
+        r#""spec":{"containers":[{"args":["a\u003cb","c\u003ed","e\u0026f","\u2028"],"image":"i","name":"c"}],"weight":1.5}}}}"#,
+    );
+    assert_eq!(String::from_utf8(bytes).unwrap(), golden);
+}
+
+#[test]
+fn a_new_template_is_recorded_under_the_name_that_upstream_would_choose() {
+    let plan = decide(&observe("v1", vec![]));
+    let body = plan.actions[0].act.request().body;
+    // FNV-1 of the bytes and "0", in decimal, encoded (A7.3).
+    let mut bytes = data::go_bytes(&body["data"]);
+    bytes.push(b'0');
+    let suffix = crate::core::hash::safe_encode(&crate::core::hash::fnv1_32(&bytes).to_string());
+    assert_eq!(body["metadata"]["name"], format!("web-{suffix}"));
+    assert_eq!(body["metadata"]["labels"], json!({ "app": "web", "controller.kubernetes.io/hash": suffix }));
+    assert_eq!(body["revision"], 1);
+    assert!(plan.update.is_none(), "nothing rests on a revision that is not recorded yet");
+
+    let daemons = fixture::observe(fixture::daemon_set(json!({})), vec![], vec![]);
+    let body = decide(&daemons).actions[0].act.request().body;
+    let hash = body["metadata"]["labels"]["controller-revision-hash"].as_str().unwrap();
+    assert_eq!(body["metadata"]["name"], format!("agent-{hash}"));
+}
+
+#[test]
+fn templates_are_recognised() {
+    let both = || vec![revision::<OrdinalSet>("a", 1, "v1"), revision::<OrdinalSet>("b", 2, "v2")];
+    let newest = decide(&observe("v2", both()));
+    assert_eq!((lines(&newest), newest.update.unwrap().metadata.name.as_str()), (vec![], "b"));
+    let older = decide(&observe("v1", both()));
+    assert_eq!(lines(&older), ["change revision ns/a 3"], "a rollback counts the old revision up");
+    let new = decide(&observe("v3", both()));
+    assert!(lines(&new)[0].ends_with(" 3"), "{:?}", lines(&new));
+}
+
+#[test]
+fn what_tools_print_is_no_change() {
+    let mut printed = fixture::template("v1");
+    printed["metadata"]["creationTimestamp"] = Value::Null;
+    let plain = Template(fixture::template("v1"));
+    assert!(data::records(&data::record(&plain), &Template(printed.clone())));
+    assert!(data::records(&data::record(&Template(printed)), &plain));
+    let mut other = fixture::template("v1");
+    other["metadata"]["labels"]["x"] = json!("y");
+    assert!(!data::records(&data::record(&plain), &Template(other)));
+    let mut more = fixture::template("v1");
+    more["spec"]["hostNetwork"] = json!(true);
+    assert!(!data::records(&data::record(&plain), &Template(more)));
+}
+
+#[test]
+fn a_name_that_is_taken_counts_as_a_collision() {
+    let first = decide(&observe("v1", vec![])).actions[0].act.object().name.clone();
+    let mut foreign = (*revision::<OrdinalSet>(&first, 7, "other")).clone();
+    foreign.metadata.owner_references[0].uid = crate::api::Uid("another".to_owned());
+    let second = decide(&observe("v1", vec![Arc::new(foreign)]));
+    assert_eq!(second.collision_count, 1);
+    let body = second.actions[0].act.request().body;
+    assert_ne!(body["metadata"]["name"], json!(first));
+    assert_eq!(body["revision"], 1, "the number of a foreign revision means nothing");
+}
+
+#[test]
+fn the_current_revision_is_the_one_that_the_status_names() {
+    let both = || vec![revision::<OrdinalSet>("a", 1, "v1"), revision::<OrdinalSet>("b", 2, "v2")];
+    let mut observation = observe("v2", both());
+    Arc::make_mut(&mut observation.set).status.current_revision = "a".to_owned();
+    assert_eq!(decide(&observation).current.unwrap().metadata.name, "a");
+    Arc::make_mut(&mut observation.set).status.current_revision = "gone".to_owned();
+    assert_eq!(decide(&observation).current.unwrap().metadata.name, "b", "a lost one cannot be brought back (A7.7)");
+}
+
+#[test]
+fn history_keeps_to_its_limit() {
+    let removed = |limit: Value, names: Vec<&str>, labels: Vec<&str>| {
+        let many: Vec<_> = (1..=5).map(|n| revision::<OrdinalSet>(&format!("r{n}"), n, &format!("v{n}"))).collect();
+        let mut observation = observe("v5", many);
+        Arc::make_mut(&mut observation.set).spec.revision_history_limit = serde_json::from_value(limit).unwrap();
+        let members = membership::sort(&observation, &observation.revisions, |_| true);
+        let live = super::History { live_names: names, live_labels: labels };
+        history(&observation, &members, &live).iter().map(|a| a.act.object().name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(removed(json!(2), vec!["r5"], vec![]), ["r1", "r2"], "the oldest first");
+    assert_eq!(removed(json!(2), vec!["r5", "r1"], vec![]), ["r2"], "live ones do not count (A7.8)");
+    assert_eq!(removed(json!(0), vec!["r5"], vec!["r1"]), ["r2", "r3", "r4"], "what a pod names stays");
+    assert_eq!(removed(json!(-1), vec!["r5"], vec![]), Vec::<String>::new(), "negative keeps all");
+    assert_eq!(removed(Value::Null, vec!["r5"], vec![]), Vec::<String>::new(), "ten by default");
+
+    let many: Vec<_> = (1..=5).map(|n| revision::<NodeDaemonSet>(&format!("r{n}"), n, &format!("v{n}"))).collect();
+    let set = fixture::daemon_set(json!({ "revisionHistoryLimit": 2 }));
+    let observation = fixture::observe(set, vec![], many);
+    let members = membership::sort(&observation, &observation.revisions, |_| true);
+    let live = super::History { live_names: vec!["r5"], live_labels: vec![] };
+    assert_eq!(history(&observation, &members, &live).len(), 2);
+}

@@ -1,13 +1,16 @@
 //! The operator: the engine, run on tokio against a real API server.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::AbortHandle;
 
 use super::{transport, watch};
+use crate::api::Resource;
 use crate::core::engine::{Config, Engine, Input, Note, Output};
 use crate::core::time::Now;
 
@@ -44,8 +47,8 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), OperatorError> {
     let (sender, receiver) = mpsc::channel(BATCH * 4);
-    let operator = Operator { engine: Engine::new(config), client, sender, receiver, start: Instant::now(), health };
-    operator.run(stop).await
+    let (engine, start, watches) = (Engine::new(config), Instant::now(), BTreeMap::new());
+    Operator { engine, client, sender, receiver, start, health, watches }.run(stop).await
 }
 
 struct Operator {
@@ -55,6 +58,8 @@ struct Operator {
     receiver: Receiver<Input>,
     start: Instant,
     health: Arc<Mutex<Health>>,
+    /// The watch of each resource; a new one takes the place of the old.
+    watches: BTreeMap<Resource, AbortHandle>,
 }
 
 impl Operator {
@@ -106,7 +111,7 @@ impl Operator {
         }
     }
 
-    fn carry(&self, output: Output) {
+    fn carry(&mut self, output: Output) {
         let (client, sender) = (self.client.clone(), self.sender.clone());
         match output {
             Output::List { resource, session, namespace, token } => {
@@ -116,7 +121,10 @@ impl Operator {
                 });
             }
             Output::Watch { resource, session, namespace, version } => {
-                tokio::spawn(watch::watch(client, resource, session, namespace, version, sender));
+                let task = tokio::spawn(watch::watch(client, resource, session, namespace, version, sender));
+                if let Some(old) = self.watches.insert(resource, task.abort_handle()) {
+                    old.abort();
+                }
             }
             Output::Send { id, request } => {
                 tokio::spawn(async move {

@@ -287,8 +287,9 @@ impl Engine {
 
     /// When the next [`Input::Tick`] is due (monotonic), if nothing else comes in before.
     pub fn next_wakeup(&self) -> Option<Duration> {
-        let reflectors = self.reflectors.values().filter_map(Reflector::next_at);
-        let election = self.election.as_ref().and_then(Election::next_at);
+        let watching = !self.stopping;
+        let reflectors = self.reflectors.values().filter(|_| watching).filter_map(Reflector::next_at);
+        let election = self.election.as_ref().filter(|_| watching).and_then(Election::next_at);
         let sending = if self.sent.len() < self.config.in_flight { self.outbox.next_at() } else { None };
         let queue = if self.queue.running() < self.config.workers { self.queue.next_at() } else { None };
         reflectors.chain(election).chain(sending).chain(queue).chain(self.pending.next_check()).min()
@@ -388,7 +389,8 @@ impl Engine {
 
     /// Ends when everything has ended.
     fn end(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        if !self.stopping || self.stopped || !self.active.is_empty() || self.queue.depth() > 0 {
+        let queued = self.leads() && self.queue.depth() > 0;
+        if !self.stopping || self.stopped || !self.active.is_empty() || queued {
             return;
         }
         if let Some(request) = self.election.as_mut().and_then(Election::release) {

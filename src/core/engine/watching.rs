@@ -10,7 +10,7 @@ use crate::core::triggers;
 impl Engine {
     /// Asks for the lists and watches that are due.
     pub(super) fn ask(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        if self.stopping && self.active.is_empty() {
+        if self.stopping {
             return;
         }
         for (resource, reflector) in &mut self.reflectors {

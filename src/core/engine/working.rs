@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Engine, Purpose};
-use crate::api::{Key, Kind, Resource};
+use crate::api::{Key, Kind, Meta, Resource, Uid};
 use crate::core::apply::{Run, UnitId};
 use crate::core::condition;
 use crate::core::limiter::Class;
@@ -21,6 +21,8 @@ pub(super) struct Active {
     pub(super) stale: bool,
     /// Whether anything was sent.
     pub(super) acted: bool,
+    /// The incarnation and the generation of the owner that the plan was made for.
+    basis: (Uid, i64),
 }
 
 impl Active {
@@ -86,7 +88,7 @@ impl Engine {
             return false;
         }
         let run = Run::new(plan.stages);
-        self.active.insert(key.clone(), Active { run, stale: false, acted: false });
+        self.active.insert(key.clone(), Active { run, stale: false, acted: false, basis: basis(&owner) });
         self.advance_run(key, now);
         true
     }
@@ -102,7 +104,12 @@ impl Engine {
 
     /// Starts what the run of an owner wants started, and ends the run when it is done.
     pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
+        let owner = self.stores.owner(key).map(basis);
         let Some(active) = self.active.get_mut(key) else { return };
+        // The owner was changed or deleted since: what is on its way ends, and nothing more of this plan is begun.
+        if owner.as_ref() != Some(&active.basis) {
+            active.run.stop();
+        }
         let started = active.run.start();
         active.acted |= !started.is_empty();
         for (unit, action) in started {
@@ -167,4 +174,9 @@ impl Engine {
             !keys.is_empty()
         });
     }
+}
+
+/// What a plan rests on: an owner that is deleted, or whose spec is changed, gets a new generation.
+fn basis(owner: &Meta) -> (Uid, i64) {
+    (owner.uid.clone(), owner.generation)
 }

@@ -1,0 +1,202 @@
+//! Builders for the tests of the planners: objects from a few words, and a plan as the short lines that tests compare.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::cache::Objects;
+use super::memory::Memory;
+use super::observation::Observation;
+use super::owner::{self, Set};
+use super::plan::{Act, Plan};
+use super::pod::REVISION_LABEL;
+use super::time::Now;
+use crate::api::meta::Object;
+use crate::api::{Claim, Key, Kind, Node, NodeDaemonSet, OrdinalSet, Pod, Revision, Surface};
+use crate::revisions::data;
+
+/// The moment at which all tests take place, a thousand seconds after some start.
+pub fn now() -> Now {
+    Now { wall: Timestamp::from_second(1_800_000_000).unwrap(), mono: Duration::from_secs(1000) }
+}
+
+/// A time, in seconds before [`now`].
+pub fn ago(seconds: i64) -> Value {
+    json!(Timestamp::from_second(1_800_000_000 - seconds).unwrap())
+}
+
+/// An ordinal set `web` with the given spec laid over a minimal one.
+pub fn ordinal_set(spec: Value) -> OrdinalSet {
+    let mut set = json!({
+        "metadata": { "name": "web", "namespace": "ns", "uid": "set-uid", "resourceVersion": "10", "generation": 1 },
+        "spec": {
+            "replicas": 3, "selector": { "matchLabels": { "app": "web" } }, "serviceName": "web",
+            "template": template("v1"), "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": {} },
+        },
+    });
+    merge(&mut set["spec"], spec);
+    serde_json::from_value(set).unwrap()
+}
+
+/// A node daemon set `agent` with the given spec laid over a minimal one.
+pub fn daemon_set(spec: Value) -> NodeDaemonSet {
+    let mut set = json!({
+        "metadata": { "name": "agent", "namespace": "ns", "uid": "set-uid", "resourceVersion": "10", "generation": 1 },
+        "spec": { "selector": { "matchLabels": { "app": "web" } }, "template": template("v1") },
+    });
+    merge(&mut set["spec"], spec);
+    serde_json::from_value(set).unwrap()
+}
+
+/// A pod template whose image has this tag.
+pub fn template(tag: &str) -> Value {
+    json!({
+        "metadata": { "labels": { "app": "web" } },
+        "spec": { "containers": [{ "name": "main", "image": format!("nginx:{tag}") }] },
+    })
+}
+
+/// JSON merge patch.
+pub fn merge(into: &mut Value, patch: Value) {
+    match patch {
+        Value::Object(fields) => {
+            if !into.is_object() {
+                *into = json!({});
+            }
+            for (name, value) in fields {
+                if value.is_null() {
+                    into.as_object_mut().unwrap().remove(&name);
+                } else {
+                    merge(&mut into[name.as_str()], value);
+                }
+            }
+        }
+        other => *into = other,
+    }
+}
+
+/// The key of the owner that the builders make.
+pub fn key<S: Set>() -> Key {
+    Key::new(Surface::Berth, S::KIND, "ns", if S::KIND == Kind::Ordinal { "web" } else { "agent" })
+}
+
+/// A pod of the owner, running and ready for an hour, at the revision with this label; `patch` is laid over it.
+pub fn pod<S: Set>(name: &str, revision: &str, patch: Value) -> Arc<Pod> {
+    let mut pod = json!({
+        "metadata": {
+            "name": name, "namespace": "ns", "uid": format!("{name}-uid"), "resourceVersion": "20",
+            "labels": {
+                "app": "web", REVISION_LABEL: revision, "statefulset.kubernetes.io/pod-name": name,
+            },
+            "ownerReferences": [owner::reference(&key::<S>(), &crate::api::Uid("set-uid".to_owned()))],
+        },
+        "spec": { "nodeName": "node" },
+        "status": {
+            "phase": "Running",
+            "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": ago(3600) }],
+        },
+    });
+    merge(&mut pod, patch);
+    Arc::new(serde_json::from_value(pod).unwrap())
+}
+
+/// What makes a pod broken.
+pub fn broken() -> Value {
+    json!({ "status": { "phase": "Pending", "conditions": [{ "type": "Ready", "status": "False" }] } })
+}
+
+/// What makes a pod one that is being deleted.
+pub fn terminating() -> Value {
+    json!({ "metadata": { "deletionTimestamp": ago(1) } })
+}
+
+/// What makes a pod one that has failed.
+pub fn failed() -> Value {
+    json!({ "status": { "phase": "Failed", "reason": "Evicted", "conditions": null } })
+}
+
+/// A revision of the owner that records the template with this tag.
+pub fn revision<S: Set>(name: &str, number: i64, tag: &str) -> Arc<Revision> {
+    let template = crate::api::Template(template(tag));
+    let revision = json!({
+        "metadata": {
+            "name": name, "namespace": "ns", "uid": format!("{name}-uid"), "resourceVersion": "5",
+            "labels": { "app": "web" },
+            "ownerReferences": [owner::reference(&key::<S>(), &crate::api::Uid("set-uid".to_owned()))],
+        },
+        "revision": number, "data": data::record(&template),
+    });
+    Arc::new(serde_json::from_value(revision).unwrap())
+}
+
+/// A claim with these owner references.
+pub fn claim(name: &str, references: Value) -> Arc<Claim> {
+    let claim = json!({
+        "metadata": {
+            "name": name, "namespace": "ns", "uid": format!("{name}-uid"), "resourceVersion": "30",
+            "ownerReferences": references,
+        },
+        "status": { "phase": "Bound" },
+    });
+    Arc::new(serde_json::from_value(claim).unwrap())
+}
+
+/// A ready node, with `patch` laid over it.
+pub fn node(name: &str, patch: Value) -> Arc<Node> {
+    let mut node = json!({
+        "metadata": { "name": name, "uid": format!("{name}-uid"), "resourceVersion": "40" },
+        "status": { "conditions": [{ "type": "Ready", "status": "True" }] },
+    });
+    merge(&mut node, patch);
+    Arc::new(serde_json::from_value(node).unwrap())
+}
+
+/// An observation of an owner with its pods and revisions.
+pub fn observe<S: Set>(set: S, pods: Vec<Arc<Pod>>, revisions: Vec<Arc<Revision>>) -> Observation<S> {
+    let mut observation = Observation {
+        key: key::<S>(),
+        set: Arc::new(set),
+        pods,
+        claims: BTreeMap::new(),
+        revisions,
+        nodes: Arc::default(),
+        memory: Memory::default(),
+        now: now(),
+    };
+    observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    observation.revisions.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    observation
+}
+
+/// Nodes as an observation holds them.
+pub fn nodes(nodes: Vec<Arc<Node>>) -> Objects<Node> {
+    Arc::new(nodes.into_iter().map(|n| ((String::new(), n.meta().name.clone()), n)).collect())
+}
+
+/// The writes of a plan, one line each: `create pod web-0`, `delete pod web-2`, `patch claim www-web-0`.
+pub fn writes(plan: &Plan) -> Vec<String> {
+    plan.actions()
+        .filter_map(|action| {
+            let (verb, object) = match &action.act {
+                Act::Create { object, .. } => ("create", object),
+                Act::Delete { object, .. } => ("delete", object),
+                Act::Patch { object, .. } => ("patch", object),
+                Act::Confirm { .. } => return None,
+            };
+            Some(format!("{verb} {} {}", object.resource.kind(), object.name))
+        })
+        .collect()
+}
+
+/// The body of the first thing that a plan creates under this name.
+pub fn body(plan: &Plan, name: &str) -> Value {
+    plan.actions()
+        .find_map(|action| match &action.act {
+            Act::Create { object, body } if object.name == name => Some(body.clone()),
+            _ => None,
+        })
+        .unwrap_or_else(|| panic!("the plan creates no {name}:\n{plan}"))
+}
