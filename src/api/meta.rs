@@ -116,7 +116,11 @@ impl Meta {
 
     /// `namespace/name`, or the name alone for cluster-wide objects.
     pub fn display_name(&self) -> String {
-        if self.namespace.is_empty() { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+        if self.namespace.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}/{}", self.namespace, self.name)
+        }
     }
 }
 

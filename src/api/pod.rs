@@ -51,7 +51,10 @@ pub struct Affinity {
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeAffinity {
     /// Terms of which one must hold for the pod to be scheduled.
-    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "requiredDuringSchedulingIgnoredDuringExecution",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub required: Option<NodeSelector>,
 }
 

@@ -85,7 +85,8 @@ pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
             Some(claim)
-                if owners.when_scaled == Retention::Delete && is_left_over(&claim.metadata, pod_name, None) =>
+                if owners.when_scaled == Retention::Delete
+                    && is_left_over(&claim.metadata, pod_name, None) =>
             {
                 let because = format!("it goes with the earlier pod {pod_name}, then a new one is made");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
@@ -111,14 +112,15 @@ pub fn for_present_pod(
         let claim_name = name(template, &observation.key.name, ordinal);
         let object = ObjectRef::new(Resource::Claims, &observation.key.namespace, &claim_name);
         match observation.claims.get(&claim_name) {
-            None if waits_to_run => need.create.push(create(observation, template, object, &owners, pod_name)),
-            None => {}
-            Some(claim) if claim.metadata.is_terminating() => {
-                if waits_to_run {
-                    let because = format!("it is being deleted while pod {pod_name} waits for it");
-                    need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
-                }
+            None if waits_to_run => {
+                need.create.push(create(observation, template, object, &owners, pod_name))
             }
+            None => {}
+            Some(claim) if claim.metadata.is_terminating() && waits_to_run => {
+                let because = format!("it is being deleted while pod {pod_name} waits for it");
+                need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
+            }
+            Some(claim) if claim.metadata.is_terminating() => {}
             Some(claim) => need.mend.extend(mend(&owners, claim)),
         }
     }

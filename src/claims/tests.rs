@@ -11,13 +11,15 @@ use crate::core::plan::Action;
 const POLICIES: [&str; 2] = ["Retain", "Delete"];
 
 fn observe(when_scaled: &str, when_deleted: &str, references: Option<Value>) -> Observation<OrdinalSet> {
-    let template = json!({ "metadata": { "name": "www", "labels": { "tier": "db", "app": "x" } }, "spec": {} });
+    let template =
+        json!({ "metadata": { "name": "www", "labels": { "tier": "db", "app": "x" } }, "spec": {} });
     let set = fixture::ordinal_set(json!({
         "volumeClaimTemplates": [template],
         "persistentVolumeClaimRetentionPolicy": { "whenScaled": when_scaled, "whenDeleted": when_deleted },
     }));
     let mut observation = fixture::observe(set, vec![], vec![revision::<OrdinalSet>("v1", 1, "v1")]);
-    observation.claims = references.map(|r| ("www-web-0".to_owned(), claim("www-web-0", r))).into_iter().collect();
+    observation.claims =
+        references.map(|r| ("www-web-0".to_owned(), claim("www-web-0", r))).into_iter().collect();
     observation
 }
 
@@ -58,7 +60,12 @@ fn wanted(when_scaled: &str, when_deleted: &str, condemned: bool) -> Value {
 
 #[test]
 fn every_cell_of_the_matrix_from_every_start() {
-    let starts = [json!([]), json!([set_reference()]), json!([pod_reference()]), json!([set_reference(), pod_reference()])];
+    let starts = [
+        json!([]),
+        json!([set_reference()]),
+        json!([pod_reference()]),
+        json!([set_reference(), pod_reference()]),
+    ];
     for scaled in POLICIES {
         for deleted in POLICIES {
             for condemned in [false, true] {
@@ -67,7 +74,10 @@ fn every_cell_of_the_matrix_from_every_start() {
                     let observation = observe(scaled, deleted, Some(start.clone()));
                     let mended = mended(&observation, condemned);
                     let expected_write = (*start != expected).then_some(expected);
-                    assert_eq!(mended, expected_write, "{scaled}/{deleted}, condemned {condemned}, from {start}");
+                    assert_eq!(
+                        mended, expected_write,
+                        "{scaled}/{deleted}, condemned {condemned}, from {start}"
+                    );
                 }
             }
         }
@@ -82,7 +92,11 @@ fn a_new_claim_has_its_owner_at_once() {
         let body = need.create[0].act.request().body;
         assert_eq!(body["metadata"]["ownerReferences"], expected, "{deleted}");
         assert_eq!(body["metadata"]["name"], "www-web-0");
-        assert_eq!(body["metadata"]["labels"], json!({ "tier": "db", "app": "web" }), "matchLabels win (A4.2)");
+        assert_eq!(
+            body["metadata"]["labels"],
+            json!({ "tier": "db", "app": "web" }),
+            "matchLabels win (A4.2)"
+        );
         assert_eq!(body["kind"], "PersistentVolumeClaim");
     }
 }
@@ -98,7 +112,12 @@ fn what_is_not_ours_stays() {
         ("of an earlier pod: hands off", "Delete", json!([earlier_pod]), None),
         ("a friend is kept", "Delete", json!([friend]), Some(json!([friend, set_reference()]))),
         ("another controller: nothing added", "Delete", json!([boss]), None),
-        ("another controller: ours is taken off", "Delete", json!([boss, set_reference()]), Some(json!([boss]))),
+        (
+            "another controller: ours is taken off",
+            "Delete",
+            json!([boss, set_reference()]),
+            Some(json!([boss])),
+        ),
         (
             "ours without controller is mended",
             "Delete",
@@ -125,8 +144,13 @@ fn a_claim_on_its_way_out_blocks_its_pod() {
     observation.claims.insert("www-web-0".to_owned(), going.into());
     assert_eq!(blocked(&observation).as_deref(), Some("claim ns/www-web-0"));
 
-    let left = |scaled| observe(scaled, "Retain", Some(json!([with(pod_reference(), "uid", json!("earlier"))])));
-    assert_eq!(blocked(&left("Delete")).as_deref(), Some("claim ns/www-web-0"), "it goes with the earlier pod");
+    let left =
+        |scaled| observe(scaled, "Retain", Some(json!([with(pod_reference(), "uid", json!("earlier"))])));
+    assert_eq!(
+        blocked(&left("Delete")).as_deref(),
+        Some("claim ns/www-web-0"),
+        "it goes with the earlier pod"
+    );
     assert_eq!(blocked(&left("Retain")), None, "as upstream (A5.12)");
 }
 

@@ -65,7 +65,9 @@ enum Api {
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     if let Some(gate) = args.feature_gates.iter().find(|g| !g.is_empty()) {
-        return Err(Failure::usage(format!("--feature-gates: {gate:?} is not known; this version has no gates")));
+        return Err(Failure::usage(format!(
+            "--feature-gates: {gate:?} is not known; this version has no gates"
+        )));
     }
     let listen: Option<SocketAddr> = match args.listen.as_str() {
         "" => None,
@@ -92,8 +94,15 @@ async fn serve_and_operate(args: Args, listen: Option<SocketAddr>) -> Result<(),
     }
     let config = config(&args);
     match &config.lease {
-        Some(lease) => tracing::info!(identity = lease.identity, "acting while holding lease {}/{}", lease.namespace, lease.name),
-        None => tracing::warn!("acting without a lease (--leader-elect=false): make sure that nobody else does"),
+        Some(lease) => tracing::info!(
+            identity = lease.identity,
+            "acting while holding lease {}/{}",
+            lease.namespace,
+            lease.name
+        ),
+        None => {
+            tracing::warn!("acting without a lease (--leader-elect=false): make sure that nobody else does")
+        }
     }
     operator::run(client, config, health, stopped()).await.map_err(|e| Failure::other(e.to_string()))
 }
@@ -120,7 +129,8 @@ fn config(args: &Args) -> Config {
 /// Different for every process: the host (in a cluster, the pod), the process, and the time it started.
 fn identity() -> String {
     let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    let host = host.map(|h| h.trim().to_owned()).filter(|h| !h.is_empty()).unwrap_or_else(|| "berth".to_owned());
+    let host =
+        host.map(|h| h.trim().to_owned()).filter(|h| !h.is_empty()).unwrap_or_else(|| "berth".to_owned());
     format!("{host}_{}_{:x}", std::process::id(), jiff::Timestamp::now().as_nanosecond())
 }
 

@@ -29,6 +29,7 @@ pub struct Run {
 /// The stage that is running.
 #[derive(Clone, Debug)]
 struct Running {
+    part: Part,
     pace: Pace,
     waiting: VecDeque<(UnitId, VecDeque<Action>)>,
     running: BTreeMap<UnitId, VecDeque<Action>>,
@@ -45,6 +46,9 @@ impl Run {
     /// Starts nothing new but the status; what is on its way ends as it will.
     pub fn stop(&mut self) {
         self.stopping = true;
+        if let Some(stage) = self.stage.as_mut().filter(|stage| stage.part != Part::Status) {
+            stage.waiting.clear();
+        }
     }
 
     /// Whether anything failed so far.
@@ -62,7 +66,7 @@ impl Run {
                 }
                 continue;
             };
-            if stage.running.is_empty() && (stage.waiting.is_empty() || stage.ends_early() || self.stopping) {
+            if stage.running.is_empty() && (stage.waiting.is_empty() || stage.ends_early()) {
                 self.failed |= stage.failed;
                 self.stage = None;
                 continue;
@@ -110,15 +114,20 @@ impl Run {
 
     fn open_next(&mut self) -> bool {
         while let Some(stage) = self.stages.pop_front() {
-            let runs = if self.stopping { stage.part == Part::Status } else { !self.failed || stage.part.runs_after_failure() };
+            let runs = if self.stopping {
+                stage.part == Part::Status
+            } else {
+                !self.failed || stage.part.runs_after_failure()
+            };
             if runs && !stage.units.is_empty() {
                 let batch = match stage.pace {
                     Pace::OneByOne | Pace::SlowStart => 1,
                     Pace::Together => usize::MAX,
                 };
                 let waiting = stage.units.into_iter().map(VecDeque::from).enumerate().collect();
-                let pace = stage.pace;
-                self.stage = Some(Running { pace, waiting, running: BTreeMap::new(), batch, failed: false });
+                let (part, pace) = (stage.part, stage.pace);
+                self.stage =
+                    Some(Running { part, pace, waiting, running: BTreeMap::new(), batch, failed: false });
                 return true;
             }
         }

@@ -71,13 +71,21 @@ impl<T: Object> Store<T> {
     }
 
     /// The objects of a namespace that the owner `controller` manages (an empty uid: that nobody manages), by name.
-    pub fn controlled_by<'a>(&'a self, namespace: &'a str, controller: &Uid) -> impl Iterator<Item = &'a Arc<T>> {
+    pub fn controlled_by<'a>(
+        &'a self,
+        namespace: &'a str,
+        controller: &Uid,
+    ) -> impl Iterator<Item = &'a Arc<T>> {
         let names = self.by_controller.get(&(namespace.to_owned(), controller.clone()));
         names.into_iter().flatten().filter_map(move |name| self.get(namespace, name))
     }
 
     /// The objects of a namespace whose names begin with `prefix`, by name.
-    pub fn with_prefix<'a>(&'a self, namespace: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
+    pub fn with_prefix<'a>(
+        &'a self,
+        namespace: &'a str,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<T>> {
         let from = (namespace.to_owned(), prefix.to_owned());
         let inside = move |(key, _): &(&Name, &Arc<T>)| key.0 == namespace && key.1.starts_with(prefix);
         self.objects.range(from..).take_while(inside).map(|(_, object)| object)
@@ -134,8 +142,12 @@ impl<T: Object> Store<T> {
             return Err(ListFromThePast { list: version, seen: self.seen });
         }
         let present: BTreeSet<Name> = items.iter().map(|o| name(o.meta())).collect();
-        let gone: Vec<Meta> =
-            self.objects.iter().filter(|(key, _)| !present.contains(*key)).map(|(_, o)| o.meta().clone()).collect();
+        let gone: Vec<Meta> = self
+            .objects
+            .iter()
+            .filter(|(key, _)| !present.contains(*key))
+            .map(|(_, o)| o.meta().clone())
+            .collect();
         let mut changes: Vec<Change<T>> = gone.iter().filter_map(|meta| self.remove(meta)).collect();
         for item in items {
             let unchanged = self.get(&item.meta().namespace, &item.meta().name).is_some_and(|o| **o == item);

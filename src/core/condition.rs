@@ -29,7 +29,8 @@ pub enum Progress {
 /// How far an owner is, from what failed lately and what is waited for. `settled` says whether all is as it should be.
 pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition]) -> Progress {
     let waiting = &plan.waiting;
-    if let Some(Waiting::Invalid { message }) = waiting.iter().find(|w| matches!(w, Waiting::Invalid { .. })) {
+    if let Some(Waiting::Invalid { message }) = waiting.iter().find(|w| matches!(w, Waiting::Invalid { .. }))
+    {
         return Progress::Stalled(ConditionReason::InvalidSpec, message.clone());
     }
     if settled {
@@ -42,7 +43,8 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
         return Progress::Stalled(ConditionReason::NameTaken, taken.to_string());
     }
     // After a restart nothing is remembered: what was reported stands until a write shows otherwise.
-    let refusals = [ConditionReason::FailedCreate, ConditionReason::FailedDelete, ConditionReason::FailedUpdate];
+    let refusals =
+        [ConditionReason::FailedCreate, ConditionReason::FailedDelete, ConditionReason::FailedUpdate];
     let stood = before.iter().find(|c| c.type_ == ConditionType::Stalled.to_string() && c.status == "True");
     if let Some((condition, reason)) = stood
         .filter(|_| !memory.cleared)
@@ -55,7 +57,12 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
 }
 
 /// `before` with the conditions of Berth brought up to date; conditions of others are kept as they are (A11.3).
-pub fn conditions(before: &[Condition], progress: &Progress, generation: i64, now: Timestamp) -> Vec<Condition> {
+pub fn conditions(
+    before: &[Condition],
+    progress: &Progress,
+    generation: i64,
+    now: Timestamp,
+) -> Vec<Condition> {
     use ConditionReason::{Clear, Progressing, Settled, Terminating};
     use ConditionType::{Ready, Reconciling, Stalled};
     let rows: [(ConditionType, bool, ConditionReason, &str); 3] = match progress {

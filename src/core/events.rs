@@ -120,12 +120,20 @@ impl Book {
 
 /// The event that upstream's controllers report for a write of `key` (A13, B10): `error` is set when it was refused.
 /// Writes that upstream does not report give none.
-pub fn describe(key: &Key, verb: Verb, object: &ObjectRef, pod: Option<&str>, error: Option<&str>) -> Option<Event> {
+pub fn describe(
+    key: &Key,
+    verb: Verb,
+    object: &ObjectRef,
+    pod: Option<&str>,
+    error: Option<&str>,
+) -> Option<Event> {
     use crate::api::Kind::{Daemon, Ordinal};
     let set = format!("{} {}", key.resource().kind(), key.name);
     let name = &object.name;
     let message = match (key.kind, object.resource, verb, error) {
-        (Ordinal, Resource::Pods, verb, None) => format!("{verb:?} Pod {name} in {set} successful").replace("Patch", "Update"),
+        (Ordinal, Resource::Pods, verb, None) => {
+            format!("{verb:?} Pod {name} in {set} successful").replace("Patch", "Update")
+        }
         (Ordinal, Resource::Pods, verb, Some(error)) => {
             format!("{verb:?} Pod {name} in {set} failed error: {error}").replacen("Patch", "Update", 1)
         }

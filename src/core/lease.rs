@@ -183,7 +183,11 @@ impl Election {
         if holder != self.config.identity && self.held_since.take().is_some() {
             return Verdict::Lost;
         }
-        if holder.is_empty() || holder == self.config.identity { Verdict::Unchanged } else { Verdict::HeldBy(holder) }
+        if holder.is_empty() || holder == self.config.identity {
+            Verdict::Unchanged
+        } else {
+            Verdict::HeldBy(holder)
+        }
     }
 
     fn may_take(&self, lease: &Lease, since: Duration, now: Duration) -> bool {
@@ -211,7 +215,8 @@ impl Election {
             });
             return Request { verb: Verb::Create, object: self.object(), status: false, body };
         }
-        let body = json!({ "metadata": { "resourceVersion": lease.metadata.resource_version }, "spec": spec });
+        let body =
+            json!({ "metadata": { "resourceVersion": lease.metadata.resource_version }, "spec": spec });
         Request { verb: Verb::Patch, object: self.object(), status: false, body }
     }
 

@@ -72,7 +72,9 @@ impl Memory {
         let reported = reported || times >= 3 && !message.is_empty();
         // A busy API server does not hide what it refused before.
         let (reason, object, message, reported) = match self.refused.take() {
-            Some(before) if before.reported && !reported => (before.reason, before.object, before.message, true),
+            Some(before) if before.reported && !reported => {
+                (before.reason, before.object, before.message, true)
+            }
             _ => (reason, object, message, reported),
         };
         self.refused = Some(Refused { reason, object, message, times, retry_at: now + pause, reported });
@@ -100,7 +102,8 @@ impl Memory {
     pub fn replace(&mut self, slot: Slot, now: Duration) {
         let forgotten = LAST_REPLACEMENT * 2;
         self.replaced.retain(|_, r| now.saturating_sub(r.at) < forgotten);
-        let pause = self.replaced.get(&slot).map_or(FIRST_REPLACEMENT, |r| (r.pause * 2).min(LAST_REPLACEMENT));
+        let pause =
+            self.replaced.get(&slot).map_or(FIRST_REPLACEMENT, |r| (r.pause * 2).min(LAST_REPLACEMENT));
         self.replaced.insert(slot, Replacement { at: now, pause });
     }
 }

@@ -18,8 +18,8 @@ pub mod hash;
 pub mod images;
 pub mod lease;
 pub mod limiter;
-pub mod memory;
 pub mod membership;
+pub mod memory;
 pub mod observation;
 pub mod owner;
 pub mod pace;
@@ -33,3 +33,6 @@ pub mod request;
 pub mod round;
 pub mod time;
 pub mod triggers;
+
+#[cfg(test)]
+mod tests;

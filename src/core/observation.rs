@@ -38,6 +38,9 @@ impl<S: Set> Observation<S> {
 
     /// The observed pod of this name, whoever it belongs to.
     pub fn pod(&self, name: &str) -> Option<&Pod> {
-        self.pods.binary_search_by(|p| p.metadata.name.as_str().cmp(name)).ok().map(|at| self.pods[at].as_ref())
+        self.pods
+            .binary_search_by(|p| p.metadata.name.as_str().cmp(name))
+            .ok()
+            .map(|at| self.pods[at].as_ref())
     }
 }

@@ -69,7 +69,14 @@ impl Pending {
     }
 
     /// Enters a write of `key`, unless the cache shows its effect already.
-    pub fn expect(&mut self, key: &Key, object: &ObjectRef, expected: Expected, view: View<'_>, now: Duration) {
+    pub fn expect(
+        &mut self,
+        key: &Key,
+        object: &ObjectRef,
+        expected: Expected,
+        view: View<'_>,
+        now: Duration,
+    ) {
         if is_visible(&expected, view) {
             return;
         }
@@ -135,7 +142,8 @@ impl Pending {
 
     /// Resources that must be listed anew, for a write has not become visible in five minutes.
     pub fn overdue(&self, now: Duration) -> Vec<Resource> {
-        let overdue = |entries: &BTreeMap<Key, Entry>| entries.values().any(|e| now >= e.since + RELIST_AFTER);
+        let overdue =
+            |entries: &BTreeMap<Key, Entry>| entries.values().any(|e| now >= e.since + RELIST_AFTER);
         let mut resources: Vec<_> =
             self.entries.iter().filter(|(_, e)| overdue(e)).map(|(o, _)| o.resource).collect();
         resources.dedup();

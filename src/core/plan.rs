@@ -85,13 +85,16 @@ impl Act {
     pub fn request(&self) -> Request {
         let object = self.object().clone();
         match self {
-            Act::Create { body, .. } => Request { verb: Verb::Create, object, status: false, body: body.clone() },
+            Act::Create { body, .. } => {
+                Request { verb: Verb::Create, object, status: false, body: body.clone() }
+            }
             Act::Delete { guard, .. } => {
                 let mut preconditions = json!({ "uid": guard.uid });
                 if let Some(version) = &guard.resource_version {
                     preconditions["resourceVersion"] = json!(version);
                 }
-                let body = json!({ "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions });
+                let body =
+                    json!({ "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions });
                 Request { verb: Verb::Delete, object, status: false, body }
             }
             Act::Patch { guard, body, status, .. } => {

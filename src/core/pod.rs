@@ -109,7 +109,8 @@ fn describe_waiting(status: &ContainerStatus) -> Option<String> {
         "" | "ContainerCreating" | "PodInitializing" => None,
         "CrashLoopBackOff" => {
             let end = status.last_state.terminated.as_ref();
-            let last = end.map(|e| format!(", last exit code {} ({})", e.exit_code, e.reason)).unwrap_or_default();
+            let last =
+                end.map(|e| format!(", last exit code {} ({})", e.exit_code, e.reason)).unwrap_or_default();
             Some(format!("container {}: CrashLoopBackOff{last}", status.name))
         }
         // A pull error alternates between two names; one of them is said.

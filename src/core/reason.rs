@@ -132,7 +132,9 @@ impl fmt::Display for Reason {
             Reason::Missing { slot, revision } => write!(f, "{slot} has no pod; it gets revision {revision}"),
             Reason::ClaimNeeded { pod } => write!(f, "pod {pod} needs it"),
             Reason::Retention => f.write_str("its owners are not those of the retention policy"),
-            Reason::Ended { slot, phase, detail } if detail.is_empty() => write!(f, "pod of {slot} is {phase}"),
+            Reason::Ended { slot, phase, detail } if detail.is_empty() => {
+                write!(f, "pod of {slot} is {phase}")
+            }
             Reason::Ended { slot, phase, detail } => write!(f, "pod of {slot} is {phase}: {detail}"),
             Reason::Condemned { slot } => write!(f, "{slot} is no longer wanted"),
             Reason::Outdated { slot, from, to } => write!(f, "{slot} goes from revision {from} to {to}"),
@@ -148,7 +150,9 @@ impl fmt::Display for Reason {
             Reason::OwnerMayBeGone => f.write_str("nothing is taken over for an owner that is gone"),
             Reason::NameHeld => f.write_str("the next name is used only while this one is held"),
             Reason::NewTemplate => f.write_str("the template is new"),
-            Reason::Rollback { from, to } => write!(f, "the template is that of revision {from} again, now {to}"),
+            Reason::Rollback { from, to } => {
+                write!(f, "the template is that of revision {from} again, now {to}")
+            }
             Reason::HistoryLimit => f.write_str("more old revisions than revisionHistoryLimit"),
             Reason::SameTemplate { survivor } => write!(f, "revision {survivor} has the same template"),
             Reason::ReadLater => f.write_str("later decisions rest on it"),
@@ -268,17 +272,26 @@ impl fmt::Display for Waiting {
                 write!(f, "{used} of at most {limit} pods are unavailable: {}", by.join(", "))
             }
             Waiting::WantedRevisionBroken { pod } => {
-                write!(f, "{pod} is at the wanted revision and not available, so no pod of another revision is replaced")
+                write!(
+                    f,
+                    "{pod} is at the wanted revision and not available, so no pod of another revision is replaced"
+                )
             }
             Waiting::Partition { pods } => write!(f, "{pods} pods below the partition keep their revision"),
-            Waiting::OnDelete { pods } => write!(f, "{pods} pods get the new template when they are deleted (OnDelete)"),
+            Waiting::OnDelete { pods } => {
+                write!(f, "{pods} pods get the new template when they are deleted (OnDelete)")
+            }
             Waiting::Backoff { object: Some(object), message } => write!(f, "{object}: {message}"),
             Waiting::Backoff { object: None, message } => f.write_str(message),
-            Waiting::FailedPod { slot, .. } => write!(f, "pods of {slot} keep failing; the next one is made later"),
+            Waiting::FailedPod { slot, .. } => {
+                write!(f, "pods of {slot} keep failing; the next one is made later")
+            }
             Waiting::Observing { because } => f.write_str(because),
             Waiting::OwnerTerminating => f.write_str("the set is being deleted"),
             Waiting::Invalid { message } => f.write_str(message),
-            Waiting::OtherIncarnation { object, uid } => write!(f, "{object} is no longer the one with uid {uid}"),
+            Waiting::OtherIncarnation { object, uid } => {
+                write!(f, "{object} is no longer the one with uid {uid}")
+            }
         }
     }
 }

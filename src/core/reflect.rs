@@ -175,7 +175,9 @@ impl<T> Reflector<T> {
     /// When [`Self::ask`] has something next, if that is only a matter of time.
     pub fn next_at(&self) -> Option<Duration> {
         match &self.phase {
-            Phase::Idle { not_before } | Phase::Watching { not_before, asked: false, .. } => Some(*not_before),
+            Phase::Idle { not_before } | Phase::Watching { not_before, asked: false, .. } => {
+                Some(*not_before)
+            }
             _ => None,
         }
     }

@@ -16,7 +16,9 @@ pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
         return Some(Waiting::Invalid { message: format!("the object cannot be read: {error}") });
     }
     if set.selector().is_empty() {
-        return Some(Waiting::Invalid { message: "spec.selector: is empty; it must name at least one label".to_owned() });
+        return Some(Waiting::Invalid {
+            message: "spec.selector: is empty; it must name at least one label".to_owned(),
+        });
     }
     if !set.template().0.is_object() {
         return Some(Waiting::Invalid { message: "spec.template: is required".to_owned() });
@@ -29,16 +31,13 @@ pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
 }
 
 /// A plan that does nothing but report why; an object that cannot be read is not even written to.
-pub fn report<S: Set, T: Serialize>(
+pub fn report<S: Set, T: Serialize + HasConditions>(
     observation: &Observation<S>,
     mut plan: Plan,
     invalid: Waiting,
     before: &T,
     after: impl FnOnce(Vec<Condition>) -> T,
-) -> Plan
-where
-    T: HasConditions,
-{
+) -> Plan {
     plan.waiting.push(invalid);
     if observation.set.unreadable().is_none() {
         let progress = condition::progress(false, &observation.memory, &plan, before.conditions());
@@ -89,5 +88,7 @@ pub fn is_preliminary(plan: &Plan) -> bool {
 
 /// Whether the write changes what later plans read.
 pub fn names_changed(write: &StatusWrite) -> bool {
-    ["currentRevision", "updateRevision", "collisionCount"].iter().any(|name| write.changes.get(name).is_some())
+    ["currentRevision", "updateRevision", "collisionCount"]
+        .iter()
+        .any(|name| write.changes.get(name).is_some())
 }

@@ -30,7 +30,12 @@ pub fn pod_name(set: &str, uid: &Uid, node: &str, slot: u32) -> String {
 
 /// Creates a pod for `node` in its lowest free slot. A slot further on is used only after each earlier one was read afresh
 /// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin.
-pub fn create(observation: &Observation<NodeDaemonSet>, node: &str, revision: &Revision, why: Reason) -> Option<Unit> {
+pub fn create(
+    observation: &Observation<NodeDaemonSet>,
+    node: &str,
+    revision: &Revision,
+    why: Reason,
+) -> Option<Unit> {
     let set = &observation.set;
     let template = revisions::data::template(&revision.data)?;
     let mut unit: Unit = vec![];

@@ -42,12 +42,16 @@ fn defaults(host_network: bool) -> impl Iterator<Item = (&'static str, &'static 
 /// The tolerations of a daemon pod as JSON: those of the template, where one that is equal to a default loses its
 /// `tolerationSeconds`, then the missing defaults.
 pub fn tolerations(template: &Value, host_network: bool) -> Vec<Value> {
-    let mut all = template.pointer("/spec/tolerations").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all =
+        template.pointer("/spec/tolerations").and_then(Value::as_array).cloned().unwrap_or_default();
     for (key, effect) in defaults(host_network) {
         let default = json!({ "key": key, "operator": "Exists", "effect": effect });
         let same = |t: &Value| {
             let text = |name: &str| t.get(name).and_then(Value::as_str).unwrap_or_default();
-            text("key") == key && text("operator") == "Exists" && text("effect") == effect && text("value").is_empty()
+            text("key") == key
+                && text("operator") == "Exists"
+                && text("effect") == effect
+                && text("value").is_empty()
         };
         match all.iter_mut().find(|t| same(t)) {
             Some(toleration) => *toleration = default,
@@ -71,10 +75,12 @@ pub fn verdict(placement: &Placement, node: &Node) -> Verdict {
     }
     let tolerated = |taint: &Taint| {
         placement.tolerations.iter().any(|t| tolerates(t, taint))
-            || defaults(placement.host_network).any(|(key, effect)| taint.key == key && taint.effect == effect)
+            || defaults(placement.host_network)
+                .any(|(key, effect)| taint.key == key && taint.effect == effect)
     };
     let find = |effect: &str| node.spec.taints.iter().find(|t| t.effect == effect && !tolerated(t));
-    let describe = |taint: &Taint| format!("taint {}={}:{} is not tolerated", taint.key, taint.value, taint.effect);
+    let describe =
+        |taint: &Taint| format!("taint {}={}:{} is not tolerated", taint.key, taint.value, taint.effect);
     if let Some(taint) = find("NoExecute") {
         return Verdict::Leave(describe(taint));
     }
@@ -134,8 +140,10 @@ pub fn node_of(pod: &Pod) -> Option<&str> {
         return Some(&pod.spec.node_name);
     }
     let required = pod.spec.affinity.as_ref()?.node_affinity.as_ref()?.required.as_ref()?;
-    required.node_selector_terms.iter().flat_map(|t| &t.match_fields).find_map(|r| match r.values.as_slice() {
-        [name] if r.key == "metadata.name" && r.operator == "In" => Some(name.as_str()),
-        _ => None,
+    required.node_selector_terms.iter().flat_map(|t| &t.match_fields).find_map(|r| {
+        match r.values.as_slice() {
+            [name] if r.key == "metadata.name" && r.operator == "In" => Some(name.as_str()),
+            _ => None,
+        }
     })
 }

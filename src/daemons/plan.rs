@@ -29,7 +29,8 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     }
     let selector = &set.spec.selector;
     let pods = membership::sort(observation, &observation.pods, |p| selector.matches(&p.metadata.labels));
-    let revisions = membership::sort(observation, &observation.revisions, |r| selector.matches(&r.metadata.labels));
+    let revisions =
+        membership::sort(observation, &observation.revisions, |r| selector.matches(&r.metadata.labels));
     let places = match presence::places(observation, pods.ours.iter().map(|p| p.as_ref())) {
         Ok(places) => places,
         Err(message) => return report(plan, Waiting::Invalid { message }),
@@ -70,8 +71,12 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     } else {
         condition::progress(settled, &observation.memory, &plan, &set.status.conditions)
     };
-    after.conditions =
-        condition::conditions(&set.status.conditions, &progress, set.metadata.generation, observation.now.stamp());
+    after.conditions = condition::conditions(
+        &set.status.conditions,
+        &progress,
+        set.metadata.generation,
+        observation.now.stamp(),
+    );
     // A set that is being deleted is left alone, its status too (B2 step 4).
     let silent = set.metadata.is_terminating() || round::is_preliminary(&plan);
     let write = condition::status_write(&set.status, &after, settled).filter(|_| !silent);

@@ -38,7 +38,8 @@ pub fn places<'a>(
     observation: &'a Observation<NodeDaemonSet>,
     pods: impl Iterator<Item = &'a Pod>,
 ) -> Result<BTreeMap<&'a str, Place<'a>>, String> {
-    let placement = observation.set.spec.template.placement().map_err(|e| format!("spec.template.spec: {e}"))?;
+    let placement =
+        observation.set.spec.template.placement().map_err(|e| format!("spec.template.spec: {e}"))?;
     let mut places: BTreeMap<&str, Place<'_>> = observation
         .nodes
         .values()
@@ -52,12 +53,14 @@ pub fn places<'a>(
             continue;
         }
         let Some(node) = placement::node_of(pod) else { continue };
-        let gone = || Place { node: None, verdict: Verdict::Leave("it does not exist".to_owned()), pods: vec![] };
+        let gone =
+            || Place { node: None, verdict: Verdict::Leave("it does not exist".to_owned()), pods: vec![] };
         places.entry(node).or_insert_with(gone).pods.push(pod);
     }
     for place in places.values_mut() {
         place.pods.sort_by(|a, b| {
-            let order = |p: &'a Pod| (p.spec.node_name.is_empty(), p.metadata.creation_timestamp, &p.metadata.name);
+            let order =
+                |p: &'a Pod| (p.spec.node_name.is_empty(), p.metadata.creation_timestamp, &p.metadata.name);
             order(a).cmp(&order(b))
         });
     }

@@ -62,7 +62,11 @@ pub fn status(
 }
 
 /// Whether nothing is left to be done or waited for.
-pub fn is_settled(set: &NodeDaemonSet, places: &BTreeMap<&str, Place<'_>>, status: &NodeDaemonSetStatus) -> bool {
+pub fn is_settled(
+    set: &NodeDaemonSet,
+    places: &BTreeMap<&str, Place<'_>>,
+    status: &NodeDaemonSetStatus,
+) -> bool {
     let desired = status.desired_number_scheduled;
     let alone = places.values().all(|p| p.pods.len() <= usize::from(p.verdict.runs()));
     alone

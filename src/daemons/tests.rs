@@ -28,7 +28,8 @@ fn pod(node: &str, revision: &str, patch: Value) -> Arc<Pod> {
 /// `agent` with three nodes a, b and c.
 fn observe(spec: Value, pods: Vec<Arc<Pod>>) -> Observation<Set> {
     let mut set = fixture::daemon_set(spec);
-    let update = if set.spec.template.0["spec"]["containers"][0]["image"] == "nginx:v1" { "v1" } else { "v2" };
+    let update =
+        if set.spec.template.0["spec"]["containers"][0]["image"] == "nginx:v1" { "v1" } else { "v2" };
     set.status.current_revision = "v1".to_owned();
     set.status.update_revision = update.to_owned();
     let mut recorded = (*revision::<Set>(update, 2, "")).clone();
@@ -82,7 +83,12 @@ fn every_fitting_node_has_one_pod() {
     let ended = json!({ "status": failed()["status"], "metadata": { "deletionTimestamp": fixture::ago(1),
         "finalizers": ["x/y"] } });
     let held = vec![pod("a", "v1", ended), pod("b", "v1", ok()), pod("c", "v1", ok())];
-    check("an ended pod that a finalizer holds makes room, under another name", json!({}), held, &["create a1"]);
+    check(
+        "an ended pod that a finalizer holds makes room, under another name",
+        json!({}),
+        held,
+        &["create a1"],
+    );
 }
 
 #[test]
@@ -91,7 +97,7 @@ fn pods_that_should_not_be_there_go() {
     twin.metadata.name = "agent-twin".to_owned();
     twin.metadata.creation_timestamp = Some(fixture::now().wall);
     let pods = vec![Arc::new(twin), pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
-    check("the oldest stays", json!({}), pods, &["create a0", "delete agent-twin"][1..].as_ref());
+    check("the oldest stays", json!({}), pods, &["delete agent-twin"]);
     let gone = json!({ "spec": { "nodeName": "", "affinity": { "nodeAffinity": {
         "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": [
             { "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["gone"] }] }] } } } } });
@@ -104,7 +110,8 @@ fn pods_that_should_not_be_there_go() {
     check("bound to a node that is gone: the pod garbage collector's", json!({}), bound, &[]);
     let selected = json!({ "template": { "spec": { "nodeSelector": { "disk": "ssd" } } } });
     check("no node fits any more", selected, all(), &["delete a0", "delete b0", "delete c0"]);
-    let mut failing = observe(json!({}), vec![pod("a", "v1", failed()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    let mut failing =
+        observe(json!({}), vec![pod("a", "v1", failed()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
     assert_eq!(readable(&failing), ["delete a0"]);
     failing.memory.replace(Slot::Node("a".to_owned()), failing.now.mono);
     assert_eq!(readable(&failing), Vec::<String>::new(), "the second time it waits");
@@ -112,8 +119,11 @@ fn pods_that_should_not_be_there_go() {
 
 #[test]
 fn taints_keep_pods_off_or_drive_them_out() {
-    let taint = |effect: &str| node("b", json!({ "spec": { "taints": [{ "key": "k", "value": "v", "effect": effect }] } }));
-    let toleration = |json: Value| serde_json::from_value::<Placement>(json!({ "tolerations": [json] })).unwrap();
+    let taint = |effect: &str| {
+        node("b", json!({ "spec": { "taints": [{ "key": "k", "value": "v", "effect": effect }] } }))
+    };
+    let toleration =
+        |json: Value| serde_json::from_value::<Placement>(json!({ "tolerations": [json] })).unwrap();
     let verdict = |placement: &Placement, effect: &str| match placement::verdict(placement, &taint(effect)) {
         Verdict::Run => "run",
         Verdict::Keep(_) => "keep",
@@ -136,7 +146,9 @@ fn taints_keep_pods_off_or_drive_them_out() {
         let expected = if tolerates { "run" } else { "leave" };
         assert_eq!(verdict(&toleration(json.clone()), "NoExecute"), expected, "{json}");
     }
-    let standard = |key: &str, effect: &str| node("a", json!({ "spec": { "taints": [{ "key": key, "effect": effect }] } }));
+    let standard = |key: &str, effect: &str| {
+        node("a", json!({ "spec": { "taints": [{ "key": key, "effect": effect }] } }))
+    };
     let network = standard("node.kubernetes.io/network-unavailable", "NoSchedule");
     assert!(placement::verdict(&none, &standard("node.kubernetes.io/unschedulable", "NoSchedule")).runs());
     assert!(placement::verdict(&none, &standard("node.kubernetes.io/not-ready", "NoExecute")).runs());
@@ -153,12 +165,8 @@ fn node_affinity_terms() {
         let node = node("a", json!({ "metadata": { "labels": { "disk": "ssd", "cores": "8" } } }));
         placement::verdict(&placement, &node).runs()
     };
-    let label = |key: &str, operator: &str, values: Value| {
-        json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] })
-    };
-    let field = |operator: &str, values: Value| {
-        json!({ "matchFields": [{ "key": "metadata.name", "operator": operator, "values": values }] })
-    };
+    let label = |key: &str, operator: &str, values: Value| json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] });
+    let field = |operator: &str, values: Value| json!({ "matchFields": [{ "key": "metadata.name", "operator": operator, "values": values }] });
     for (expected, terms) in [
         (true, json!([label("disk", "In", json!(["ssd", "nvme"]))])),
         (false, json!([label("disk", "NotIn", json!(["ssd"]))])),
@@ -174,8 +182,11 @@ fn node_affinity_terms() {
         (false, json!([{}])),
         (false, json!([])),
         (true, json!([{}, field("NotIn", json!(["b"]))])),
-        (false, json!([{ "matchFields": field("In", json!(["a"]))["matchFields"],
-            "matchExpressions": label("gpu", "Exists", json!([]))["matchExpressions"] }])),
+        (
+            false,
+            json!([{ "matchFields": field("In", json!(["a"]))["matchFields"],
+            "matchExpressions": label("gpu", "Exists", json!([]))["matchExpressions"] }]),
+        ),
     ] {
         assert_eq!(selects(terms.clone()), expected, "{terms}");
     }
@@ -229,19 +240,28 @@ fn names_are_short_stable_and_different() {
 
 #[test]
 fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
-    let let_go = fixture::pod::<Set>(&name("a", 0), "v1", json!({ "metadata": { "ownerReferences": null,
-        "labels": { "app": "debug" } } }));
+    let let_go = fixture::pod::<Set>(
+        &name("a", 0),
+        "v1",
+        json!({ "metadata": { "ownerReferences": null,
+        "labels": { "app": "debug" } } }),
+    );
     let observation = observe(json!({}), vec![let_go, pod("b", "v1", ok()), pod("c", "v1", ok())]);
     let plan = plan(&observation);
     let acts: Vec<_> = plan.actions().map(|a| a.act.to_string()).collect();
-    assert_eq!(acts, [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]);
+    assert_eq!(
+        acts,
+        [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]
+    );
     assert_eq!(plan.stages[0].units.len(), 1, "in this order, in one unit: {plan}");
 }
 
 #[test]
 fn a_rollout_keeps_to_its_budget() {
-    let v2 = |max: Value| json!({ "template": fixture::template("v2"),
-        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": max } } });
+    let v2 = |max: Value| {
+        json!({ "template": fixture::template("v2"),
+        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": max } } })
+    };
     let at = |a: (&str, Value), b: (&str, Value), c: (&str, Value)| {
         vec![pod("a", a.0, a.1), pod("b", b.0, b.1), pod("c", c.0, c.1)]
     };
@@ -255,7 +275,12 @@ fn a_rollout_keeps_to_its_budget() {
     let new_broken = at(("v2", broken()), ("v1", ok()), ("v1", ok()));
     check("and a new one that is not available", v2(json!(1)), new_broken, &[]);
     let old_broken = at(("v1", ok()), ("v1", broken()), ("v1", ok()));
-    check("broken old ones go outside the budget, and use it", v2(json!(1)), old_broken.clone(), &["delete b0"]);
+    check(
+        "broken old ones go outside the budget, and use it",
+        v2(json!(1)),
+        old_broken.clone(),
+        &["delete b0"],
+    );
     check("what is left goes to healthy ones", v2(json!(2)), old_broken, &["delete b0", "delete a0"]);
     let on_delete = json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "OnDelete" } });
     check("OnDelete", on_delete, old(), &[]);
@@ -265,7 +290,8 @@ fn a_rollout_keeps_to_its_budget() {
 
 #[test]
 fn status_counts_nodes() {
-    let mut observation = observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "v0", broken()), pod("c", "v1", ok())]);
+    let mut observation =
+        observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "v0", broken()), pod("c", "v1", ok())]);
     observation.nodes = fixture::nodes(vec![
         node("a", ok()),
         node("b", ok()),

@@ -32,7 +32,12 @@ pub fn ordinal(set: &str, pod: &str) -> Option<i64> {
 }
 
 /// Creates the pod of `ordinal` at `revision`; `None` when the revision holds no template.
-pub fn create(observation: &Observation<OrdinalSet>, ordinal: i64, revision: &Revision, why: Reason) -> Option<Action> {
+pub fn create(
+    observation: &Observation<OrdinalSet>,
+    ordinal: i64,
+    revision: &Revision,
+    why: Reason,
+) -> Option<Action> {
     let set = &observation.set;
     let template = revisions::data::template(&revision.data)?;
     let name = pod_name(&observation.key.name, ordinal);
@@ -67,7 +72,12 @@ pub fn mend(pod: &Pod, ordinal: i64) -> Option<Action> {
     }
     let body = json!({ "metadata": { "labels": { NAME_LABEL: name, INDEX_LABEL: ordinal.to_string() } } });
     Some(Action {
-        act: Act::Patch { object: pod::object(pod), guard: Guard::version(&pod.metadata), body, status: false },
+        act: Act::Patch {
+            object: pod::object(pod),
+            guard: Guard::version(&pod.metadata),
+            body,
+            status: false,
+        },
         why: Reason::IdentityLost,
     })
 }

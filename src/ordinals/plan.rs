@@ -27,10 +27,12 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         });
     }
     let pods = membership::sort(observation, &observation.pods, |p| {
-        set.spec.selector.matches(&p.metadata.labels) && identity::ordinal(&key.name, &p.metadata.name).is_some()
+        set.spec.selector.matches(&p.metadata.labels)
+            && identity::ordinal(&key.name, &p.metadata.name).is_some()
     });
-    let revisions =
-        membership::sort(observation, &observation.revisions, |r| set.spec.selector.matches(&r.metadata.labels));
+    let revisions = membership::sort(observation, &observation.revisions, |r| {
+        set.spec.selector.matches(&r.metadata.labels)
+    });
     let replicas = Replicas::sort(observation, pods.ours.iter().map(|p| p.as_ref()));
     plan.stages.extend(membership::stages(observation, Resource::Pods, &pods));
     let adopted_only = membership::Members { release: vec![], ..revisions };
@@ -45,7 +47,8 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         let decided = revisions::plan(observation, &revisions);
         collision_count = decided.collision_count;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
-        target = decided.current.zip(decided.update).map(|(current, update)| Target::new(set, current, update));
+        target =
+            decided.current.zip(decided.update).map(|(current, update)| Target::new(set, current, update));
     }
     let mut after = status::status(observation, &replicas, target.as_ref(), collision_count);
     let mut settled = false;
@@ -61,9 +64,14 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     } else {
         condition::progress(settled, &observation.memory, &plan, &set.status.conditions)
     };
-    after.conditions =
-        condition::conditions(&set.status.conditions, &progress, set.metadata.generation, observation.now.stamp());
-    let write = condition::status_write(&set.status, &after, settled).filter(|_| !round::is_preliminary(&plan));
+    after.conditions = condition::conditions(
+        &set.status.conditions,
+        &progress,
+        set.metadata.generation,
+        observation.now.stamp(),
+    );
+    let write =
+        condition::status_write(&set.status, &after, settled).filter(|_| !round::is_preliminary(&plan));
     if let Some(write) = write {
         // Names of revisions, and the count that says at which revision a pod is made, are read by later plans: they are
         // written before anything rests on them.
@@ -96,7 +104,12 @@ fn live_names<'a>(before: &'a OrdinalSetStatus, after: &'a OrdinalSetStatus) -> 
 
 /// The pass over the wanted replicas, then the condemned pods, then the rollout; in order each only when the one before has
 /// nothing left to do (A6).
-fn pods_and_claims(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, target: &Target, plan: &mut Plan) {
+fn pods_and_claims(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) {
     let ordered = observation.set.spec.is_ordered();
     let before = plan.stages.len();
     let pass = replicas::pass(observation, replicas, target, plan);

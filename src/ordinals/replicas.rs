@@ -30,7 +30,9 @@ impl<'a> Replicas<'a> {
         let spec = &observation.set.spec;
         let mut replicas = Replicas { wanted: BTreeMap::new(), condemned: BTreeMap::new() };
         for pod in pods {
-            let Some(ordinal) = identity::ordinal(&observation.key.name, &pod.metadata.name) else { continue };
+            let Some(ordinal) = identity::ordinal(&observation.key.name, &pod.metadata.name) else {
+                continue;
+            };
             let side = if (spec.start()..spec.end()).contains(&ordinal) {
                 &mut replicas.wanted
             } else {
@@ -65,7 +67,12 @@ struct Work {
 
 /// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
 /// in parallel it goes through. Adds what is to be done to `plan`.
-pub fn pass(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, target: &Target, plan: &mut Plan) -> Pass {
+pub fn pass(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) -> Pass {
     let spec = &observation.set.spec;
     let ordered = spec.is_ordered();
     let mut work = Work::default();
@@ -93,7 +100,13 @@ pub fn pass(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, targ
     outcome
 }
 
-fn present(observation: &Observation<OrdinalSet>, ordinal: i64, pod: &Pod, plan: &mut Plan, work: &mut Work) -> Pass {
+fn present(
+    observation: &Observation<OrdinalSet>,
+    ordinal: i64,
+    pod: &Pod,
+    plan: &mut Plan,
+    work: &mut Work,
+) -> Pass {
     let name = || pod.metadata.name.clone();
     let need = claims::for_present_pod(observation, ordinal, pod, false);
     work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
@@ -212,7 +225,8 @@ pub fn condemn(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, p
         let healthy = pod::is_running_and_ready(pod) && available(pod);
         if spec.is_ordered() {
             if !healthy && first_unhealthy != Some(&pod.metadata.uid) {
-                let because = format!("to be removed, but pods below it are not available: {}", pod::describe(pod));
+                let because =
+                    format!("to be removed, but pods below it are not available: {}", pod::describe(pod));
                 plan.waiting.push(Waiting::PodNotAvailable { pod: pod.metadata.name.clone(), because });
                 return Pass::Stopped;
             }

@@ -61,7 +61,8 @@ impl Target {
     /// # Errors
     /// A sentence, when `maxUnavailable` is neither a number nor a percentage.
     pub fn budget(&self, set: &OrdinalSet) -> Result<i64, String> {
-        let value = self.rolling.as_ref().and_then(|r| r.max_unavailable.clone()).unwrap_or(IntOrPercent::Int(1));
+        let value =
+            self.rolling.as_ref().and_then(|r| r.max_unavailable.clone()).unwrap_or(IntOrPercent::Int(1));
         let count = scaled(&value, set.spec.wanted(), Rounding::Down)
             .map_err(|e| format!("spec.updateStrategy.rollingUpdate.maxUnavailable: {e}"))?;
         Ok(count.max(1))
@@ -121,7 +122,8 @@ pub fn cure(
     }
     let broken_at_wanted = candidates.iter().find(|c| !c.outdated && !c.available);
     let abandoned = |c: &Candidate<'_>| {
-        !pod::is_current(c.pod, &target.current.metadata.name) && !pod::is_current(c.pod, &target.update.metadata.name)
+        !pod::is_current(c.pod, &target.current.metadata.name)
+            && !pod::is_current(c.pod, &target.update.metadata.name)
     };
     let broken = candidates
         .iter()
@@ -148,10 +150,16 @@ pub fn cure(
 }
 
 /// Replaces pods below the update revision within the budget, highest ordinal first (A9.4).
-pub fn roll(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, target: &Target, plan: &mut Plan) {
+pub fn roll(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) {
     let set = &observation.set;
     let candidates = candidates(observation, replicas, target);
-    let outdated = candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
+    let outdated =
+        candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
     if !target.rolls {
         if outdated > 0 {
             plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(outdated).unwrap_or(i64::MAX) });
@@ -163,16 +171,15 @@ pub fn roll(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, targ
         Err(message) => return plan.waiting.push(Waiting::Invalid { message }),
     };
     // Missing pods are unavailable too; a number, never a walk over what does not exist.
-    let available =
-        candidates.iter().filter(|c| c.available && !c.pod.metadata.is_terminating()).count();
+    let available = candidates.iter().filter(|c| c.available && !c.pod.metadata.is_terminating()).count();
     let unavailable = set.spec.wanted() - i64::try_from(available).unwrap_or(i64::MAX);
     let mut left = budget - unavailable;
     let mut units: Vec<Unit> = vec![];
     let mut postponed = false;
     let first = target.first_updated(set);
-    let due = candidates.iter().filter(|c| {
-        c.ordinal >= first && c.outdated && c.available && !c.pod.metadata.is_terminating()
-    });
+    let due = candidates
+        .iter()
+        .filter(|c| c.ordinal >= first && c.outdated && c.available && !c.pod.metadata.is_terminating());
     for candidate in due {
         if left <= 0 {
             postponed = true;

@@ -53,7 +53,12 @@ pub fn status(
 
 /// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all at the revision that
 /// the partition asks for.
-pub fn is_settled(set: &OrdinalSet, replicas: &Replicas<'_>, target: &Target, status: &OrdinalSetStatus) -> bool {
+pub fn is_settled(
+    set: &OrdinalSet,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    status: &OrdinalSetStatus,
+) -> bool {
     let wanted = set.spec.wanted();
     let up_to_date = |(ordinal, pod): (i64, &crate::api::Pod)| {
         !target.rolls || pod::is_current(pod, &target.wanted(set, ordinal).metadata.name)

@@ -16,7 +16,8 @@ fn observe(spec: Value, pods: &[(i64, &str, Value)]) -> Observation<Set> {
     let update = if set.spec.template.0 == fixture::template("v1") { "v1" } else { "v2" };
     set.status.current_revision = "v1".to_owned();
     set.status.update_revision = update.to_owned();
-    let pods = pods.iter().map(|(n, rev, patch)| pod::<Set>(&format!("web-{n}"), rev, patch.clone())).collect();
+    let pods =
+        pods.iter().map(|(n, rev, patch)| pod::<Set>(&format!("web-{n}"), rev, patch.clone())).collect();
     let mut revisions = vec![revision::<Set>("v1", 1, "v1")];
     if update == "v2" {
         revisions.push(revision::<Set>("v2", 2, "v2"));
@@ -89,7 +90,12 @@ fn condemned_pods_go_from_the_top() {
     let one = || json!({ "replicas": 1 });
     let all = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
     check("one at a time", one(), &all, &["delete Pod web-2"]);
-    check("wait for the one that goes", one(), &[(0, "v1", ok()), (1, "v1", ok()), (2, "v1", terminating())], &[]);
+    check(
+        "wait for the one that goes",
+        one(),
+        &[(0, "v1", ok()), (1, "v1", ok()), (2, "v1", terminating())],
+        &[],
+    );
     check("a single broken one goes", one(), &[(0, "v1", ok()), (1, "v1", broken())], &["delete Pod web-1"]);
     check(
         "not past two broken ones (A6.3)",
@@ -106,12 +112,23 @@ fn condemned_pods_go_from_the_top() {
 
 #[test]
 fn a_rollout_goes_down_from_the_top_to_the_partition() {
-    let rolling = |partition: i64| v2(json!({ "updateStrategy": { "rollingUpdate": { "partition": partition } } }));
+    let rolling =
+        |partition: i64| v2(json!({ "updateStrategy": { "rollingUpdate": { "partition": partition } } }));
     let old = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
     check("the highest first", rolling(0), &old, &["delete Pod web-2"]);
     check("the new one comes at the new revision", rolling(0), &old[..2], &["create Pod web-2"]);
-    check("then the next", rolling(0), &[old[0].clone(), old[1].clone(), (2, "v2", ok())], &["delete Pod web-1"]);
-    check("not while the new one is broken", rolling(0), &[old[0].clone(), old[1].clone(), (2, "v2", broken())], &[]);
+    check(
+        "then the next",
+        rolling(0),
+        &[old[0].clone(), old[1].clone(), (2, "v2", ok())],
+        &["delete Pod web-1"],
+    );
+    check(
+        "not while the new one is broken",
+        rolling(0),
+        &[old[0].clone(), old[1].clone(), (2, "v2", broken())],
+        &[],
+    );
     check("the partition stays", rolling(2), &[old[0].clone(), old[1].clone(), (2, "v2", ok())], &[]);
     check("a partition above everything", rolling(9), &old, &[]);
     let on_delete = v2(json!({ "updateStrategy": { "type": "OnDelete", "rollingUpdate": null } }));
@@ -134,16 +151,23 @@ fn a_missing_pod_is_made_at_the_revision_of_its_side_of_the_partition() {
         let mut observation = observe(v2(spec), &[]);
         std::sync::Arc::make_mut(&mut observation.set).status.current_replicas = current_replicas;
         let plan = plan(&observation);
-        let pod = plan.actions().find_map(|a| a.act.request().body["metadata"]["labels"]["controller-revision-hash"].as_str().map(str::to_owned));
+        let pod = plan.actions().find_map(|a| {
+            a.act.request().body["metadata"]["labels"]["controller-revision-hash"].as_str().map(str::to_owned)
+        });
         pod.unwrap_or_else(|| format!("{:?}", writes(&plan)))
     };
-    let rolling = |value: Value| json!({ "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": value } });
+    let rolling =
+        |value: Value| json!({ "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": value } });
     assert_eq!(made_at(rolling(json!({ "partition": 1 })), 0), "v1");
     assert_eq!(made_at(rolling(json!({ "partition": 0 })), 0), "v2");
     assert_eq!(made_at(rolling(json!({})), 3), "v2", "an empty stanza is a partition of 0");
     let none = rolling(Value::Null);
     assert_eq!(made_at(none.clone(), 0), "v2");
-    assert_eq!(made_at(none, 3), r#"["patch OrdinalSet web"]"#, "the count is recorded before a pod rests on it");
+    assert_eq!(
+        made_at(none, 3),
+        r#"["patch OrdinalSet web"]"#,
+        "the count is recorded before a pod rests on it"
+    );
 }
 
 #[test]
@@ -207,7 +231,8 @@ fn only_canonical_names_are_members() {
 fn a_pod_carries_its_identity_and_its_volumes() {
     let claim = json!({ "metadata": { "name": "www" }, "spec": { "storageClassName": "fast" } });
     let mut template = fixture::template("v1");
-    template["spec"]["volumes"] = json!([{ "name": "www", "emptyDir": {} }, { "name": "tmp", "emptyDir": {} }]);
+    template["spec"]["volumes"] =
+        json!([{ "name": "www", "emptyDir": {} }, { "name": "tmp", "emptyDir": {} }]);
     template["spec"]["futureField"] = json!({ "kept": true });
     let spec = json!({ "volumeClaimTemplates": [claim], "template": template });
     let mut observation = observe(spec, &[]);
@@ -220,7 +245,10 @@ fn a_pod_carries_its_identity_and_its_volumes() {
     let pod = fixture::body(&plan, "web-0");
     assert_eq!(pod["spec"]["hostname"], "web-0");
     assert_eq!(pod["spec"]["subdomain"], "web");
-    assert_eq!(pod["spec"]["futureField"]["kept"], true, "a field that this binary does not know reaches the pod");
+    assert_eq!(
+        pod["spec"]["futureField"]["kept"], true,
+        "a field that this binary does not know reaches the pod"
+    );
     assert_eq!(
         pod["spec"]["volumes"],
         json!([{ "name": "www", "persistentVolumeClaim": { "claimName": "www-web-0" } }, { "name": "tmp", "emptyDir": {} }])
@@ -233,7 +261,8 @@ fn a_pod_carries_its_identity_and_its_volumes() {
 #[test]
 fn what_is_in_the_way_is_named() {
     let mut taken = observe(json!({}), &[]);
-    let theirs = json!([{ "apiVersion": "v1", "kind": "Other", "name": "x", "uid": "x", "controller": true }]);
+    let theirs =
+        json!([{ "apiVersion": "v1", "kind": "Other", "name": "x", "uid": "x", "controller": true }]);
     taken.pods = vec![pod::<Set>("web-0", "v1", json!({ "metadata": { "ownerReferences": theirs } }))];
     let held = plan(&taken);
     assert_eq!(writes(&held), Vec::<String>::new());
@@ -256,7 +285,10 @@ fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
     observation.pods = vec![pod::<Set>("web-0", "v1", strayed)];
     let releases = plan(&observation);
     assert_eq!(writes(&releases), ["patch Pod web-0"]);
-    assert_eq!(releases.actions().next().unwrap().act.request().body["metadata"]["ownerReferences"], json!([]));
+    assert_eq!(
+        releases.actions().next().unwrap().act.request().body["metadata"]["ownerReferences"],
+        json!([])
+    );
 
     std::sync::Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
     assert!(plan(&observation).stages.is_empty(), "a set that is being deleted touches nothing");

@@ -43,7 +43,8 @@ pub fn records(data: &Value, template: &Template) -> bool {
 /// Tools print `creationTimestamp: null` into templates, and drop it again; that is no change.
 fn same_metadata(recorded: &Value, wanted: &Value) -> bool {
     let fields = |value: &'_ Value| -> Option<Vec<(String, Value)>> {
-        let fields = value.as_object()?.iter().filter(|(name, v)| !(v.is_null() && *name == "creationTimestamp"));
+        let fields =
+            value.as_object()?.iter().filter(|(name, v)| !(v.is_null() && *name == "creationTimestamp"));
         Some(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
     };
     fields(recorded) == fields(wanted)

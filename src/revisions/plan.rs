@@ -78,7 +78,8 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             plan.update = None;
         }
         None => {
-            let (collisions, body) = new_revision(observation, plan.collision_count, newest.saturating_add(1));
+            let (collisions, body) =
+                new_revision(observation, plan.collision_count, newest.saturating_add(1));
             plan.collision_count = collisions;
             let name = body["metadata"]["name"].as_str().unwrap_or_default();
             let object = ObjectRef::new(Resource::Revisions, &observation.key.namespace, name);

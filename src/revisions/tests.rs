@@ -101,15 +101,21 @@ fn the_current_revision_is_the_one_that_the_status_names() {
     Arc::make_mut(&mut observation.set).status.current_revision = "a".to_owned();
     assert_eq!(decide(&observation).current.unwrap().metadata.name, "a");
     Arc::make_mut(&mut observation.set).status.current_revision = "gone".to_owned();
-    assert_eq!(decide(&observation).current.unwrap().metadata.name, "b", "a lost one cannot be brought back (A7.7)");
+    assert_eq!(
+        decide(&observation).current.unwrap().metadata.name,
+        "b",
+        "a lost one cannot be brought back (A7.7)"
+    );
 }
 
 #[test]
 fn history_keeps_to_its_limit() {
     let removed = |limit: Value, names: Vec<&str>, labels: Vec<&str>| {
-        let many: Vec<_> = (1..=5).map(|n| revision::<OrdinalSet>(&format!("r{n}"), n, &format!("v{n}"))).collect();
+        let many: Vec<_> =
+            (1..=5).map(|n| revision::<OrdinalSet>(&format!("r{n}"), n, &format!("v{n}"))).collect();
         let mut observation = observe("v5", many);
-        Arc::make_mut(&mut observation.set).spec.revision_history_limit = serde_json::from_value(limit).unwrap();
+        Arc::make_mut(&mut observation.set).spec.revision_history_limit =
+            serde_json::from_value(limit).unwrap();
         let members = membership::sort(&observation, &observation.revisions, |_| true);
         let live = super::History { live_names: names, live_labels: labels };
         history(&observation, &members, &live).iter().map(|a| a.act.object().name.clone()).collect::<Vec<_>>()
@@ -120,7 +126,8 @@ fn history_keeps_to_its_limit() {
     assert_eq!(removed(json!(-1), vec!["r5"], vec![]), Vec::<String>::new(), "negative keeps all");
     assert_eq!(removed(Value::Null, vec!["r5"], vec![]), Vec::<String>::new(), "ten by default");
 
-    let many: Vec<_> = (1..=5).map(|n| revision::<NodeDaemonSet>(&format!("r{n}"), n, &format!("v{n}"))).collect();
+    let many: Vec<_> =
+        (1..=5).map(|n| revision::<NodeDaemonSet>(&format!("r{n}"), n, &format!("v{n}"))).collect();
     let set = fixture::daemon_set(json!({ "revisionHistoryLimit": 2 }));
     let observation = fixture::observe(set, vec![], many);
     let members = membership::sort(&observation, &observation.revisions, |_| true);

@@ -30,7 +30,9 @@ pub async fn serve(address: SocketAddr, health: Arc<Mutex<Health>>) -> std::io::
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 // A client that hangs up is no news.
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });

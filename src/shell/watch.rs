@@ -94,7 +94,8 @@ async fn read(
         resource.path(namespace)
     );
     let request = http::Request::get(uri).body(vec![]).map_err(|e| Event::Failed(e.to_string()))?;
-    let started = tokio::time::timeout(transport::TIMEOUT, client.request_events::<Box<RawValue>>(request)).await;
+    let started =
+        tokio::time::timeout(transport::TIMEOUT, client.request_events::<Box<RawValue>>(request)).await;
     let stream = started.map_err(|_| Event::Failed("no answer to a watch".to_owned()))?.map_err(failed)?;
     let mut stream = std::pin::pin!(stream);
     while let Ok(next) = tokio::time::timeout(SILENCE, stream.next()).await {
@@ -104,7 +105,9 @@ async fn read(
             Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => {
                 decode::item(resource, object.get()).map(|item| Event::Put(Box::new(item)))
             }
-            Some(Ok(WatchEvent::Deleted(object))) => Some(Event::Deleted(Box::new(decode::meta(object.get())))),
+            Some(Ok(WatchEvent::Deleted(object))) => {
+                Some(Event::Deleted(Box::new(decode::meta(object.get()))))
+            }
             Some(Ok(WatchEvent::Bookmark(mark))) => {
                 mark.metadata.resource_version.parse().ok().map(Event::Bookmark)
             }

@@ -24,7 +24,7 @@ impl Engine {
     pub(super) fn answer(&mut self, id: u64, answer: Answer, now: Now, outputs: &mut Vec<Output>) {
         self.sent.remove(&id);
         match self.purposes.remove(&id) {
-            Some(Purpose::Act { key, unit, action }) => self.acted(&key, unit, action, answer, now),
+            Some(Purpose::Act { key, unit, action }) => self.acted(&key, unit, *action, answer, now),
             Some(Purpose::Check { object }) => {
                 let version = match answer {
                     Answer::Done(value) => meta(&value).resource_version.number(),
@@ -76,7 +76,9 @@ impl Engine {
                 Ended::Done
             }
             // What was to be deleted is gone.
-            Err(Failure::Stale) if matches!(action.act, Act::Delete { .. }) && self.is_gone(&action.act) => Ended::Done,
+            Err(Failure::Stale) if matches!(action.act, Act::Delete { .. }) && self.is_gone(&action.act) => {
+                Ended::Done
+            }
             Err(failure) => {
                 self.failed(key, &action, failure, now);
                 Ended::Failed
@@ -155,7 +157,11 @@ impl Engine {
         if let Some(active) = self.active.get_mut(key) {
             active.stale |= stale;
         }
-        self.notes.push(Note::Acted { key: key.clone(), action: Box::new(action.clone()), error: Some(message) });
+        self.notes.push(Note::Acted {
+            key: key.clone(),
+            action: Box::new(action.clone()),
+            error: Some(message),
+        });
     }
 
     fn refuse(

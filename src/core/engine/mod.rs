@@ -188,7 +188,7 @@ pub enum Note {
 #[derive(Clone, Debug)]
 enum Purpose {
     /// An action of a plan.
-    Act { key: Key, unit: usize, action: Action },
+    Act { key: Key, unit: usize, action: Box<Action> },
     /// A fresh read of an object whose state is in doubt.
     Check { object: ObjectRef },
     /// Leader election.
@@ -231,7 +231,8 @@ pub struct Engine {
 impl Engine {
     /// An engine that has seen nothing yet.
     pub fn new(config: Config) -> Self {
-        let mut resources = BTreeSet::from([Resource::Pods, Resource::Revisions, Resource::Claims, Resource::Nodes]);
+        let mut resources =
+            BTreeSet::from([Resource::Pods, Resource::Revisions, Resource::Claims, Resource::Nodes]);
         for surface in &config.surfaces {
             resources.extend([Resource::OrdinalSets(*surface), Resource::DaemonSets(*surface)]);
         }

@@ -70,12 +70,30 @@ pub struct Stores {
 macro_rules! with_store {
     ($stores:expr, $resource:expr, $store:ident => $body:expr, $otherwise:expr) => {
         match $resource {
-            Resource::Pods => { let $store = &$stores.pods; $body }
-            Resource::Claims => { let $store = &$stores.claims; $body }
-            Resource::Revisions => { let $store = &$stores.revisions; $body }
-            Resource::Nodes => { let $store = &$stores.nodes; $body }
-            Resource::OrdinalSets(s) => match $stores.ordinal_sets.get(&s) { Some($store) => $body, None => $otherwise },
-            Resource::DaemonSets(s) => match $stores.daemon_sets.get(&s) { Some($store) => $body, None => $otherwise },
+            Resource::Pods => {
+                let $store = &$stores.pods;
+                $body
+            }
+            Resource::Claims => {
+                let $store = &$stores.claims;
+                $body
+            }
+            Resource::Revisions => {
+                let $store = &$stores.revisions;
+                $body
+            }
+            Resource::Nodes => {
+                let $store = &$stores.nodes;
+                $body
+            }
+            Resource::OrdinalSets(s) => match $stores.ordinal_sets.get(&s) {
+                Some($store) => $body,
+                None => $otherwise,
+            },
+            Resource::DaemonSets(s) => match $stores.daemon_sets.get(&s) {
+                Some($store) => $body,
+                None => $otherwise,
+            },
             Resource::Leases | Resource::Events => $otherwise,
         }
     };
@@ -92,7 +110,9 @@ impl Stores {
             Item::OrdinalSet(s, o) => {
                 self.ordinal_sets.entry(s).or_default().put(o).map(|c| Changed::OrdinalSet(s, c))
             }
-            Item::DaemonSet(s, o) => self.daemon_sets.entry(s).or_default().put(o).map(|c| Changed::DaemonSet(s, c)),
+            Item::DaemonSet(s, o) => {
+                self.daemon_sets.entry(s).or_default().put(o).map(|c| Changed::DaemonSet(s, c))
+            }
         }
     }
 
@@ -106,7 +126,9 @@ impl Stores {
             Resource::OrdinalSets(s) => {
                 self.ordinal_sets.get_mut(&s)?.remove(meta).map(|c| Changed::OrdinalSet(s, c))
             }
-            Resource::DaemonSets(s) => self.daemon_sets.get_mut(&s)?.remove(meta).map(|c| Changed::DaemonSet(s, c)),
+            Resource::DaemonSets(s) => {
+                self.daemon_sets.get_mut(&s)?.remove(meta).map(|c| Changed::DaemonSet(s, c))
+            }
             Resource::Leases | Resource::Events => None,
         }
     }
@@ -136,7 +158,8 @@ impl Stores {
     ) -> Result<Vec<Changed>, ListFromThePast> {
         macro_rules! take {
             ($store:expr, $pattern:pat => $object:expr, $changed:expr) => {{
-                let objects = items.into_iter().filter_map(|i| if let $pattern = i { Some($object) } else { None });
+                let objects =
+                    items.into_iter().filter_map(|i| if let $pattern = i { Some($object) } else { None });
                 $store.replace(objects.collect(), version)?.into_iter().map($changed).collect()
             }};
         }
@@ -175,12 +198,19 @@ impl Stores {
 
     /// The owners of a namespace that select these labels, for orphans.
     pub fn selecting(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<Key> {
-        fn of<S: Set>(store: &Store<S>, surface: Surface, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<Key> {
+        fn of<S: Set>(
+            store: &Store<S>,
+            surface: Surface,
+            namespace: &str,
+            labels: &BTreeMap<String, String>,
+        ) -> Vec<Key> {
             let matching = store.with_prefix(namespace, "").filter(|s| s.selector().matches(labels));
             matching.map(|s| Key::new(surface, S::KIND, namespace, &s.meta().name)).collect()
         }
-        let ordinals = self.ordinal_sets.iter().flat_map(|(surface, store)| of(store, *surface, namespace, labels));
-        let daemons = self.daemon_sets.iter().flat_map(|(surface, store)| of(store, *surface, namespace, labels));
+        let ordinals =
+            self.ordinal_sets.iter().flat_map(|(surface, store)| of(store, *surface, namespace, labels));
+        let daemons =
+            self.daemon_sets.iter().flat_map(|(surface, store)| of(store, *surface, namespace, labels));
         ordinals.chain(daemons).collect()
     }
 
@@ -213,8 +243,18 @@ impl Stores {
         let uid = set.meta().uid.clone();
         let prefix = format!("{}-", key.name);
         let pods = of_owner(&self.pods, key, &uid, &prefix, |labels| set.selector().matches(labels));
-        let revisions = of_owner(&self.revisions, key, &uid, &prefix, |labels| set.selector().matches(labels));
-        Observation { key: key.clone(), pods, claims, revisions, nodes: self.nodes.objects(), memory, now, set }
+        let revisions =
+            of_owner(&self.revisions, key, &uid, &prefix, |labels| set.selector().matches(labels));
+        Observation {
+            key: key.clone(),
+            pods,
+            claims,
+            revisions,
+            nodes: self.nodes.objects(),
+            memory,
+            now,
+            set,
+        }
     }
 
     /// The claims whose names are those of a template of the set: there is no other tie between a set and its claims.

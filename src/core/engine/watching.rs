@@ -54,7 +54,8 @@ impl Engine {
                 // Owners that could not be planned for before this list can be now.
                 let fresh = self.leading_since.is_some_and(|since| whole.started >= since);
                 if first || fresh {
-                    let keys: Vec<_> = self.config.surfaces.iter().flat_map(|s| self.stores.keys(*s)).collect();
+                    let keys: Vec<_> =
+                        self.config.surfaces.iter().flat_map(|s| self.stores.keys(*s)).collect();
                     self.wake(keys);
                 }
             }
@@ -136,7 +137,8 @@ pub(super) fn explain(resource: Resource, problem: &str, config: &Config) -> Str
         Resource::Nodes if !config.namespace.is_empty() => {
             " (node daemon sets need to list nodes, which takes a ClusterRole; ordinal sets work without)"
         }
-        Resource::OrdinalSets(crate::api::Surface::Berth) | Resource::DaemonSets(crate::api::Surface::Berth)
+        Resource::OrdinalSets(crate::api::Surface::Berth)
+        | Resource::DaemonSets(crate::api::Surface::Berth)
             if problem.contains("not found") || problem.contains("could not find") =>
         {
             " (install the custom resources: kubectl apply -f crds/)"

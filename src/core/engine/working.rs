@@ -77,7 +77,8 @@ impl Engine {
             let due = pace::due(write.urgency, self.status_written.get(key).copied(), now.mono);
             if due <= now.mono || self.stopping {
                 let action = condition::write_action(key, &owner, &write, Reason::StatusChanged);
-                let at = plan.stages.iter().position(|s| s.part == Part::History).unwrap_or(plan.stages.len());
+                let at =
+                    plan.stages.iter().position(|s| s.part == Part::History).unwrap_or(plan.stages.len());
                 plan.stages.insert(at, Stage::new(Part::Status, Pace::OneByOne, vec![vec![action]]));
             } else {
                 self.status_held.insert(key.clone());
@@ -140,7 +141,12 @@ impl Engine {
             (false, true) => Class::Work,
             (false, false) => Class::Read,
         };
-        self.push(class, Some(key.clone()), request, Purpose::Act { key: key.clone(), unit, action });
+        self.push(
+            class,
+            Some(key.clone()),
+            request,
+            Purpose::Act { key: key.clone(), unit, action: Box::new(action) },
+        );
     }
 
     /// Whether the cache of a resource was filled after we began to lead.

@@ -1,0 +1,50 @@
+use serde_json::json;
+
+use crate::api::ordinal_set::OrdinalSetStatus;
+use crate::api::status::{Condition, ConditionReason};
+use crate::core::condition::{Progress, conditions, status_write};
+use crate::core::fixture;
+use crate::core::plan::Urgency;
+
+fn status(conditions: Vec<Condition>) -> OrdinalSetStatus {
+    OrdinalSetStatus { replicas: 1, conditions, ..OrdinalSetStatus::default() }
+}
+
+#[test]
+fn times_change_with_the_status_only_and_foreign_conditions_stay() {
+    let (early, late) =
+        (fixture::now().wall, fixture::now().wall.checked_add(std::time::Duration::from_secs(9)).unwrap());
+    let foreign = Condition { type_: "Theirs".to_owned(), status: "True".to_owned(), ..Condition::default() };
+    let first = conditions(std::slice::from_ref(&foreign), &Progress::Working("a".to_owned()), 1, early);
+    let second = conditions(&first, &Progress::Working("b".to_owned()), 2, late);
+    assert_eq!(second[0], foreign);
+    assert!(second[1..].iter().all(|c| c.last_transition_time == Some(early)), "{second:?}");
+    assert_eq!(second[1].message, "b");
+    let third = conditions(&second, &Progress::Settled, 2, late);
+    let ready = third.iter().find(|c| c.type_ == "Ready").unwrap();
+    assert_eq!((ready.status.as_str(), ready.last_transition_time), ("True", Some(late)));
+}
+
+#[test]
+fn what_people_wait_for_is_written_at_once_and_the_rest_together() {
+    let now = fixture::now().wall;
+    let working = |message: &str| conditions(&[], &Progress::Working(message.to_owned()), 1, now);
+    let stalled =
+        conditions(&[], &Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()), 1, now);
+    let before = status(working("web-0"));
+    let urgency = |after: &OrdinalSetStatus| status_write(&before, after, false).map(|w| w.urgency);
+    assert_eq!(urgency(&before.clone()), None);
+    assert_eq!(urgency(&OrdinalSetStatus { ready_replicas: 1, ..before.clone() }), Some(Urgency::Paced));
+    assert_eq!(urgency(&status(working("web-1"))), Some(Urgency::Paced), "a message can wait");
+    assert_eq!(urgency(&status(stalled)), Some(Urgency::AtOnce), "a verdict cannot");
+    assert_eq!(
+        urgency(&OrdinalSetStatus { update_revision: "x".to_owned(), ..before.clone() }),
+        Some(Urgency::AtOnce)
+    );
+    let settled = status_write(&before, &OrdinalSetStatus { replicas: 2, ..before.clone() }, true).unwrap();
+    assert_eq!(
+        (settled.urgency, settled.changes),
+        (Urgency::AtOnce, json!({ "replicas": 2 })),
+        "only what differs"
+    );
+}

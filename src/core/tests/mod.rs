@@ -1,0 +1,22 @@
+//! Tables of the machines.
+
+mod apply;
+mod cache;
+mod condition;
+mod lease;
+mod limiter;
+mod pending;
+mod queue;
+mod reflect;
+
+use crate::api::{Key, Kind, Surface};
+
+/// An owner of this name.
+fn key(name: &str) -> Key {
+    Key::new(Surface::Berth, Kind::Ordinal, "ns", name)
+}
+
+/// So many milliseconds.
+fn ms(milliseconds: u64) -> std::time::Duration {
+    std::time::Duration::from_millis(milliseconds)
+}

@@ -1,0 +1,51 @@
+use super::{key, ms};
+use crate::core::queue::Queue;
+
+#[test]
+fn each_owner_is_there_once_and_in_turn() {
+    let mut queue = Queue::default();
+    for name in ["a", "b", "a"] {
+        queue.add(key(name));
+    }
+    assert_eq!(queue.pop(ms(0)), Some(key("a")));
+    queue.add(key("a"));
+    assert_eq!(queue.pop(ms(0)), Some(key("b")));
+    assert_eq!(queue.pop(ms(0)), None, "a is being worked on");
+    queue.done(&key("a"));
+    assert_eq!(queue.pop(ms(0)), Some(key("a")), "it was asked for meanwhile");
+}
+
+#[test]
+fn the_earlier_time_wins() {
+    let mut queue = Queue::default();
+    queue.add_at(key("a"), ms(50));
+    queue.add_at(key("a"), ms(20));
+    queue.add_at(key("a"), ms(80));
+    assert_eq!(queue.next_at(), Some(ms(20)));
+    assert_eq!(queue.pop(ms(19)), None);
+    assert_eq!(queue.pop(ms(20)), Some(key("a")));
+    assert_eq!(queue.next_at(), None);
+}
+
+#[test]
+fn failures_of_one_owner_slow_down_no_other() {
+    let mut queue = Queue::default();
+    let mut pauses = vec![];
+    let mut now = ms(0);
+    for _ in 0..12 {
+        queue.retry(key("a"), now);
+        let at = queue.next_at().unwrap();
+        pauses.push((at - now).as_millis());
+        now = at;
+        queue.pop(now);
+        queue.done(&key("a"));
+    }
+    assert_eq!(pauses[..4], [10, 20, 40, 80]);
+    assert_eq!(pauses[11], 10_000, "there is an upper bound");
+    queue.retry(key("b"), now);
+    assert_eq!(queue.next_at(), Some(now + ms(10)));
+    queue.succeed(&key("a"));
+    queue.pop(now + ms(10));
+    queue.retry(key("a"), now);
+    assert_eq!(queue.next_at(), Some(now + ms(10)), "a success forgets");
+}

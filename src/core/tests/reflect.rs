@@ -1,0 +1,72 @@
+use super::ms;
+use crate::core::reflect::{Ask, Reflector};
+
+fn list(token: &str) -> Ask {
+    Ask::List { token: token.to_owned() }
+}
+
+#[test]
+fn it_lists_page_by_page_then_watches_from_there() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    let (first, ask) = reflector.ask(ms(5)).unwrap();
+    assert_eq!(ask, list(""));
+    assert_eq!(reflector.ask(ms(5)), None, "one at a time");
+    assert_eq!(reflector.page(vec![1], "more".to_owned(), 10), None);
+    let (second, ask) = reflector.ask(ms(6)).unwrap();
+    assert_eq!(ask, list("more"));
+    assert!(reflector.is_current(second) && !reflector.is_current(first));
+    let whole = reflector.page(vec![2], String::new(), 10).unwrap();
+    assert_eq!((whole.items, whole.version, whole.started), (vec![1, 2], 10, ms(5)));
+    reflector.taken(ms(5));
+    assert_eq!(reflector.ask(ms(7)).unwrap().1, Ask::Watch { version: 10 });
+    reflector.advance(12);
+    reflector.ended(ms(8));
+    assert_eq!(reflector.ask(ms(8)).unwrap().1, Ask::Watch { version: 12 });
+}
+
+#[test]
+fn it_lists_anew_when_the_version_is_too_old() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    reflector.ask(ms(0));
+    reflector.page(vec![], String::new(), 10);
+    reflector.taken(ms(0));
+    reflector.ask(ms(0));
+    reflector.expired(ms(3));
+    assert_eq!(reflector.ask(ms(3)).unwrap().1, list(""));
+    assert_eq!(reflector.listed(), Some(ms(0)), "what was listed stands until the new list is in");
+}
+
+#[test]
+fn failures_are_told_and_slow_it_down() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    let mut now = ms(0);
+    let mut pauses = vec![];
+    for _ in 0..7 {
+        reflector.ask(now).unwrap();
+        reflector.failed("forbidden".to_owned(), now);
+        let at = reflector.next_at().unwrap();
+        assert_eq!(reflector.ask(at - ms(1)), None);
+        pauses.push((at - now).as_secs());
+        now = at;
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(reflector.problem(), Some("forbidden"));
+    reflector.ask(now);
+    reflector.page(vec![], String::new(), 1);
+    reflector.taken(now);
+    assert_eq!(reflector.problem(), None);
+}
+
+#[test]
+fn a_server_that_ends_every_watch_at_once_is_not_hammered() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    reflector.ask(ms(0));
+    reflector.page(vec![], String::new(), 10);
+    reflector.taken(ms(0));
+    reflector.ask(ms(0));
+    reflector.ended(ms(1));
+    reflector.ask(ms(1)).unwrap();
+    reflector.ended(ms(2));
+    assert_eq!(reflector.ask(ms(2)), None);
+    assert!(reflector.next_at().unwrap() >= ms(1000));
+}

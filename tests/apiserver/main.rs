@@ -1,0 +1,17 @@
+//! The operator as people run it, against a real control plane.
+//!
+//! Every test has a namespace, an operator process and a ServiceAccount of its own. The account is bound to the ClusterRole
+//! that `deploy/rbac.yaml` ships, and to nothing else, so a right that is missing there fails a test here; and the API server's
+//! audit log can be counted by user. What disturbs others (installing and removing the custom resources) has a control
+//! plane of its own, in `as_shipped`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod support;
+
+mod ordinal_claims;
+mod ordinal_pods;

@@ -1,0 +1,13 @@
+//! What the tests stand on.
+
+pub mod chronicle;
+pub mod manifests;
+pub mod plane;
+pub mod read;
+pub mod scene;
+pub mod writes;
+
+pub use chronicle::Chronicle;
+pub use plane::Plane;
+pub use read::{Kind, number, text};
+pub use scene::Scene;

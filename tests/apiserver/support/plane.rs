@@ -1,0 +1,91 @@
+//! A control plane with what `deploy/` and `crds/` install.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use berth_cluster::{Cluster, Options};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+/// Nodes with this label take the pods of ordinal sets. Nodes of daemon tests lack it: they come and go, and a pod of another test
+/// would go with them.
+pub const POOL: (&str, &str) = ("tests.berth.dev/pool", "ordinals");
+
+/// A running control plane and an admin's client for it: reading through kubectl would cost a process each time.
+pub struct Plane {
+    /// The control plane.
+    pub cluster: Cluster,
+    /// An admin's client.
+    pub client: Client,
+}
+
+/// Runs a future to its end. One runtime serves all tests.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
+}
+
+/// The runtime of everything that waits in the background.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    })
+}
+
+/// A directory or file of the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+impl Plane {
+    /// The control plane that most tests share. It is never dropped; its janitor ends it with the process.
+    pub fn shared() -> &'static Self {
+        static PLANE: OnceLock<Plane> = OnceLock::new();
+        PLANE.get_or_init(|| {
+            let plane = Self::start();
+            plane.install("crds");
+            plane.install("deploy/namespace.yaml");
+            plane.install("deploy/rbac.yaml");
+            let names: Vec<String> = (0..4).map(|n| format!("shared-{n}")).collect();
+            plane.cluster.add_nodes(&names, &[POOL]).unwrap();
+            plane
+        })
+    }
+
+    /// A control plane of its own: no nodes, nothing installed.
+    pub fn start() -> Self {
+        let cluster = Cluster::start(Options::default()).unwrap();
+        let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).unwrap();
+        let client = block_on(async {
+            let options = KubeConfigOptions::default();
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+            Client::try_from(config).unwrap()
+        });
+        Self { cluster, client }
+    }
+
+    /// `kubectl apply -f` of a file or directory of the project; custom resources are then waited for.
+    pub fn install(&self, path: &str) {
+        let path = project(path);
+        self.cluster.kubectl(&["apply", "-f", path.to_str().unwrap()]).unwrap();
+        if path.components().any(|part| part.as_os_str() == "crds") {
+            let wait =
+                ["wait", "crd", "--for=condition=Established", "--timeout=60s", "-f", path.to_str().unwrap()];
+            let wait: Vec<&str> = wait.into_iter().filter(|argument| *argument != "crd").collect();
+            self.cluster.kubectl(&wait).unwrap();
+        }
+    }
+
+    /// What a GET of a path answers; `None` for 404.
+    pub fn read(&self, path: &str) -> Option<Value> {
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        match block_on(self.client.request::<Value>(request)) {
+            Ok(value) => Some(value),
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            Err(error) => panic!("GET {path}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A namespace with an operator of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use berth_cluster::Process;
+use serde_json::{Value, json};
+
+use super::Chronicle;
+use super::plane::Plane;
+use super::read::{self, ACCOUNT, Kind, OSET, POD};
+use super::writes::Writes;
+
+/// How long anything may take on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two looks.
+const POLL: Duration = Duration::from_millis(40);
+/// How much of the operator's log a failure shows.
+const LAST_LINES: usize = 15;
+
+/// A namespace, the ServiceAccount `berth` in it, and the operators that run as it.
+pub struct Scene {
+    /// The control plane.
+    pub plane: &'static Plane,
+    /// The namespace.
+    pub namespace: String,
+    kubeconfig: PathBuf,
+    operators: Mutex<Vec<Process>>,
+}
+
+impl Scene {
+    /// A namespace with a running operator that acts without a lease.
+    pub fn new(namespace: &str) -> Self {
+        let scene = Self::without_operator(namespace);
+        scene.operator("operator", &["--leader-elect=false"]);
+        scene
+    }
+
+    /// A namespace whose ServiceAccount may do what the shipped ClusterRole says.
+    pub fn without_operator(namespace: &str) -> Self {
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": format!("berth-in-{namespace}")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth"},
+            "subjects": [{"kind": "ServiceAccount", "name": "berth", "namespace": namespace}],
+        });
+        Self::with_rights(namespace, &binding.to_string())
+    }
+
+    /// A namespace whose ServiceAccount may do what a manifest says.
+    pub fn with_rights(namespace: &str, rights: &str) -> Self {
+        let plane = Plane::shared();
+        let list = json!([
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "berth", "namespace": namespace}},
+        ]);
+        let documents: Vec<String> = list.as_array().unwrap().iter().map(Value::to_string).collect();
+        let manifest = format!("{}\n---\n{rights}", documents.join("\n---\n"));
+        plane.cluster.kubectl_stdin(&["apply", "-f", "-"], &manifest).unwrap();
+        let kubeconfig = plane.cluster.kubeconfig_for_service_account(namespace, "berth").unwrap();
+        let scene =
+            Self { plane, namespace: namespace.to_owned(), kubeconfig, operators: Mutex::new(vec![]) };
+        // Without it no pod is admitted, and an operator would rightly begin by backing off.
+        scene.wait("the ServiceAccount default", || scene.find(ACCOUNT, "default").ok_or_else(String::new));
+        scene
+    }
+
+    /// Starts an operator for this namespace. `name` tells several apart.
+    pub fn operator(&self, name: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.arg("run").arg(format!("--namespace={}", self.namespace)).args(arguments);
+        command.env("KUBECONFIG", &self.kubeconfig);
+        let process = self.plane.cluster.spawn(&format!("{}.{name}", self.namespace), command).unwrap();
+        self.operators().push(process.clone());
+        process
+    }
+
+    fn operators(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
+        self.operators.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What all operators of this namespace have said.
+    pub fn log(&self) -> String {
+        let operators = self.operators().clone();
+        let mut seen = vec![];
+        let mut log = String::new();
+        for operator in operators {
+            if !seen.contains(&operator.log_path().to_owned()) {
+                log += &operator.log().unwrap();
+                seen.push(operator.log_path().to_owned());
+            }
+        }
+        log
+    }
+
+    /// The name of the operator's account in the audit log.
+    pub fn user(&self) -> String {
+        format!("system:serviceaccount:{}:berth", self.namespace)
+    }
+
+    /// What the operator has written so far.
+    pub fn writes(&self) -> Writes {
+        Writes::of(&self.plane.cluster.audit().unwrap(), &self.user())
+    }
+
+    /// Runs kubectl in this namespace as admin.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let namespace = format!("--namespace={}", self.namespace);
+        let all: Vec<&str> = arguments.iter().copied().chain([namespace.as_str()]).collect();
+        self.plane.cluster.kubectl(&all).unwrap()
+    }
+
+    /// `kubectl apply`.
+    pub fn apply(&self, manifest: &Value) {
+        self.apply_text(&manifest.to_string());
+    }
+
+    /// `kubectl apply` of YAML; several documents are fine.
+    pub fn apply_text(&self, manifest: &str) {
+        let namespace = format!("--namespace={}", self.namespace);
+        self.plane.cluster.kubectl_stdin(&["apply", "-f", "-", &namespace], manifest).unwrap();
+    }
+
+    /// `kubectl patch --type=merge`.
+    pub fn patch(&self, kind: Kind, name: &str, patch: &Value) {
+        self.kubectl(&["patch", kind.plural, name, "--type=merge", "--patch", &patch.to_string()]);
+    }
+
+    /// An object, if there is one of that name.
+    pub fn find(&self, kind: Kind, name: &str) -> Option<Value> {
+        self.plane.read(&format!("{}/{name}", kind.path(&self.namespace)))
+    }
+
+    /// An object that is there.
+    pub fn get(&self, kind: Kind, name: &str) -> Value {
+        self.find(kind, name).unwrap_or_else(|| panic!("no {} {name}\n{}", kind.plural, self.describe()))
+    }
+
+    /// All objects of a kind, by name.
+    pub fn list(&self, kind: Kind) -> Vec<Value> {
+        let list = self.plane.read(&kind.path(&self.namespace)).unwrap();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Writes down what happens to the pods from now on.
+    pub fn chronicle(&self) -> Chronicle {
+        Chronicle::begin(self.plane, POD, &self.namespace)
+    }
+
+    /// Looks until `look` answers `Ok`; its `Err` says what is missing. Fails with what there is and what the operator said.
+    pub fn wait<T>(&self, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+        self.wait_at_most(PATIENCE, what, look)
+    }
+
+    /// [`Self::wait`] with another limit, where the limit is what is tested.
+    pub fn wait_at_most<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut look: impl FnMut() -> Result<T, String>,
+    ) -> T {
+        let deadline = Instant::now() + limit;
+        loop {
+            match look() {
+                Ok(value) => return value,
+                Err(last) if Instant::now() >= deadline => {
+                    panic!("waited {} s for {what}; last: {last}\n{}", limit.as_secs(), self.describe())
+                }
+                Err(_) => thread::sleep(POLL),
+            }
+        }
+    }
+
+    /// Waits until an object is there and `fits`.
+    pub fn until(&self, kind: Kind, name: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.wait(&format!("{} {name}: {what}", kind.plural), || match self.find(kind, name) {
+            Some(object) if fits(&object) => Ok(object),
+            Some(object) => Err(object["status"].to_string()),
+            None => Err("it does not exist".to_owned()),
+        })
+    }
+
+    /// Waits until a set says that all of its present spec is carried out.
+    pub fn settled(&self, kind: Kind, name: &str) -> Value {
+        self.until(kind, name, "settled", read::is_settled)
+    }
+
+    /// Waits until an object is gone.
+    pub fn gone(&self, kind: Kind, name: &str) {
+        self.wait(&format!("{} {name} to go", kind.plural), || {
+            self.find(kind, name).map_or(Ok(()), |object| Err(object["metadata"].to_string()))
+        });
+    }
+
+    /// Makes a fresh set of one pod and waits for it: whatever the operator was going to do before, it has done by then.
+    pub fn marker(&self, name: &str) {
+        self.apply(&super::manifests::ordinal_set(name, 1));
+        self.settled(OSET, name);
+    }
+
+    /// What there is, for the message of a failure.
+    fn describe(&self) -> String {
+        let mut text = String::new();
+        for kind in [OSET, read::NDS] {
+            for set in self.list(kind) {
+                text += &format!("{} {}: {}\n", kind.plural, read::name(&set), set["status"]);
+            }
+        }
+        for pod in self.list(POD).iter().take(12) {
+            let (ready, phase) = (read::is_ready(pod), read::text(pod, "/status/phase"));
+            text += &format!(
+                "pod {}: {phase}, ready {ready}, revision {}\n",
+                read::name(pod),
+                read::revision(pod)
+            );
+        }
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        text + &lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for operator in self.operators().iter() {
+            // Nobody waits for it: the control plane's own end is thorough.
+            let _ = operator.terminate();
+        }
+    }
+}
