@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// Act only while holding a lease, so that of several operators one acts
     #[arg(long, env = "BERTH_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     leader_elect: bool,
-    /// Namespace of the lease; otherwise that of the pod, or berth-system outside a cluster
+    /// Namespace of the lease; otherwise that of the pod, or outside a cluster --namespace, or else berth-system
     #[arg(long, env = "BERTH_LEASE_NAMESPACE")]
     lease_namespace: Option<String>,
     /// Name of the lease
@@ -112,7 +112,9 @@ fn config(args: &Args) -> Config {
         Api::Berth => Surface::Berth,
     });
     let own = std::fs::read_to_string(IN_CLUSTER_NAMESPACE).ok().map(|n| n.trim().to_owned());
-    let namespace = args.lease_namespace.clone().or(own).unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    let served = Some(args.namespace.clone()).filter(|n| !n.is_empty());
+    let namespace = args.lease_namespace.clone().or(own).or(served);
+    let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
     let lease = args.leader_elect.then(|| lease::Config::new(&namespace, &args.lease_name, &identity()));
     Config {
         surfaces: surfaces.collect(),

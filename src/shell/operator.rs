@@ -151,6 +151,9 @@ fn log(note: &Note) {
         Note::Watched { resource } => tracing::info!("watching {resource}"),
         Note::Leading => tracing::info!("leading"),
         Note::Following { leader } => tracing::info!("{leader} leads; standing by"),
-        Note::LeaseProblem { problem } => tracing::error!("the lease cannot be held: {problem}"),
+        Note::LeaseProblem { problem } => {
+            let hint = "apply deploy/namespace.yaml and deploy/rbac.yaml, or choose --lease-namespace";
+            tracing::error!("the lease cannot be held: {problem} ({hint})");
+        }
     }
 }

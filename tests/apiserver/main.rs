@@ -15,3 +15,5 @@ mod support;
 
 mod ordinal_claims;
 mod ordinal_pods;
+mod ordinal_rollout;
+mod ordinal_status;

@@ -149,7 +149,8 @@ fn ordinals_begin_where_the_spec_says() {
 fn a_pod_counts_only_after_min_ready_seconds() {
     let scene = Scene::new("min-ready");
     let mut set = ordinal_set("web", 2);
-    set["spec"]["minReadySeconds"] = json!(3);
+    // Longer than the five seconds for which a change of the counts may be held back: the first pod is seen ready, not available.
+    set["spec"]["minReadySeconds"] = json!(7);
     scene.apply(&set);
     let seen =
         scene.until(OSET, "web", "ready, not available", |set| number(set, "/status/readyReplicas") == 1);
@@ -159,7 +160,7 @@ fn a_pod_counts_only_after_min_ready_seconds() {
     let (first, second) = (scene.get(POD, "web-0"), scene.get(POD, "web-1"));
     let ready = seconds(read::condition(&first, "Ready")["lastTransitionTime"].as_str().unwrap());
     let created = seconds(text(&second, "/metadata/creationTimestamp"));
-    assert!(created >= ready + 3, "web-1 came {} s after web-0 was ready", created - ready);
+    assert!(created >= ready + 7, "web-1 came {} s after web-0 was ready", created - ready);
     assert_eq!(revision(&first), revision(&second));
 }
 

@@ -45,7 +45,7 @@ impl Engine {
         match election.answer(answer, now.mono) {
             Verdict::Acquired => {
                 self.leading_since = Some(now.mono);
-                self.following = None;
+                (self.following, self.lease_problem) = (None, None);
                 self.notes.push(Note::Leading);
                 // What was seen before may be older than what the last leader wrote.
                 for reflector in self.reflectors.values_mut() {
@@ -62,7 +62,12 @@ impl Engine {
                 self.leading_since = None;
                 outputs.push(Output::LeaseLost);
             }
-            Verdict::Problem(problem) => self.notes.push(Note::LeaseProblem { problem }),
+            Verdict::Problem(problem) => {
+                if self.lease_problem.as_ref() != Some(&problem) {
+                    self.notes.push(Note::LeaseProblem { problem: problem.clone() });
+                    self.lease_problem = Some(problem);
+                }
+            }
             Verdict::Unchanged | Verdict::Released => {}
         }
     }

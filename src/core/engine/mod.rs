@@ -226,6 +226,7 @@ pub struct Engine {
     stopped: bool,
     notes: Vec<Note>,
     following: Option<String>,
+    lease_problem: Option<String>,
 }
 
 impl Engine {
@@ -258,6 +259,7 @@ impl Engine {
             stopped: false,
             notes: vec![],
             following: None,
+            lease_problem: None,
         }
     }
 
@@ -303,7 +305,8 @@ impl Engine {
             None if reflector.listed().is_none() => Some(format!("{resource}: not listed yet")),
             None => None,
         };
-        self.reflectors.iter().filter_map(problem).collect()
+        let lease = self.lease_problem.iter().map(|problem| format!("lease: {problem}"));
+        self.reflectors.iter().filter_map(problem).chain(lease).collect()
     }
 
     /// Whether we lead.

@@ -6,6 +6,7 @@ mod condition;
 mod lease;
 mod limiter;
 mod pending;
+mod planners;
 mod queue;
 mod reflect;
 

@@ -1,0 +1,177 @@
+//! Ordinal sets: how pods get a changed template.
+
+use serde_json::{Value, json};
+
+use crate::support::manifests::{ordinal_set, with_image};
+use crate::support::read::{OSET, POD, REVISION, condition, image, is_ready, name, revision, uid};
+use crate::support::{Scene, number, text};
+
+const NEW: &str = "registry.test/app:2";
+const OLD: &str = "registry.test/app:1";
+
+#[test]
+fn a_partition_holds_the_update_back_until_it_is_lowered() {
+    let scene = Scene::new("partition");
+    let mut set = ordinal_set("web", 4);
+    set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
+    scene.apply(&set);
+    let before = scene.settled(OSET, "web");
+    let chronicle = scene.chronicle();
+
+    let mut set = with_image(&set, NEW);
+    scene.apply(&set);
+    let after = scene.settled(OSET, "web");
+    assert_eq!(chronicle.deleted(), ["web-3", "web-2"]);
+    assert_eq!(images(&scene), [OLD, OLD, NEW, NEW]);
+    assert_eq!(after["status"]["currentRevision"], before["status"]["currentRevision"]);
+    assert_ne!(after["status"]["updateRevision"], after["status"]["currentRevision"]);
+    assert_eq!(
+        (number(&after, "/status/updatedReplicas"), number(&after, "/status/currentReplicas")),
+        (2, 2)
+    );
+
+    // Below the partition a pod comes back as it was.
+    let gone = uid(&scene.get(POD, "web-0")).to_owned();
+    scene.kubectl(&["delete", "pod", "web-0", "--wait=false"]);
+    scene.until(POD, "web-0", "a new one, ready", |pod| uid(pod) != gone && is_ready(pod));
+    assert_eq!(images(&scene), [OLD, OLD, NEW, NEW]);
+
+    set["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = json!(0);
+    scene.apply(&set);
+    let after = scene.settled(OSET, "web");
+    assert_eq!(chronicle.deleted(), ["web-3", "web-2", "web-0", "web-1", "web-0"]);
+    assert_eq!(images(&scene), [NEW; 4]);
+    assert_eq!(after["status"]["currentRevision"], after["status"]["updateRevision"]);
+    assert_eq!(chronicle.most_unavailable(4), 1);
+}
+
+#[test]
+fn max_unavailable_lets_that_many_go_at_once_and_no_more() {
+    let scene = Scene::new("max-unavailable");
+    let mut set = ordinal_set("web", 5);
+    set["spec"]["podManagementPolicy"] = json!("Parallel");
+    // 40 % of 5.
+    set["spec"]["updateStrategy"] = json!({"rollingUpdate": {"maxUnavailable": "40%"}});
+    scene.apply(&set);
+    scene.settled(OSET, "web");
+    let chronicle = scene.chronicle();
+    scene.apply(&with_image(&set, NEW));
+    scene.settled(OSET, "web");
+    assert_eq!(images(&scene), [NEW; 5]);
+    assert_eq!(chronicle.most_unavailable(5), 2);
+}
+
+#[test]
+fn on_delete_leaves_the_moment_to_people() {
+    let scene = Scene::new("on-delete");
+    let mut set = ordinal_set("web", 3);
+    set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+    scene.apply(&set);
+    scene.settled(OSET, "web");
+    let uids: Vec<String> = scene.list(POD).iter().map(|pod| uid(pod).to_owned()).collect();
+
+    scene.apply(&with_image(&set, NEW));
+    // Settled: there is nothing that the set itself is to do.
+    let status = scene.settled(OSET, "web");
+    assert_eq!(number(&status, "/status/updatedReplicas"), 0);
+    assert_eq!(scene.list(POD).iter().map(uid).collect::<Vec<_>>(), uids);
+
+    scene.kubectl(&["delete", "pod", "web-1", "--wait=false"]);
+    scene.until(POD, "web-1", "a new one, ready", |pod| uid(pod) != uids[1] && is_ready(pod));
+    let status = scene.until(OSET, "web", "one updated", |set| number(set, "/status/updatedReplicas") == 1);
+    assert_eq!(number(&status, "/status/readyReplicas"), 3);
+    assert_eq!(images(&scene), [OLD, NEW, OLD]);
+}
+
+#[test]
+fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
+    let scene = Scene::new("bad-image");
+    let set = ordinal_set("web", 3);
+    scene.apply(&set);
+    scene.settled(OSET, "web");
+    let chronicle = scene.chronicle();
+
+    scene.apply(&with_image(&set, "registry.test/app:missing"));
+    scene.until(POD, "web-2", "waiting for its image", |pod| {
+        text(pod, "/status/containerStatuses/0/state/waiting/reason").starts_with("ErrImage")
+    });
+    let status = scene.until(OSET, "web", "says so", |set| {
+        text(set, "/status/conditions/0/message").contains("web-2")
+            || condition(set, "Ready")["message"].as_str().unwrap_or_default().contains("web-2")
+    });
+    assert_eq!(condition(&status, "Ready")["status"], "False");
+    assert_eq!(condition(&status, "Reconciling")["status"], "True");
+
+    scene.apply(&set);
+    let status = scene.settled(OSET, "web");
+    assert_eq!(chronicle.deleted(), ["web-2", "web-2"], "only the first pod was touched");
+    assert_eq!(images(&scene), [OLD; 3]);
+    assert_eq!(status["status"]["currentRevision"], status["status"]["updateRevision"]);
+    let users = scene.plane.cluster.audit().unwrap().into_iter().filter(|event| {
+        event.namespace == scene.namespace
+            && event.resource == "pods"
+            && event.verb == "delete"
+            && event.user == "admin"
+    });
+    assert_eq!(users.count(), 0, "nobody deleted a pod");
+}
+
+#[test]
+fn a_set_whose_first_image_is_bad_is_cured_by_a_good_one() {
+    let scene = Scene::new("bad-from-the-start");
+    let set = ordinal_set("web", 2);
+    scene.apply(&with_image(&set, "registry.test/app:crash"));
+    scene.until(POD, "web-0", "crashing", |pod| number(pod, "/status/containerStatuses/0/restartCount") > 0);
+    scene.apply(&set);
+    scene.settled(OSET, "web");
+    assert_eq!(images(&scene), [OLD; 2]);
+}
+
+#[test]
+fn revisions_are_numbered_reused_and_limited() {
+    let scene = Scene::new("revisions");
+    let mut set = ordinal_set("web", 1);
+    set["spec"]["revisionHistoryLimit"] = json!(1);
+    let roll_to = |image: &str| {
+        scene.apply(&with_image(&set, image));
+        scene.settled(OSET, "web")
+    };
+    let first = text(&roll_to(OLD), "/status/updateRevision").to_owned();
+    let second = text(&roll_to(NEW), "/status/updateRevision").to_owned();
+    assert_eq!(numbers(&scene), [(first.clone(), 1), (second.clone(), 2)]);
+    for revision in scene.list(REVISION) {
+        let owner = &revision["metadata"]["ownerReferences"][0];
+        assert_eq!((&owner["kind"], &owner["controller"]), (&json!("OrdinalSet"), &json!(true)));
+        assert_eq!(revision["metadata"]["labels"]["app"], "web");
+    }
+
+    // A rollback is the old revision with a new number.
+    let back = roll_to(OLD);
+    assert_eq!(text(&back, "/status/updateRevision"), first);
+    assert_eq!(numbers(&scene), [(second.clone(), 2), (first.clone(), 3)]);
+    assert_eq!(revision(&scene.get(POD, "web-0")), first);
+
+    // One beside those in use: the oldest goes.
+    let third = text(&roll_to("registry.test/app:3"), "/status/updateRevision").to_owned();
+    scene.gone(REVISION, &second);
+    assert_eq!(numbers(&scene), [(first, 3), (third, 4)]);
+
+    // What is not part of the template makes no revision.
+    scene.kubectl(&["scale", "oset", "web", "--replicas=2"]);
+    scene.settled(OSET, "web");
+    assert_eq!(scene.list(REVISION).len(), 2);
+}
+
+/// The images of the pods, by ordinal.
+fn images(scene: &Scene) -> Vec<String> {
+    scene.list(POD).iter().map(|pod| image(pod).to_owned()).collect()
+}
+
+/// Names and numbers of the revisions, by number.
+fn numbers(scene: &Scene) -> Vec<(String, i64)> {
+    let revisions = scene.list(REVISION);
+    let mut numbers: Vec<_> =
+        revisions.iter().map(|r: &Value| (name(r).to_owned(), number(r, "/revision"))).collect();
+    numbers.sort_by_key(|(_, number)| *number);
+    numbers
+}

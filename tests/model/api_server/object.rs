@@ -1,0 +1,109 @@
+//! What the model reads and changes in the JSON of an object.
+
+use serde_json::{Map, Value, json};
+
+/// A string in an object; empty if it is not there.
+pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The incarnation.
+pub fn uid(object: &Value) -> &str {
+    text(object, "/metadata/uid")
+}
+
+/// The name.
+pub fn name(object: &Value) -> &str {
+    text(object, "/metadata/name")
+}
+
+/// The version of an object.
+pub fn version(object: &Value) -> u64 {
+    text(object, "/metadata/resourceVersion").parse().unwrap_or(0)
+}
+
+/// Whether the object is on its way out.
+pub fn is_terminating(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
+}
+
+/// The entries of an array; none if it is not there.
+pub fn entries<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The owner references.
+pub fn owners(object: &Value) -> &[Value] {
+    entries(object, "/metadata/ownerReferences")
+}
+
+/// The reference of the managing owner.
+pub fn controller(object: &Value) -> Option<&Value> {
+    owners(object).iter().find(|r| r["controller"] == json!(true))
+}
+
+/// Whether the object has this finalizer.
+pub fn has_finalizer(object: &Value, name: &str) -> bool {
+    entries(object, "/metadata/finalizers").iter().any(|f| f == name)
+}
+
+/// Adds a finalizer.
+pub fn add_finalizer(object: &mut Value, name: &str) {
+    if !has_finalizer(object, name) {
+        let mut all = entries(object, "/metadata/finalizers").to_vec();
+        all.push(json!(name));
+        object["metadata"]["finalizers"] = Value::Array(all);
+    }
+}
+
+/// Takes a finalizer off.
+pub fn remove_finalizer(object: &mut Value, name: &str) {
+    let left: Vec<Value> =
+        entries(object, "/metadata/finalizers").iter().filter(|f| *f != name).cloned().collect();
+    object["metadata"]["finalizers"] = Value::Array(left);
+}
+
+/// Whether a pod has ended.
+pub fn is_terminal(pod: &Value) -> bool {
+    matches!(text(pod, "/status/phase"), "Failed" | "Succeeded")
+}
+
+/// A condition of an object.
+pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    entries(object, "/status/conditions").iter().find(|c| c["type"] == kind)
+}
+
+/// Whether a condition is true.
+pub fn holds(object: &Value, kind: &str) -> bool {
+    condition(object, kind).is_some_and(|c| c["status"] == "True")
+}
+
+/// Whether a pod runs, is ready and is not being deleted.
+pub fn is_serving(pod: &Value) -> bool {
+    text(pod, "/status/phase") == "Running" && holds(pod, "Ready") && !is_terminating(pod)
+}
+
+/// The image of a pod, or of a template.
+pub fn image(object: &Value) -> &str {
+    text(object, "/spec/containers/0/image")
+}
+
+/// JSON merge patch (RFC 7396).
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    for (key, value) in patch {
+        if value.is_null() {
+            if let Some(fields) = target.as_object_mut() {
+                fields.remove(key);
+            }
+        } else {
+            merge(&mut target[key.as_str()], value);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The verbs, with their preconditions.
+
+use berth::api::{ObjectRef, Resource};
+use berth::core::request::{Answer, Refusal, Request, Verb};
+use serde_json::{Value, json};
+
+use super::{ApiServer, bump, namespace_terminating, object, refusal};
+
+/// What keeps a claim while a pod uses it.
+pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+/// What keeps an owner until its dependents are gone.
+pub const FOREGROUND: &str = "foregroundDeletion";
+/// What keeps an owner until its dependents are let go.
+pub const ORPHAN: &str = "orphan";
+
+impl ApiServer {
+    /// Carries out a request.
+    pub fn handle(&mut self, request: &Request) -> Answer {
+        let done = match request.verb {
+            Verb::Get => self.get(&request.object).cloned().ok_or_else(|| not_found(&request.object)),
+            Verb::Create => self.create(&request.object, &request.body),
+            Verb::Patch => self.patch(request),
+            Verb::Update => Err(refusal(405, "MethodNotAllowed", "the model has no update")),
+            Verb::Delete => self.delete(&request.object, &request.body),
+        };
+        match done {
+            Ok(value) => Answer::Done(value),
+            Err(refused) => Answer::Refused(refused),
+        }
+    }
+
+    /// Creates an object by name.
+    pub fn create(&mut self, object: &ObjectRef, body: &Value) -> Result<Value, Refusal> {
+        if self.get(object).is_some() {
+            return Err(refusal(409, "AlreadyExists", &format!("{object} already exists")));
+        }
+        if self.namespace_terminating && object.resource.is_namespaced() {
+            return Err(namespace_terminating());
+        }
+        let pods = self.all(Resource::Pods).count();
+        if object.resource == Resource::Pods && self.pod_quota.is_some_and(|quota| pods >= quota) {
+            return Err(refusal(403, "Forbidden", "exceeded quota: pods"));
+        }
+        let mut value = body.clone();
+        self.uids += 1;
+        let stamp = Value::String(self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let metadata = &mut value["metadata"];
+        metadata["name"] = json!(object.name);
+        if object.resource.is_namespaced() {
+            metadata["namespace"] = json!(object.namespace);
+        }
+        metadata["uid"] = json!(format!("uid-{}", self.uids));
+        metadata["creationTimestamp"] = stamp;
+        metadata["generation"] = json!(1);
+        // A status cannot be created; pods begin as Pending.
+        match object.resource {
+            Resource::Pods => value["status"] = json!({ "phase": "Pending" }),
+            Resource::Claims => {
+                object::add_finalizer(&mut value, CLAIM_PROTECTION);
+                value["status"] = json!({ "phase": "Pending" });
+            }
+            Resource::OrdinalSets(_) | Resource::DaemonSets(_) => value["status"] = json!({}),
+            _ => {}
+        }
+        self.store(object, value);
+        Ok(self.get(object).cloned().unwrap_or_default())
+    }
+
+    fn patch(&mut self, request: &Request) -> Result<Value, Refusal> {
+        let object = &request.object;
+        let before = self.get(object).ok_or_else(|| not_found(object))?;
+        let wanted = &request.body["metadata"];
+        if wanted["resourceVersion"].is_string() && wanted["resourceVersion"] != before["metadata"]["resourceVersion"] {
+            return Err(conflict(object));
+        }
+        // The version is compared first; a wrong uid alone is a change of an immutable field.
+        if wanted["uid"].is_string() && wanted["uid"] != before["metadata"]["uid"] {
+            return Err(refusal(422, "Invalid", "metadata.uid: Invalid value: field is immutable"));
+        }
+        let mut after = before.clone();
+        if request.status {
+            after["status"] = before["status"].clone();
+            object::merge(&mut after["status"], &request.body["status"]);
+        } else {
+            object::merge(&mut after, &request.body);
+            if matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods) {
+                after["status"] = before["status"].clone();
+            }
+        }
+        if object::owners(&after).iter().filter(|r| r["controller"] == json!(true)).count() > 1 {
+            return Err(refusal(422, "Invalid", "metadata.ownerReferences: only one may be the controller"));
+        }
+        if object.resource == Resource::Revisions && before["data"] != after["data"] {
+            return Err(refusal(422, "Invalid", "data: field is immutable"));
+        }
+        let last = after.clone();
+        self.replace(object, after);
+        Ok(self.get(object).cloned().unwrap_or(last))
+    }
+
+    /// Deletes an object, with the preconditions, the grace period and the propagation in `options`.
+    pub fn delete(&mut self, object: &ObjectRef, options: &Value) -> Result<Value, Refusal> {
+        let before = self.get(object).ok_or_else(|| not_found(object))?;
+        let wanted = &options["preconditions"];
+        for (given, present) in [("uid", "uid"), ("resourceVersion", "resourceVersion")] {
+            if wanted[given].is_string() && wanted[given] != before["metadata"][present] {
+                return Err(conflict(object));
+            }
+        }
+        let mut after = before.clone();
+        match options["propagationPolicy"].as_str() {
+            Some("Foreground") => object::add_finalizer(&mut after, FOREGROUND),
+            Some("Orphan") => object::add_finalizer(&mut after, ORPHAN),
+            _ => {}
+        }
+        let grace = match object.resource {
+            // Nobody has to be asked for a pod that never ran or has ended.
+            Resource::Pods if object::text(before, "/spec/nodeName").is_empty() || object::is_terminal(before) => 0,
+            Resource::Pods => {
+                let own = before["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
+                options["gracePeriodSeconds"].as_u64().unwrap_or(own)
+            }
+            _ => 0,
+        };
+        let running = before["metadata"]["deletionGracePeriodSeconds"].as_u64();
+        if object::is_terminating(before) && running.is_none_or(|left| grace >= left) {
+            return Ok(before.clone());
+        }
+        if !object::is_terminating(before) {
+            let at = self.now + jiff::SignedDuration::from_secs(grace as i64);
+            after["metadata"]["deletionTimestamp"] = json!(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            bump(&mut after);
+        }
+        after["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+        self.replace(object, after);
+        let gone = json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" });
+        Ok(self.get(object).cloned().unwrap_or(gone))
+    }
+}
+
+fn not_found(object: &ObjectRef) -> Refusal {
+    refusal(404, "NotFound", &format!("{object} not found"))
+}
+
+fn conflict(object: &ObjectRef) -> Refusal {
+    refusal(409, "Conflict", &format!("Operation cannot be fulfilled on {object}: a precondition failed"))
+}

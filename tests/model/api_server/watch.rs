@@ -1,0 +1,53 @@
+//! Lists and watches.
+
+use berth::api::Resource;
+use berth::core::decode;
+use berth::core::engine::stores::Item;
+
+use super::{ApiServer, Change};
+
+/// What is left of a list that is read page by page: all pages show the state of the first.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    version: u64,
+    items: Vec<Item>,
+}
+
+/// A page of a list: its items, the token for the next page, and the version that the whole list was read at.
+pub type Page = (Vec<Item>, String, u64);
+
+impl ApiServer {
+    /// Lists a resource from the newest state, or goes on with a list; `None` when the token has run out.
+    pub fn list(&mut self, resource: Resource, token: &str, limit: usize) -> Option<Page> {
+        let mut rest = if token.is_empty() {
+            let items = self.all(resource).filter_map(|(_, v)| decode::item(resource, &v.to_string()));
+            Rest { version: self.version, items: items.collect() }
+        } else {
+            self.pages.remove(token)?
+        };
+        let page: Vec<Item> = rest.items.drain(..limit.min(rest.items.len())).collect();
+        let version = rest.version;
+        let mut next = String::new();
+        if !rest.items.is_empty() {
+            self.uids += 1;
+            next = format!("page-{}", self.uids);
+            self.pages.insert(next.clone(), rest);
+        }
+        Some((page, next, version))
+    }
+
+    /// The changes of a resource after a version; `None` when it is too old to be watched from.
+    pub fn changes_after(&self, resource: Resource, version: u64) -> Option<&[Change]> {
+        if version < self.compacted {
+            return None;
+        }
+        let all = self.history.get(&resource).map_or(&[][..], Vec::as_slice);
+        Some(&all[all.partition_point(|c| c.version <= version)..])
+    }
+
+    /// Forgets how to watch from any version before the newest, and every list that is half read.
+    pub fn compact(&mut self) {
+        self.compacted = self.version;
+        self.pages.clear();
+    }
+}
