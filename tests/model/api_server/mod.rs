@@ -32,6 +32,7 @@ pub struct Change {
 #[derive(Debug)]
 pub struct ApiServer {
     objects: BTreeMap<ObjectRef, Value>,
+    by_uid: BTreeMap<String, ObjectRef>,
     history: BTreeMap<Resource, Vec<Change>>,
     version: u64,
     compacted: u64,
@@ -50,6 +51,7 @@ impl ApiServer {
     pub fn new(now: Timestamp) -> Self {
         ApiServer {
             objects: BTreeMap::new(),
+            by_uid: BTreeMap::new(),
             history: BTreeMap::new(),
             version: 100,
             compacted: 0,
@@ -78,7 +80,7 @@ impl ApiServer {
 
     /// The object with this uid.
     pub fn by_uid(&self, uid: &str) -> Option<(&ObjectRef, &Value)> {
-        self.objects.iter().find(|(_, value)| object::uid(value) == uid)
+        self.objects.get_key_value(self.by_uid.get(uid)?)
     }
 
     /// The objects of a resource that the owner with this uid manages.
@@ -132,12 +134,14 @@ impl ApiServer {
     fn store(&mut self, object: &ObjectRef, mut value: Value) {
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.by_uid.insert(object::uid(&value).to_owned(), object.clone());
         self.objects.insert(object.clone(), value.clone());
         self.record(object, value, false);
     }
 
     fn remove(&mut self, object: &ObjectRef) {
         let Some(mut value) = self.objects.remove(object) else { return };
+        self.by_uid.remove(object::uid(&value));
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.record(object, value, true);

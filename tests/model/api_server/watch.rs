@@ -45,6 +45,14 @@ impl ApiServer {
         Some(&all[all.partition_point(|c| c.version <= version)..])
     }
 
+    /// All changes after a version, in the order in which they were made.
+    pub fn all_after(&self, version: u64) -> Vec<Change> {
+        let tail = |all: &Vec<Change>| all[all.partition_point(|c| c.version <= version)..].to_vec();
+        let mut changes: Vec<Change> = self.history.values().flat_map(tail).collect();
+        changes.sort_by_key(|c| c.version);
+        changes
+    }
+
     /// Forgets how to watch from any version before the newest, and every list that is half read.
     pub fn compact(&mut self) {
         self.compacted = self.version;

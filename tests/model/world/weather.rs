@@ -1,0 +1,111 @@
+//! How long everything takes, and what goes wrong.
+
+use std::time::Duration;
+
+use berth::core::request::{Refusal, RefusalDetails};
+
+use crate::api_server::refusal;
+use crate::random::Random;
+
+/// A span from which times are drawn.
+pub type Span = (Duration, Duration);
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It is carried there and its answer back.
+    Carried,
+    /// It never arrives; the connection breaks.
+    Lost,
+    /// It is done, but the answer is lost.
+    AnswerLost,
+    /// The connection breaks at once, and the request arrives this much later all the same.
+    Late(Duration),
+    /// The API server refuses it.
+    Refused(Refusal),
+    /// The operator crashes before it is sent.
+    CrashBefore,
+    /// The operator crashes after it is done and before the answer comes.
+    CrashAfter,
+}
+
+/// How often in a thousand something goes wrong, and how long things take.
+#[derive(Clone, Debug)]
+pub struct Weather {
+    /// A request on its way, and an answer.
+    pub request: Span,
+    /// A watch event on its way.
+    pub watch: Span,
+    /// What a scheduler, a kubelet or a garbage collector needs for one step.
+    pub node: Span,
+    /// A watch stalls ...
+    pub stall: u64,
+    /// ... for this long.
+    pub stall_for: Span,
+    /// A watch or a list fails, or the version is too old.
+    pub break_watch: u64,
+    /// A request meets another fate than [`Fate::Carried`].
+    pub mishap: u64,
+    /// A mishap is a crash.
+    pub crash: u64,
+}
+
+const fn millis(low: u64, high: u64) -> Span {
+    (Duration::from_millis(low), Duration::from_millis(high))
+}
+
+impl Weather {
+    /// Nothing goes wrong and all is quick.
+    pub fn calm() -> Self {
+        Weather {
+            request: millis(1, 5),
+            watch: millis(1, 5),
+            node: millis(50, 500),
+            stall: 0,
+            stall_for: millis(0, 0),
+            break_watch: 0,
+            mishap: 0,
+            crash: 0,
+        }
+    }
+
+    /// Nothing is lost, but each cache lags behind in its own time.
+    pub fn lagging() -> Self {
+        Weather {
+            request: millis(1, 300),
+            watch: millis(1, 3_000),
+            node: millis(50, 3_000),
+            stall: 30,
+            stall_for: millis(1_000, 40_000),
+            ..Weather::calm()
+        }
+    }
+
+    /// Everything goes wrong.
+    pub fn stormy() -> Self {
+        Weather { break_watch: 20, mishap: 80, crash: 100, ..Weather::lagging() }
+    }
+
+    /// The fate of the next request.
+    pub fn fate(&self, random: &mut Random) -> Fate {
+        if !random.chance(self.mishap) {
+            return Fate::Carried;
+        }
+        if random.chance(self.crash) {
+            return if random.chance(500) { Fate::CrashBefore } else { Fate::CrashAfter };
+        }
+        match random.below(6) {
+            0 => Fate::Lost,
+            1 => Fate::AnswerLost,
+            2 => Fate::Late(random.between(millis(10, 20_000))),
+            3 => Fate::Refused(busy(random.below(3) as u32)),
+            4 => Fate::Refused(refusal(500, "InternalError", "etcdserver: request timed out")),
+            _ => Fate::Refused(refusal(504, "Timeout", "the request did not complete within the allotted time")),
+        }
+    }
+}
+
+fn busy(seconds: u32) -> Refusal {
+    let details = RefusalDetails { retry_after_seconds: seconds, ..RefusalDetails::default() };
+    Refusal { details, ..refusal(429, "TooManyRequests", "please try again later") }
+}
