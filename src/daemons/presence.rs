@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::identity;
 use super::placement::{self, Verdict};
-use crate::api::{Node, NodeDaemonSet, Pod, Revision};
+use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan, Unit};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
+use crate::revisions;
 
 /// How many pods one plan makes, and how many it deletes, at most (B5.1).
 pub const BURST: usize = 250;
@@ -90,7 +91,7 @@ pub fn keep(
                     }),
                 }
             }
-            Verdict::Run | Verdict::Keep(_) => settle(observation, place, slot(), plan, &mut delete),
+            Verdict::Run | Verdict::Keep(_) => settle(observation, place, slot(), update, plan, &mut delete),
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).
             Verdict::Leave(because) => delete.extend(
                 place.live().filter(|p| place.node.is_some() || p.spec.node_name.is_empty()).map(|p| {
@@ -114,14 +115,17 @@ fn settle(
     observation: &Observation<NodeDaemonSet>,
     place: &Place<'_>,
     slot: Slot,
+    update: &Revision,
     plan: &mut Plan,
     delete: &mut Vec<Unit>,
 ) {
     let mut survivor: Option<&Pod> = None;
     for pod in place.live() {
         if pod::is_terminal(pod) {
-            let failed = pod.status.phase == "Failed";
-            match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| failed) {
+            // A pause is for a pod that would fail again just as it did.
+            let same =
+                pod.status.phase == "Failed" && pod::is_current(pod, revisions::label(Kind::Daemon, update));
+            match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| same) {
                 Some(delay) => {
                     plan.recheck(delay);
                     plan.waiting.push(Waiting::FailedPod { slot: slot.clone(), delay });

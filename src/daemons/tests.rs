@@ -115,6 +115,15 @@ fn pods_that_should_not_be_there_go() {
     assert_eq!(readable(&failing), ["delete a0"]);
     failing.memory.replace(Slot::Node("a".to_owned()), failing.now.mono);
     assert_eq!(readable(&failing), Vec::<String>::new(), "the second time it waits");
+    let fixed = json!({ "template": fixture::template("v2") });
+    let mut mended =
+        observe(fixed, vec![pod("a", "v1", failed()), pod("b", "v2", ok()), pod("c", "v2", ok())]);
+    mended.memory = failing.memory;
+    assert_eq!(
+        readable(&mended),
+        ["delete a0"],
+        "a new template does not wait for the failures of the old one"
+    );
 }
 
 #[test]

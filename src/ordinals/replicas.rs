@@ -82,7 +82,7 @@ pub fn pass(
     // Walks present pods and the gaps between them, without visiting ordinals that will not be looked at.
     while next < spec.end() && missing < BURST {
         let step = match replicas.wanted.get(&next) {
-            Some(pod) => present(observation, next, pod, plan, &mut work),
+            Some(pod) => present(observation, next, pod, target, plan, &mut work),
             None => {
                 missing += 1;
                 absent(observation, next, target, plan, &mut work)
@@ -104,6 +104,7 @@ fn present(
     observation: &Observation<OrdinalSet>,
     ordinal: i64,
     pod: &Pod,
+    target: &Target,
     plan: &mut Plan,
     work: &mut Work,
 ) -> Pass {
@@ -116,7 +117,9 @@ fn present(
     }
     if pod::is_terminal(pod) && !pod.metadata.is_terminating() {
         let slot = Slot::Ordinal(ordinal);
-        match observation.memory.replacement_held(&slot, observation.now.mono) {
+        // A pause is for a pod that would come back just as it was.
+        let same = pod::is_current(pod, &target.for_new_pod(observation, ordinal).metadata.name);
+        match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| same) {
             Some(delay) => {
                 plan.recheck(delay);
                 plan.waiting.push(Waiting::FailedPod { slot, delay });

@@ -148,6 +148,7 @@ fn log(note: &Note) {
             tracing::warn!(set = %key, act = %action.act, why = %action.why, error, "not done");
         }
         Note::Unwatched { problem, .. } => tracing::error!("cannot watch {problem}"),
+        Note::Unreadable { object, problem } => tracing::error!("{object} cannot be read: {problem}"),
         Note::Watched { resource } => tracing::info!("watching {resource}"),
         Note::Leading => tracing::info!("leading"),
         Note::Following { leader } => tracing::info!("{leader} leads; standing by"),

@@ -13,7 +13,10 @@
 
 mod support;
 
+mod daemon_placement;
+mod daemon_rollout;
 mod ordinal_claims;
 mod ordinal_pods;
 mod ordinal_rollout;
 mod ordinal_status;
+mod ownership;

@@ -165,6 +165,13 @@ pub enum Note {
         /// Why.
         problem: String,
     },
+    /// An object cannot be read. It counts as present.
+    Unreadable {
+        /// Which.
+        object: ObjectRef,
+        /// Why.
+        problem: String,
+    },
     /// A resource is being watched.
     Watched {
         /// Which.

@@ -32,6 +32,28 @@ pub enum Item {
     DaemonSet(Surface, NodeDaemonSet),
 }
 
+impl Item {
+    /// The object and why it could not be read, if so.
+    pub fn unreadable(&self) -> Option<(ObjectRef, &str)> {
+        fn of<'a, T: Object>(
+            r: Resource,
+            object: &T,
+            why: &'a Option<String>,
+        ) -> Option<(ObjectRef, &'a str)> {
+            let meta = object.meta();
+            why.as_deref().map(|why| (ObjectRef::new(r, &meta.namespace, &meta.name), why))
+        }
+        match self {
+            Item::Pod(o) => of(Resource::Pods, o, &o.unreadable),
+            Item::Claim(o) => of(Resource::Claims, o, &o.unreadable),
+            Item::Revision(o) => of(Resource::Revisions, o, &o.unreadable),
+            Item::Node(o) => of(Resource::Nodes, o, &o.unreadable),
+            Item::OrdinalSet(s, o) => of(Resource::OrdinalSets(*s), o, &o.unreadable),
+            Item::DaemonSet(s, o) => of(Resource::DaemonSets(*s), o, &o.unreadable),
+        }
+    }
+}
+
 /// A change of any resource that is cached.
 #[derive(Clone, Debug)]
 pub enum Changed {

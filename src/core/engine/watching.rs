@@ -38,6 +38,7 @@ impl Engine {
         }
         let Some(whole) = reflector.page(items, token, version) else { return };
         let first = reflector.listed().is_none();
+        self.notes.extend(whole.items.iter().filter_map(unreadable));
         match self.stores.replace(resource, whole.items, whole.version) {
             Ok(changes) => {
                 if reflector.listed().is_none() || reflector.problem().is_some() {
@@ -71,6 +72,7 @@ impl Engine {
         }
         match event {
             Event::Put(item) => {
+                self.notes.extend(unreadable(&item));
                 let changed = self.stores.put(*item);
                 self.advance(resource);
                 if let Some(changed) = changed {
@@ -129,6 +131,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Tells an object that cannot be read; it counts as present all the same.
+fn unreadable(item: &Item) -> Option<Note> {
+    item.unreadable().map(|(object, why)| Note::Unreadable { object, problem: why.to_owned() })
 }
 
 /// What is wrong with watching a resource, in one line that says what to do.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use berth_cluster::{Cluster, Options};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -42,17 +42,18 @@ pub fn project(path: &str) -> PathBuf {
 
 impl Plane {
     /// The control plane that most tests share. It is never dropped; its janitor ends it with the process.
-    pub fn shared() -> &'static Self {
-        static PLANE: OnceLock<Plane> = OnceLock::new();
-        PLANE.get_or_init(|| {
+    pub fn shared() -> Arc<Self> {
+        static PLANE: OnceLock<Arc<Plane>> = OnceLock::new();
+        let shared = PLANE.get_or_init(|| {
             let plane = Self::start();
             plane.install("crds");
             plane.install("deploy/namespace.yaml");
             plane.install("deploy/rbac.yaml");
             let names: Vec<String> = (0..4).map(|n| format!("shared-{n}")).collect();
             plane.cluster.add_nodes(&names, &[POOL]).unwrap();
-            plane
-        })
+            Arc::new(plane)
+        });
+        Arc::clone(shared)
     }
 
     /// A control plane of its own: no nodes, nothing installed.

@@ -1,16 +1,15 @@
 //! A namespace with an operator of its own.
 
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use berth_cluster::Process;
+use berth_cluster::{AuditEvent, Process};
 use serde_json::{Value, json};
 
 use super::Chronicle;
-use super::plane::Plane;
+use super::plane::{POOL, Plane};
 use super::read::{self, ACCOUNT, Kind, OSET, POD};
 use super::writes::Writes;
 
@@ -21,13 +20,14 @@ const POLL: Duration = Duration::from_millis(40);
 /// How much of the operator's log a failure shows.
 const LAST_LINES: usize = 15;
 
-/// A namespace, the ServiceAccount `berth` in it, and the operators that run as it.
+/// A namespace, and the operators that serve it.
 pub struct Scene {
     /// The control plane.
-    pub plane: &'static Plane,
+    pub plane: Arc<Plane>,
     /// The namespace.
     pub namespace: String,
-    kubeconfig: PathBuf,
+    /// The namespace of the ServiceAccount `berth` that the operators run as.
+    account: String,
     operators: Mutex<Vec<Process>>,
 }
 
@@ -41,28 +41,24 @@ impl Scene {
 
     /// A namespace whose ServiceAccount may do what the shipped ClusterRole says.
     pub fn without_operator(namespace: &str) -> Self {
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "berth", "namespace": namespace},
+        });
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
             "metadata": {"name": format!("berth-in-{namespace}")},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth"},
             "subjects": [{"kind": "ServiceAccount", "name": "berth", "namespace": namespace}],
         });
-        Self::with_rights(namespace, &binding.to_string())
+        Self::begin(Plane::shared(), namespace, namespace, &format!("{account}\n---\n{binding}"))
     }
 
-    /// A namespace whose ServiceAccount may do what a manifest says.
-    pub fn with_rights(namespace: &str, rights: &str) -> Self {
-        let plane = Plane::shared();
-        let list = json!([
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "berth", "namespace": namespace}},
-        ]);
-        let documents: Vec<String> = list.as_array().unwrap().iter().map(Value::to_string).collect();
-        let manifest = format!("{}\n---\n{rights}", documents.join("\n---\n"));
-        plane.cluster.kubectl_stdin(&["apply", "-f", "-"], &manifest).unwrap();
-        let kubeconfig = plane.cluster.kubeconfig_for_service_account(namespace, "berth").unwrap();
-        let scene =
-            Self { plane, namespace: namespace.to_owned(), kubeconfig, operators: Mutex::new(vec![]) };
+    /// A namespace of a control plane with more in it, for operators that run as the ServiceAccount `berth` of a namespace.
+    pub fn begin(plane: Arc<Plane>, namespace: &str, account: &str, more: &str) -> Self {
+        let own = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        plane.cluster.kubectl_stdin(&["apply", "-f", "-"], &format!("{own}\n---\n{more}")).unwrap();
+        let (namespace, account) = (namespace.to_owned(), account.to_owned());
+        let scene = Self { plane, namespace, account, operators: Mutex::new(vec![]) };
         // Without it no pod is admitted, and an operator would rightly begin by backing off.
         scene.wait("the ServiceAccount default", || scene.find(ACCOUNT, "default").ok_or_else(String::new));
         scene
@@ -70,15 +66,22 @@ impl Scene {
 
     /// Starts an operator for this namespace. `name` tells several apart.
     pub fn operator(&self, name: &str, arguments: &[&str]) -> Process {
+        let namespace = format!("--namespace={}", self.namespace);
+        let all: Vec<&str> = [namespace.as_str()].into_iter().chain(arguments.iter().copied()).collect();
+        self.run(name, &all)
+    }
+
+    /// `berth run` with arguments, as the ServiceAccount.
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-        command.arg("run").arg(format!("--namespace={}", self.namespace)).args(arguments);
-        command.env("KUBECONFIG", &self.kubeconfig);
+        let kubeconfig = self.plane.cluster.kubeconfig_for_service_account(&self.account, "berth").unwrap();
+        command.arg("run").args(arguments).env("KUBECONFIG", kubeconfig);
         let process = self.plane.cluster.spawn(&format!("{}.{name}", self.namespace), command).unwrap();
         self.operators().push(process.clone());
         process
     }
 
-    fn operators(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
+    fn operators(&self) -> MutexGuard<'_, Vec<Process>> {
         self.operators.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -98,12 +101,22 @@ impl Scene {
 
     /// The name of the operator's account in the audit log.
     pub fn user(&self) -> String {
-        format!("system:serviceaccount:{}:berth", self.namespace)
+        format!("system:serviceaccount:{}:berth", self.account)
     }
 
-    /// What the operator has written so far.
-    pub fn writes(&self) -> Writes {
-        Writes::of(&self.plane.cluster.audit().unwrap(), &self.user())
+    /// What the operator has asked for in this namespace so far, answered or refused, apart from dry runs.
+    pub fn requests(&self) -> Vec<AuditEvent> {
+        let mut events = self.plane.cluster.audit().unwrap();
+        events
+            .retain(|event| event.user == self.user() && event.namespace == self.namespace && !event.dry_run);
+        events
+    }
+
+    /// What the operator has written about the set `name` so far: the set, its revisions, its pods and their claims.
+    pub fn writes(&self, name: &str) -> Writes {
+        let mut requests = self.requests();
+        requests.retain(|event| event.code < 300 && event.name.split('-').any(|part| part == name));
+        Writes::of(&requests)
     }
 
     /// Runs kubectl in this namespace as admin.
@@ -147,7 +160,7 @@ impl Scene {
 
     /// Writes down what happens to the pods from now on.
     pub fn chronicle(&self) -> Chronicle {
-        Chronicle::begin(self.plane, POD, &self.namespace)
+        Chronicle::begin(&self.plane, POD, &self.namespace)
     }
 
     /// Looks until `look` answers `Ok`; its `Err` says what is missing. Fails with what there is and what the operator said.
@@ -199,6 +212,17 @@ impl Scene {
     pub fn marker(&self, name: &str) {
         self.apply(&super::manifests::ordinal_set(name, 1));
         self.settled(OSET, name);
+    }
+
+    /// Adds nodes to the pool of this namespace: `a` is the node `NAMESPACE-a`.
+    pub fn add_nodes(&self, names: &[&str]) {
+        let names: Vec<String> = names.iter().map(|name| self.node(name)).collect();
+        self.plane.cluster.add_nodes(&names, &[(POOL.0, &self.namespace)]).unwrap();
+    }
+
+    /// The full name of a node of this namespace's pool.
+    pub fn node(&self, name: &str) -> String {
+        format!("{}-{name}", self.namespace)
     }
 
     /// What there is, for the message of a failure.

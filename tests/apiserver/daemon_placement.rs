@@ -1,0 +1,169 @@
+//! Node daemon sets: which nodes get a pod, and what the pod looks like.
+
+use serde_json::{Value, json};
+
+use crate::support::manifests::node_daemon_set;
+use crate::support::plane::POOL;
+use crate::support::read::{NDS, POD, is_ready, name, uid};
+use crate::support::{Scene, number, text};
+
+#[test]
+fn every_fitting_node_has_one_pod() {
+    let scene = Scene::new("every-node");
+    scene.add_nodes(&["a", "b", "c"]);
+    scene.apply(&node_daemon_set("agent", "every-node"));
+    let set = settled_on(&scene, 3);
+    assert_eq!(nodes(&scene), ["a", "b", "c"]);
+    for (count, value) in [
+        ("currentNumberScheduled", 3),
+        ("numberReady", 3),
+        ("numberAvailable", 3),
+        ("updatedNumberScheduled", 3),
+        ("numberMisscheduled", 0),
+        ("numberUnavailable", 0),
+    ] {
+        assert_eq!(set["status"][count], value, "{count}");
+    }
+    assert_eq!(set["status"]["currentRevision"], set["status"]["updateRevision"]);
+
+    for pod in scene.list(POD) {
+        let terms =
+            &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+        let node = text(&pod, "/spec/nodeName");
+        let field = json!([{"key": "metadata.name", "operator": "In", "values": [node]}]);
+        assert_eq!(terms["nodeSelectorTerms"], json!([{"matchFields": field}]));
+        let tolerated: Vec<(&str, &str)> = pod["spec"]["tolerations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| (text(t, "/key").trim_start_matches("node.kubernetes.io/"), text(t, "/effect")))
+            .collect();
+        let defaults = [
+            ("not-ready", "NoExecute"),
+            ("unreachable", "NoExecute"),
+            ("disk-pressure", "NoSchedule"),
+            ("memory-pressure", "NoSchedule"),
+            ("pid-pressure", "NoSchedule"),
+            ("unschedulable", "NoSchedule"),
+        ];
+        assert_eq!(tolerated, defaults);
+        assert_eq!(pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/daemonset-pod"], "true");
+        let owner = &pod["metadata"]["ownerReferences"][0];
+        assert_eq!((text(owner, "/kind"), text(owner, "/uid")), ("NodeDaemonSet", uid(&set)));
+        assert_eq!((&owner["controller"], &owner["blockOwnerDeletion"]), (&json!(true), &json!(true)));
+    }
+
+    let table = scene.kubectl(&["get", "nds", "agent", "--output=wide"]);
+    let words: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    let head = "NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE IMAGES REVISION";
+    assert_eq!(words[0].join(" "), head);
+    assert_eq!(words[1][..6], ["agent", "3", "3", "3", "3", "3"]);
+    assert_eq!(words[1][6], format!("{}=every-node", POOL.0));
+}
+
+#[test]
+fn a_pod_comes_back_under_its_name() {
+    let scene = Scene::new("daemon-returns");
+    scene.add_nodes(&["a", "b"]);
+    scene.apply(&node_daemon_set("agent", "daemon-returns"));
+    settled_on(&scene, 2);
+    let pods = scene.list(POD);
+    scene.kubectl(&["delete", "pod", name(&pods[0]), "--wait=false"]);
+    scene.kubectl(&["annotate", "pod", name(&pods[1]), "sim.berth.dev/behaviour=failed"]);
+    for before in &pods {
+        let after =
+            scene.until(POD, name(before), "a new one, ready", |p| uid(p) != uid(before) && is_ready(p));
+        assert_eq!(after["spec"]["nodeName"], before["spec"]["nodeName"]);
+    }
+}
+
+#[test]
+fn pods_follow_nodes_that_join_leave_and_change() {
+    let scene = Scene::new("nodes-move");
+    scene.add_nodes(&["a", "b"]);
+    scene.apply(&node_daemon_set("agent", "nodes-move"));
+    settled_on(&scene, 2);
+
+    scene.add_nodes(&["c"]);
+    settled_on(&scene, 3);
+    assert_eq!(nodes(&scene), ["a", "b", "c"]);
+
+    scene.kubectl(&["label", "node", &scene.node("b"), &format!("{}=elsewhere", POOL.0), "--overwrite"]);
+    settled_on(&scene, 2);
+    assert_eq!(nodes(&scene), ["a", "c"]);
+    scene.kubectl(&["label", "node", &scene.node("b"), &format!("{}=nodes-move", POOL.0), "--overwrite"]);
+    settled_on(&scene, 3);
+
+    // The pod of a node that is gone is the pod garbage collector's, which takes its time; the set counts without it at once.
+    scene.plane.cluster.remove_node(&scene.node("c")).unwrap();
+    scene.until(NDS, "agent", "2 nodes", |set| number(set, "/status/desiredNumberScheduled") == 2);
+    settled_on(&scene, 2);
+    assert_eq!(nodes(&scene), ["a", "b"]);
+}
+
+#[test]
+fn taints_keep_pods_off_and_drive_them_out() {
+    let scene = Scene::new("taints");
+    scene.add_nodes(&["a", "b"]);
+    let plain = node_daemon_set("agent", "taints");
+    let mut tolerant = node_daemon_set("tolerant", "taints");
+    tolerant["spec"]["template"]["spec"]["tolerations"] = json!([{"operator": "Exists"}]);
+    scene.apply(&plain);
+    scene.apply(&tolerant);
+    settled_on(&scene, 2);
+    scene.settled(NDS, "tolerant");
+    let a = scene.node("a");
+
+    // NoSchedule: what is there stays, nothing new comes.
+    scene.kubectl(&["taint", "node", &a, "test=on:NoSchedule"]);
+    let set = scene.until(NDS, "agent", "one node", |set| number(set, "/status/desiredNumberScheduled") == 1);
+    assert_eq!(number(&set, "/status/numberMisscheduled"), 1);
+    assert_eq!(nodes(&scene), ["a", "b"]);
+    let stays = pod_on(&scene, "agent", &a).unwrap();
+    scene.kubectl(&["delete", "pod", name(&stays), "--wait=false"]);
+    scene.gone(POD, name(&stays));
+    let set = scene.until(NDS, "agent", "settled on b", |set| number(set, "/status/numberMisscheduled") == 0);
+    assert_eq!(number(&set, "/status/desiredNumberScheduled"), 1);
+    assert_eq!(nodes(&scene), ["b"]);
+    scene.kubectl(&["taint", "node", &a, "test-"]);
+    settled_on(&scene, 2);
+
+    // NoExecute: what is there goes.
+    let kept = uid(&pod_on(&scene, "tolerant", &a).unwrap()).to_owned();
+    scene.kubectl(&["taint", "node", &a, "test=on:NoExecute"]);
+    settled_on(&scene, 1);
+    assert_eq!(nodes(&scene), ["b"]);
+    scene.kubectl(&["taint", "node", &a, "test-"]);
+    settled_on(&scene, 2);
+    assert_eq!(uid(&pod_on(&scene, "tolerant", &a).unwrap()), kept, "who tolerates the taint is not touched");
+
+    // A cordoned node is tolerated by all daemons.
+    scene.kubectl(&["cordon", &a]);
+    let before = pod_on(&scene, "agent", &a).unwrap();
+    scene.kubectl(&["delete", "pod", name(&before), "--wait=false"]);
+    scene.until(POD, name(&before), "a new one, ready", |pod| uid(pod) != uid(&before) && is_ready(pod));
+}
+
+/// Waits until `agent` is settled on so many nodes.
+fn settled_on(scene: &Scene, count: i64) -> Value {
+    scene.until(NDS, "agent", &format!("settled on {count} nodes"), |set| {
+        number(set, "/status/desiredNumberScheduled") == count && crate::support::read::is_settled(set)
+    })
+}
+
+/// The nodes on which there are pods of `agent`, without the namespace in front.
+fn nodes(scene: &Scene) -> Vec<String> {
+    let prefix = format!("{}-", scene.namespace);
+    let pods = scene.list(POD);
+    let pods = pods.iter().filter(|pod| text(pod, "/metadata/labels/app") == "agent");
+    let mut nodes: Vec<String> =
+        pods.map(|pod| text(pod, "/spec/nodeName").trim_start_matches(&prefix).to_owned()).collect();
+    nodes.sort();
+    nodes
+}
+
+/// The pod of a set on a node.
+fn pod_on(scene: &Scene, set: &str, node: &str) -> Option<Value> {
+    let fits = |pod: &Value| text(pod, "/spec/nodeName") == node && text(pod, "/metadata/labels/app") == set;
+    scene.list(POD).into_iter().find(fits)
+}
