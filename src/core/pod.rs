@@ -41,11 +41,11 @@ pub fn is_terminal(pod: &Pod) -> bool {
     matches!(pod.status.phase.as_str(), "Failed" | "Succeeded")
 }
 
-/// Whether the pod has been ready for `min_ready` seconds (A6.1: readiness alone, whatever the phase).
+/// Whether the pod has been ready for `min_ready` seconds (A6.1: readiness alone; but a pod that has ended is not available,
+/// whatever its last condition says).
 pub fn availability(pod: &Pod, min_ready: i64, now: Timestamp) -> Availability {
-    let Some(ready) = pod.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "True") else {
-        return Availability::NotReady;
-    };
+    let condition = pod.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "True");
+    let Some(ready) = condition.filter(|_| !is_terminal(pod)) else { return Availability::NotReady };
     if min_ready == 0 {
         return Availability::Available;
     }
