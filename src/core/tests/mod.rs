@@ -7,6 +7,7 @@ mod lease;
 mod limiter;
 mod pending;
 mod planners;
+mod purity;
 mod queue;
 mod reflect;
 

@@ -8,12 +8,17 @@ use crate::error::{Error, Result};
 /// The command as a user types it in the repository's directory.
 pub fn typed(arguments: &[&str]) -> String {
     let root = format!("{}/", build::repository().display());
-    let words = arguments.iter().map(|word| {
-        let word = word.replace(&root, "");
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+".contains(c);
-        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{word}'") }
+    format!("kubectl {}", shell(arguments).replace(&root, ""))
+}
+
+/// Words as a shell reads them.
+pub fn shell(words: &[&str]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+".contains(c);
+    let quoted = words.iter().map(|word| match !word.is_empty() && word.chars().all(plain) {
+        true => (*word).to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     });
-    format!("kubectl {}", words.collect::<Vec<_>>().join(" "))
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Runs the user's kubectl and returns its standard output.

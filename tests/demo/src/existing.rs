@@ -1,0 +1,160 @@
+//! A cluster that was there before, reached with the user's own kubectl. What the lesson does to it is undone when this process
+//! ends, by a small shell process that waits for exactly that.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::{kubectl, operator};
+
+/// Where the lesson puts its objects.
+pub const NAMESPACE: &str = "berth-demo";
+
+/// Ignores the signals that a terminal sends to everybody, waits for the end of its input, and undoes everything.
+const WATCH: &str = r#"trap '' HUP INT TERM
+while read -r line; do [ "$line" = keep ] && exit 0; done
+exec sh "$1""#;
+
+/// An existing cluster.
+#[derive(Debug)]
+pub struct Existing {
+    context: String,
+    dir: PathBuf,
+    janitor: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Existing {
+    /// Makes a private directory and starts waiting for the end.
+    pub fn begin(context: &str) -> Result<Self> {
+        let dir = std::env::temp_dir().join(format!("berth-demo-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&dir).map_err(Error::file("create", &dir))?;
+        let dir = dir.canonicalize().map_err(Error::file("resolve", &dir))?;
+        let stop = dir.join("stop");
+        write(&stop, include_str!("existing.stop.sh"))?;
+        let mut janitor = Command::new("sh")
+            .args(["-c", WATCH, "janitor"])
+            .arg(&stop)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(Error::run("sh"))?;
+        let pipe = janitor.stdin.take();
+        Ok(Self { context: context.to_owned(), dir, janitor, pipe })
+    }
+
+    /// The context of the user's kubeconfig.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The directory of the lesson's files.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn flags(&self) -> [String; 2] {
+        [format!("--context={}", self.context), format!("--namespace={NAMESPACE}")]
+    }
+
+    /// Runs kubectl in the lesson's namespace.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        let flags = self.flags();
+        let mut all = arguments.to_vec();
+        all.extend(flags.iter().map(String::as_str));
+        kubectl::run(&all)
+    }
+
+    /// Runs kubectl without a namespace of our choice.
+    pub fn kubectl_anywhere(&self, arguments: &[&str]) -> Result<String> {
+        let context = format!("--context={}", self.context);
+        let mut all = arguments.to_vec();
+        all.push(&context);
+        kubectl::run(&all)
+    }
+
+    /// Whether an object without a namespace is there.
+    pub fn has(&self, kind: &str, name: &str) -> Result<bool> {
+        let found = self.kubectl_anywhere(&["get", kind, name, "--ignore-not-found", "--output=name"])?;
+        Ok(!found.trim().is_empty())
+    }
+
+    /// A kubectl command in the lesson's namespace.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("kubectl");
+        command.args(arguments).args(self.flags());
+        command
+    }
+
+    /// Has a kubectl command run at the end, however this process ends. Call it before what is to be undone.
+    pub fn at_end(&self, arguments: &[&str]) -> Result<()> {
+        let path = self.dir.join("undo");
+        let context = format!("--context={}", self.context);
+        let mut words = vec!["kubectl", &context];
+        words.extend(arguments);
+        let line = kubectl::shell(&words) + "\n";
+        let file = File::options().append(true).create(true).mode(0o600).open(&path);
+        let mut file = file.map_err(Error::file("open", &path))?;
+        file.write_all(line.as_bytes()).map_err(Error::file("write", &path))
+    }
+
+    /// A kubeconfig with a token of the operator's ServiceAccount, the address being that of the user's context.
+    pub fn operator_kubeconfig(&self) -> Result<PathBuf> {
+        let token = self.kubectl_anywhere(&[
+            "create",
+            "token",
+            operator::NAME,
+            &format!("--namespace={}", operator::NAMESPACE),
+        ])?;
+        let view = self.kubectl_anywhere(&["config", "view", "--minify", "--flatten", "--raw", "--output=json"])?;
+        let view: Value = serde_json::from_str(&view)?;
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "berth",
+            "clusters": [{"name": "berth", "cluster": view.pointer("/clusters/0/cluster")}],
+            "users": [{"name": "berth", "user": {"token": token.trim()}}],
+            "contexts": [{"name": "berth", "context": {"cluster": "berth", "user": "berth"}}],
+        });
+        let path = self.dir.join("operator.kubeconfig");
+        write(&path, &format!("{config:#}\n"))?;
+        Ok(path)
+    }
+
+    /// Leaves everything as it is. Returns the script that undoes it.
+    pub fn keep(mut self) -> Result<PathBuf> {
+        if let Some(mut pipe) = self.pipe.take() {
+            pipe.write_all(b"keep\n").map_err(Error::run("sh"))?;
+        }
+        Ok(self.dir.join("stop"))
+    }
+}
+
+impl Drop for Existing {
+    fn drop(&mut self) {
+        self.pipe = None;
+        let _ = self.janitor.wait();
+    }
+}
+
+/// Writes a file that only its owner can read.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let mut file = file.map_err(Error::file("create", path))?;
+    file.write_all(text.as_bytes()).map_err(Error::file("write", path))
+}
+
+/// The last lines of a file.
+pub fn tail(path: &Path, lines: usize) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

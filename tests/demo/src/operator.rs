@@ -1,0 +1,154 @@
+//! The operator as it ships: the built program, with the rights of its ServiceAccount and no more.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use berth_cluster::Process;
+
+use crate::error::{Error, Result};
+use crate::existing::{Existing, tail};
+use crate::kubectl;
+use crate::place::Place;
+
+/// The namespace of its ServiceAccount.
+pub const NAMESPACE: &str = "berth-system";
+/// The name of its ServiceAccount.
+pub const NAME: &str = "berth";
+/// The user that it is for the API server.
+pub const ACCOUNT: &str = "system:serviceaccount:berth-system:berth";
+
+/// Longer than a lease lasts: an operator that was killed a moment ago may still hold it.
+const READY: Duration = Duration::from_secs(60);
+const LAST_WORDS: usize = 8;
+
+/// Writes the pid before the program starts, so that there is never a process that the stop script does not know.
+const REGISTER: &str = r#"echo $$ >"$0" && exec "$@""#;
+
+/// A running operator.
+#[derive(Debug)]
+pub struct Operator {
+    running: Running,
+    log: PathBuf,
+    command_line: String,
+}
+
+#[derive(Debug)]
+enum Running {
+    InCluster(Process),
+    Beside(Mutex<Child>),
+}
+
+impl Operator {
+    /// Starts it and waits until it leads.
+    pub fn start(place: &Place, binary: &Path) -> Result<Self> {
+        let kubeconfig = place.operator_kubeconfig()?;
+        let address = free_address()?;
+        let mut command = Command::new(binary);
+        command.arg("run").arg(format!("--kubeconfig={}", kubeconfig.display()));
+        command.arg(format!("--listen={address}"));
+        let words: Vec<String> = std::iter::once(command.get_program())
+            .chain(command.get_args())
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let command_line = kubectl::shell(&words);
+        let (running, log) = match place {
+            Place::Local(cluster) => {
+                let process = cluster.spawn("operator", command)?;
+                let log = process.log_path().to_owned();
+                (Running::InCluster(process), log)
+            }
+            Place::Existing(existing) => beside(existing, &command)?,
+        };
+        let operator = Self { running, log, command_line };
+        operator.wait_leading(address)?;
+        Ok(operator)
+    }
+
+    fn wait_leading(&self, address: SocketAddr) -> Result<()> {
+        let deadline = Instant::now() + READY;
+        loop {
+            let answer = ask(address).unwrap_or_default();
+            if answer.contains("ok, leading") {
+                return Ok(());
+            }
+            self.check()?;
+            if Instant::now() >= deadline {
+                let problem = match answer.contains("standing by") {
+                    true => format!("stands by: another one leads (lease {NAMESPACE}/{NAME}); stop it first"),
+                    false => format!("is not ready after {} s", READY.as_secs()),
+                };
+                return Err(self.error(problem));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// An error with its last words if it has ended.
+    pub fn check(&self) -> Result<()> {
+        let status = match &self.running {
+            Running::InCluster(process) => process.exit_status()?,
+            Running::Beside(child) => {
+                let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+                child.try_wait().map_err(Error::run("berth"))?
+            }
+        };
+        status.map_or(Ok(()), |status| Err(self.error(format!("has ended ({status})"))))
+    }
+
+    fn error(&self, problem: String) -> Error {
+        Error::Operator { problem, log: tail(&self.log, LAST_WORDS) }
+    }
+
+    /// The file that takes what it says.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// The command that started it.
+    pub fn command_line(&self) -> &str {
+        &self.command_line
+    }
+}
+
+/// Starts the operator as a process that the stop script of an existing cluster knows.
+fn beside(existing: &Existing, command: &Command) -> Result<(Running, PathBuf)> {
+    let log = existing.dir().join("operator.log");
+    let output = File::create(&log).map_err(Error::file("create", &log))?;
+    let errors = output.try_clone().map_err(Error::file("open", &log))?;
+    let child = Command::new("sh")
+        .args(["-c", REGISTER])
+        .arg(existing.dir().join("operator.pid"))
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .process_group(0)
+        .spawn()
+        .map_err(Error::run("berth"))?;
+    Ok((Running::Beside(Mutex::new(child)), log))
+}
+
+/// What `/readyz` answers.
+fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: berth\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// A loopback port that nobody listens on right now.
+fn free_address() -> Result<SocketAddr> {
+    let find = || TcpListener::bind(("127.0.0.1", 0))?.local_addr();
+    find().map_err(Error::run("berth without a free port"))
+}
