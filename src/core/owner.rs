@@ -26,55 +26,36 @@ pub trait Set: Object + serde::Serialize {
     fn unreadable(&self) -> Option<&str>;
 }
 
-impl Set for OrdinalSet {
-    const KIND: Kind = Kind::Ordinal;
-    fn selector(&self) -> &LabelSelector {
-        &self.spec.selector
-    }
-    fn template(&self) -> &Template {
-        &self.spec.template
-    }
-    fn history_limit(&self) -> i64 {
-        i64::from(self.spec.revision_history_limit.unwrap_or(10))
-    }
-    fn collision_count(&self) -> i32 {
-        self.status.collision_count
-    }
-    fn current_revision(&self) -> &str {
-        &self.status.current_revision
-    }
-    fn min_ready_seconds(&self) -> i64 {
-        i64::from(self.spec.min_ready_seconds.max(0))
-    }
-    fn unreadable(&self) -> Option<&str> {
-        self.unreadable.as_deref()
-    }
+macro_rules! set {
+    ($type:ty, $kind:expr) => {
+        impl Set for $type {
+            const KIND: Kind = $kind;
+            fn selector(&self) -> &LabelSelector {
+                &self.spec.selector
+            }
+            fn template(&self) -> &Template {
+                &self.spec.template
+            }
+            fn history_limit(&self) -> i64 {
+                i64::from(self.spec.revision_history_limit.unwrap_or(10))
+            }
+            fn collision_count(&self) -> i32 {
+                self.status.collision_count
+            }
+            fn current_revision(&self) -> &str {
+                &self.status.current_revision
+            }
+            fn min_ready_seconds(&self) -> i64 {
+                i64::from(self.spec.min_ready_seconds.max(0))
+            }
+            fn unreadable(&self) -> Option<&str> {
+                self.unreadable.as_deref()
+            }
+        }
+    };
 }
-
-impl Set for NodeDaemonSet {
-    const KIND: Kind = Kind::Daemon;
-    fn selector(&self) -> &LabelSelector {
-        &self.spec.selector
-    }
-    fn template(&self) -> &Template {
-        &self.spec.template
-    }
-    fn history_limit(&self) -> i64 {
-        i64::from(self.spec.revision_history_limit.unwrap_or(10))
-    }
-    fn collision_count(&self) -> i32 {
-        self.status.collision_count
-    }
-    fn current_revision(&self) -> &str {
-        &self.status.current_revision
-    }
-    fn min_ready_seconds(&self) -> i64 {
-        i64::from(self.spec.min_ready_seconds.max(0))
-    }
-    fn unreadable(&self) -> Option<&str> {
-        self.unreadable.as_deref()
-    }
-}
+set!(OrdinalSet, Kind::Ordinal);
+set!(NodeDaemonSet, Kind::Daemon);
 
 /// The reference that makes an owner the managing owner of an object (upstream's `NewControllerRef`).
 pub fn reference(key: &Key, uid: &Uid) -> OwnerReference {

@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 
-use super::condition;
+use super::condition::{self, Progress};
+use super::membership::Members;
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Part, Plan, StatusWrite};
-use super::reason::Waiting;
+use super::plan::{Pace, Part, Plan};
+use super::pod;
+use super::reason::{Reason, Waiting};
 use crate::api::status::Condition;
+use crate::api::{Pod, Revision};
+use crate::revisions::{self, History};
 
 /// Why nothing can be decided for this owner at all, if so.
 pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
@@ -31,44 +35,114 @@ pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
 }
 
 /// A plan that does nothing but report why; an object that cannot be read is not even written to.
-pub fn report<S: Set, T: Serialize + HasConditions>(
-    observation: &Observation<S>,
-    mut plan: Plan,
-    invalid: Waiting,
-    before: &T,
-    after: impl FnOnce(Vec<Condition>) -> T,
-) -> Plan {
+pub fn report<S: Set, T: SetStatus>(observation: &Observation<S>, invalid: Waiting, before: &T) -> Plan {
+    let mut plan = Plan::default();
     plan.waiting.push(invalid);
     if observation.set.unreadable().is_none() {
-        let progress = condition::progress(false, &observation.memory, &plan, before.conditions());
-        let generation = observation.set.meta().generation;
-        let conditions =
-            condition::conditions(before.conditions(), &progress, generation, observation.now.stamp());
-        plan.status = condition::status_write(before, &after(conditions), false);
+        let mut after = before.clone();
+        after.set_observed_generation(observation.set.meta().generation);
+        conclude(observation, &mut plan, before, &mut after, Outlook::default());
     }
     plan
 }
 
-/// A status with conditions.
-pub trait HasConditions {
+/// A status of either kind.
+pub trait SetStatus: Clone + Serialize {
     /// The conditions, of Berth and of others.
     fn conditions(&self) -> &[Condition];
+    /// Replaces all conditions.
+    fn set_conditions(&mut self, conditions: Vec<Condition>);
+    /// Says which generation the status is about.
+    fn set_observed_generation(&mut self, generation: i64);
+    /// The names of the current and of the update revision.
+    fn revisions(&self) -> [&str; 2];
 }
 
-impl HasConditions for crate::api::ordinal_set::OrdinalSetStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
+macro_rules! set_status {
+    ($type:ty) => {
+        impl SetStatus for $type {
+            fn conditions(&self) -> &[Condition] {
+                &self.conditions
+            }
+            fn set_conditions(&mut self, conditions: Vec<Condition>) {
+                self.conditions = conditions;
+            }
+            fn set_observed_generation(&mut self, generation: i64) {
+                self.observed_generation = generation;
+            }
+            fn revisions(&self) -> [&str; 2] {
+                [&self.current_revision, &self.update_revision]
+            }
+        }
+    };
+}
+set_status!(crate::api::ordinal_set::OrdinalSetStatus);
+set_status!(crate::api::node_daemon_set::NodeDaemonSetStatus);
+
+/// What the planner of a kind knows when it comes to the status.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outlook {
+    /// Nothing is left to be done or waited for.
+    pub settled: bool,
+    /// A count changes that a later plan reads.
+    pub count_is_read: bool,
+    /// The status is not to be written at all.
+    pub silent: bool,
+}
+
+/// Ends a plan with its conditions and its status. What later plans read is written before anything rests on it, in a
+/// plan of its own; before a revision or a takeover nothing is written, for the status that follows says everything.
+pub fn conclude<S: Set, T: SetStatus>(
+    observation: &Observation<S>,
+    plan: &mut Plan,
+    before: &T,
+    after: &mut T,
+    outlook: Outlook,
+) {
+    hold(observation, plan);
+    let meta = observation.set.meta();
+    let progress = if meta.is_terminating() {
+        Progress::Terminating
+    } else {
+        condition::progress(outlook.settled, &observation.memory, plan, before.conditions())
+    };
+    let now = observation.now.stamp();
+    after.set_conditions(condition::conditions(before.conditions(), &progress, meta.generation, now));
+    let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
+    let write = condition::status_write(before, after, outlook.settled);
+    let Some(write) = write.filter(|_| !preliminary && !outlook.silent) else { return };
+    let read_later = ["currentRevision", "updateRevision", "collisionCount"];
+    if outlook.count_is_read || read_later.iter().any(|name| write.changes.get(name).is_some()) {
+        plan.stages.clear();
+        let action = condition::write_action(&observation.key, meta, &write, Reason::ReadLater);
+        plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);
+    } else {
+        plan.status = Some(write);
     }
 }
 
-impl HasConditions for crate::api::node_daemon_set::NodeDaemonSetStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
+/// Removes revisions beyond the history limit. Not while something is being taken over: what refers to them may be part of
+/// it.
+pub fn trim<S: Set, T: SetStatus>(
+    observation: &Observation<S>,
+    plan: &mut Plan,
+    revisions: &Members<'_, Revision>,
+    pods: &Members<'_, Pod>,
+    statuses: [&T; 2],
+) {
+    if plan.stages.iter().any(|s| s.part == Part::Membership) {
+        return;
     }
+    let live = History {
+        live_names: statuses.iter().flat_map(|status| status.revisions()).collect(),
+        live_labels: pods.ours.iter().map(|p| pod::revision(p)).collect(),
+    };
+    let history = revisions::history(observation, revisions, &live);
+    plan.stage(Part::History, Pace::Together, vec![history]);
 }
 
 /// After a refused write nothing but the status and the history is written until the pause is over.
-pub fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
+fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     let Some(delay) = observation.memory.held(observation.now.mono) else { return };
     if plan.stages.is_empty() {
         return;
@@ -79,16 +153,4 @@ pub fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         let object = Some(refused.object.clone());
         plan.waiting.insert(0, Waiting::Backoff { object, message: refused.message.clone() });
     }
-}
-
-/// Whether a revision or a takeover comes first: the status that follows it says everything, so none is written before.
-pub fn is_preliminary(plan: &Plan) -> bool {
-    plan.stages.iter().any(|stage| matches!(stage.part, Part::Membership | Part::Revisions))
-}
-
-/// Whether the write changes what later plans read.
-pub fn names_changed(write: &StatusWrite) -> bool {
-    ["currentRevision", "updateRevision", "collisionCount"]
-        .iter()
-        .any(|name| write.changes.get(name).is_some())
 }

@@ -2,30 +2,21 @@
 
 use super::status::Names;
 use super::{presence, rollout, status};
-use crate::api::node_daemon_set::NodeDaemonSetStatus;
 use crate::api::{Kind, NodeDaemonSet, Resource};
-use crate::core::condition::{self, Progress};
-use crate::core::membership::{self, Members};
+use crate::core::membership;
 use crate::core::observation::Observation;
-use crate::core::plan::{Pace, Part, Plan, Urgency};
+use crate::core::plan::{Pace, Part, Plan};
 use crate::core::pod;
-use crate::core::reason::{Reason, Waiting};
-use crate::core::round;
-use crate::revisions::{self, History};
+use crate::core::reason::Waiting;
+use crate::core::round::{self, Outlook};
+use crate::revisions;
 
 /// What is to be done for a node daemon set, why, and what is waited for.
 pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     let set = &observation.set;
     let mut plan = Plan::default();
-    let report = |plan, invalid| {
-        round::report(observation, plan, invalid, &set.status, |conditions| NodeDaemonSetStatus {
-            observed_generation: set.metadata.generation,
-            conditions,
-            ..set.status.clone()
-        })
-    };
     if let Some(invalid) = round::invalid(observation) {
-        return report(plan, invalid);
+        return round::report(observation, invalid, &set.status);
     }
     let selector = &set.spec.selector;
     let pods = membership::sort(observation, &observation.pods, |p| selector.matches(&p.metadata.labels));
@@ -33,7 +24,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         membership::sort(observation, &observation.revisions, |r| selector.matches(&r.metadata.labels));
     let places = match presence::places(observation, pods.ours.iter().map(|p| p.as_ref())) {
         Ok(places) => places,
-        Err(message) => return report(plan, Waiting::Invalid { message }),
+        Err(message) => return round::report(observation, Waiting::Invalid { message }, &set.status),
     };
     plan.stages.extend(membership::stages(observation, Resource::Pods, &pods));
     plan.stages.extend(membership::stages(observation, Resource::Revisions, &revisions));
@@ -64,43 +55,11 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
             plan.waiting.extend(unavailable(observation, &places));
         }
     }
-    round::hold(observation, &mut plan);
-
-    let progress = if set.metadata.is_terminating() {
-        Progress::Terminating
-    } else {
-        condition::progress(settled, &observation.memory, &plan, &set.status.conditions)
-    };
-    after.conditions = condition::conditions(
-        &set.status.conditions,
-        &progress,
-        set.metadata.generation,
-        observation.now.stamp(),
-    );
     // A set that is being deleted is left alone, its status too (B2 step 4).
-    let silent = set.metadata.is_terminating() || round::is_preliminary(&plan);
-    let write = condition::status_write(&set.status, &after, settled).filter(|_| !silent);
-    if let Some(mut write) = write {
-        if round::names_changed(&write) {
-            plan.stages.clear();
-            let action = condition::write_action(&observation.key, &set.metadata, &write, Reason::ReadLater);
-            plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);
-        } else {
-            if settled {
-                write.urgency = Urgency::AtOnce;
-            }
-            plan.status = Some(write);
-        }
-    }
-    let live_labels = pods.ours.iter().map(|p| pod::revision(p)).collect();
-    let live = History { live_names: live_names(&set.status, &after), live_labels };
-    let adopted: Members<'_, _> = revisions;
-    plan.stage(Part::History, Pace::Together, vec![revisions::history(observation, &adopted, &live)]);
+    let outlook = Outlook { settled, count_is_read: false, silent: set.metadata.is_terminating() };
+    round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
+    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after]);
     plan
-}
-
-fn live_names<'a>(before: &'a NodeDaemonSetStatus, after: &'a NodeDaemonSetStatus) -> Vec<&'a str> {
-    vec![&before.current_revision, &before.update_revision, &after.current_revision, &after.update_revision]
 }
 
 /// The pods that are waited for; at most five.
