@@ -35,6 +35,15 @@ pub fn roll(
 ) {
     let set = &observation.set;
     let outdated = |p: &&Pod| !pod::is_current(p, label);
+    // The status counts them as available from then on, whatever the strategy.
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    for place in places.values().filter(|p| p.verdict.runs()) {
+        for live in place.live() {
+            if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
+                plan.recheck(delay);
+            }
+        }
+    }
     if !set.spec.rolls() {
         let pods = places.values().flat_map(Place::live).filter(outdated).count();
         if pods > 0 {
@@ -47,7 +56,6 @@ pub fn roll(
         Ok(budget) => budget,
         Err(message) => return plan.waiting.push(Waiting::Invalid { message }),
     };
-    let min_ready = i64::from(set.spec.min_ready_seconds);
     let mut unavailable: Vec<(&str, Option<&Pod>)> = vec![];
     let (mut broken, mut candidates): (Vec<Unit>, Vec<(&str, &Pod)>) = (vec![], vec![]);
     for (name, place) in places {
@@ -68,13 +76,6 @@ pub fn roll(
             }
             ([], [new]) if available(new) => {}
             (_, new) => unavailable.push((name, new.first().copied().or(place.pods.first().copied()))),
-        }
-    }
-    for place in places.values().filter(|p| p.verdict.runs()) {
-        for live in place.live() {
-            if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
-                plan.recheck(delay);
-            }
         }
     }
     let used = i64::try_from(unavailable.len()).unwrap_or(i64::MAX);
