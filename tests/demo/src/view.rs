@@ -159,7 +159,7 @@ fn state(pod: &Pod) -> Span {
     Span::new(tone, &pod.state)
 }
 
-/// The revision, standing out while it is the new one.
+/// The revision, standing out where it is not the newest.
 fn revision(pod: &Pod, update: &str) -> Span {
     let new = update.rsplit('-').next() == Some(pod.short_revision());
     Span::new(if new { Tone::Plain } else { Tone::Accent }, pod.short_revision())
