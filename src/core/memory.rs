@@ -66,7 +66,7 @@ const DEFAULTED: usize = 6;
 
 impl Memory {
     /// Remembers how the API server defaults a template, or that it refuses it.
-    pub fn default(&mut self, template: &Value, defaulted: Option<Value>) {
+    pub fn remember_defaults(&mut self, template: &Value, defaulted: Option<Value>) {
         let key = fnv1a_64(template.to_string().as_bytes());
         self.defaulted.retain(|(known, _)| *known != key);
         self.defaulted.push_back((key, defaulted));

@@ -66,7 +66,7 @@ fn templates_are_recognised() {
     let mut third = observe("v3", both());
     for (tag, defaulted) in [("v3", json!(3)), ("v2", json!(2))] {
         let template = third.set.complete(&fixture::template(tag));
-        third.memory.default(&template, Some(defaulted));
+        third.memory.remember_defaults(&template, Some(defaulted));
     }
     let new = decide(&third);
     assert!(lines(&new)[0].ends_with(" 3"), "{:?}", lines(&new));
@@ -84,14 +84,14 @@ fn a_template_that_differs_in_defaults_only_is_no_change() {
     let set = Arc::clone(&observation.set);
     let present = set.complete(&set.spec.template.0);
     let recorded = set.complete(&fixture::template("v1"));
-    observation.memory.default(&present, Some(json!({ "the": "same" })));
+    observation.memory.remember_defaults(&present, Some(json!({ "the": "same" })));
     assert_eq!(lines(&decide(&observation)).len(), 1, "only what is not known is asked");
-    observation.memory.default(&recorded, Some(json!({ "the": "same" })));
+    observation.memory.remember_defaults(&recorded, Some(json!({ "the": "same" })));
     let same = decide(&observation);
     assert_eq!((lines(&same), same.update.unwrap().metadata.name.as_str()), (vec![], "a"));
 
     for (what, present_defaulted) in [("another", Some(json!({ "an": "other" }))), ("refused", None)] {
-        observation.memory.default(&present, present_defaulted);
+        observation.memory.remember_defaults(&present, present_defaulted);
         let different = decide(&observation);
         assert!(lines(&different)[0].starts_with("create revision"), "{what}: {:?}", lines(&different));
     }

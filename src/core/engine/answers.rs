@@ -111,7 +111,7 @@ impl Engine {
         let object = action.act.object();
         if let Act::Default { template, .. } = &action.act {
             let defaulted = value.get("template").cloned();
-            return self.memory.entry(key.clone()).or_default().default(template, defaulted);
+            return self.memory.entry(key.clone()).or_default().remember_defaults(template, defaulted);
         }
         let expected = match &action.act {
             Act::Confirm { .. } | Act::Default { .. } => None,
