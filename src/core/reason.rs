@@ -202,6 +202,15 @@ pub enum Waiting {
         /// Which; at most five.
         by: Vec<String>,
     },
+    /// As many nodes as allowed run two pods already.
+    Surge {
+        /// How many may.
+        limit: i64,
+        /// How many do.
+        used: i64,
+        /// Which; at most five.
+        by: Vec<String>,
+    },
     /// A pod that should be replaced must stay as long as pods at the wanted revision are not available (S19).
     WantedRevisionBroken {
         /// The pod at the wanted revision that is not available.
@@ -275,6 +284,9 @@ impl fmt::Display for Waiting {
             }
             Waiting::Budget { limit, used, by } => {
                 write!(f, "{used} of at most {limit} pods are unavailable: {}", by.join(", "))
+            }
+            Waiting::Surge { limit, used, by } => {
+                write!(f, "{used} of at most {limit} nodes run two pods: {}", by.join(", "))
             }
             Waiting::WantedRevisionBroken { pod } => {
                 write!(
