@@ -59,6 +59,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
             label: revisions::label(Kind::Daemon, update),
             desired: i64::from(after.desired_number_scheduled),
             room,
+            observation,
         };
         presence::keep(observation, &places, &aim, &mut plan);
         rollout::roll(observation, &places, &aim, &mut plan);

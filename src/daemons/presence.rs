@@ -69,6 +69,7 @@ pub fn places<'a>(
 
 /// What a plan knows before it looks at the nodes one by one.
 #[derive(Clone, Debug)]
+
 pub struct Aim<'a> {
     /// The revision that pods should have.
     pub update: &'a Arc<Revision>,
@@ -78,6 +79,8 @@ pub struct Aim<'a> {
     pub desired: i64,
     /// How a rollout makes room.
     pub room: Room,
+    /// What was observed.
+    pub observation: &'a Observation<NodeDaemonSet>,
 }
 
 /// How a rollout makes room for new pods.
@@ -92,7 +95,7 @@ pub enum Room {
 impl Aim<'_> {
     /// Whether the pod is at another revision than it should be.
     pub fn is_outdated(&self, pod: &Pod) -> bool {
-        !pod::is_current(pod, self.label)
+        !identity::is_current(self.observation, pod, self.label)
     }
 
     /// Whether new pods come before old ones go.

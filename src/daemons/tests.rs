@@ -368,12 +368,7 @@ fn with_surge_the_new_pod_comes_first() {
     third.metadata.name = "agent-third".to_owned();
     third.metadata.creation_timestamp = Some(fixture::now().wall);
     twins.push(Arc::new(third));
-    check(
-        "of each revision one stays",
-        surge(json!(1)),
-        twins,
-        &["delete agent-third", "delete a0"],
-    );
+    check("of each revision one stays", surge(json!(1)), twins, &["delete agent-third", "delete a0"]);
 
     // A node that no longer takes new pods.
     let mut tainted = observe(surge(json!(1)), old());
