@@ -53,6 +53,15 @@ impl Owners<'_> {
         names(&set.api_version, &set.kind, &set.name) || names("v1", "Pod", self.pod)
     }
 
+    /// Whether the claim belongs to an earlier set of this name. The garbage collector takes it or lets it go; a pod that used
+    /// it before that would lose its data at its first replacement (S4).
+    pub fn is_of_earlier_set(&self, claim: &Meta) -> bool {
+        let set = owner::reference(self.key, self.set);
+        let named =
+            |r: &OwnerReference| r.api_version == set.api_version && r.kind == set.kind && r.name == set.name;
+        claim.owner_references.iter().any(|r| named(r) && r.uid != set.uid)
+    }
+
     /// Whether a reference is to our very set or our very pod.
     fn is_ours(&self, reference: &OwnerReference) -> bool {
         &reference.uid == self.set || self.pod_uid.is_some_and(|uid| uid == &reference.uid)

@@ -84,6 +84,10 @@ pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name
                 let because = format!("it is being deleted, and pod {pod_name} needs a new one");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
+            Some(claim) if owners.is_of_earlier_set(&claim.metadata) => {
+                let because = "it goes with the earlier set of this name, then a new one is made".to_owned();
+                need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
+            }
             Some(claim)
                 if owners.when_scaled == Retention::Delete
                     && is_left_over(&claim.metadata, pod_name, None) =>

@@ -120,8 +120,11 @@ pub fn conditions(
 pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
     let (before, after) = (fields(before), fields(after));
     let mut changes = Map::new();
+    // The first status is written whole: an absent count is no zero to those who read it.
+    let first = before.get("observedGeneration") == Some(&json!(0))
+        && after.get("observedGeneration") != Some(&json!(0));
     for (name, value) in &after {
-        if before.get(name) != Some(value) {
+        if first || before.get(name) != Some(value) {
             changes.insert(name.clone(), value.clone());
         }
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::hash::fnv1a_64;
 use super::reason::Slot;
-use crate::api::ObjectRef;
 use crate::api::status::ConditionReason;
+use crate::api::{Meta, ObjectRef, Uid};
 
 /// First pause after a refused write.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ pub struct Memory {
     pub refused: Option<Refused>,
     /// Whether a write has succeeded since the process started, so that an old report of a refusal is out of date.
     pub cleared: bool,
+    /// The incarnation and the generation of the owner that all this is about.
+    owner: (Uid, i64),
     /// Slots whose pods ended and were replaced.
     replaced: BTreeMap<Slot, Replacement>,
     /// Templates as the API server defaults them, the newest last; `None` for one that it refused.
@@ -79,6 +81,18 @@ impl Memory {
     pub fn defaulted(&self, template: &Value) -> Option<Option<&Value>> {
         let key = fnv1a_64(template.to_string().as_bytes());
         self.defaulted.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_ref())
+    }
+
+    /// Takes note of the owner that is worked on. What was refused to another one says nothing about it, and a changed spec
+    /// may be the cure: it is tried at once.
+    pub fn concerns(&mut self, owner: &Meta) {
+        let now = (owner.uid.clone(), owner.generation);
+        if self.owner.0 != now.0 {
+            *self = Memory::default();
+        } else if let Some(refused) = self.refused.as_mut().filter(|_| self.owner != now) {
+            (refused.times, refused.retry_at) = (0, Duration::ZERO);
+        }
+        self.owner = now;
     }
 
     /// Remembers a refused write; the pause doubles from 1 s to 5 min, and is at least `wait`.

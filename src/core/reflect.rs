@@ -117,6 +117,12 @@ impl<T> Reflector<T> {
         self.problem = None;
     }
 
+    /// Takes in that the server has taken the watch on: what kept an earlier one from running is over. The pauses go on
+    /// growing until something comes of it.
+    pub fn opened(&mut self) {
+        self.problem = None;
+    }
+
     /// Takes in that an event or a bookmark brought the cache to `version`.
     pub fn advance(&mut self, to: u64) {
         self.failures = 0;
@@ -184,5 +190,25 @@ impl<T> Reflector<T> {
 
     fn pause(&self) -> Duration {
         FIRST_RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(8)).min(LAST_RETRY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_watch_is_no_problem_any_more_once_one_is_open() {
+        let now = Duration::from_secs(1);
+        let mut reflector = Reflector::<()>::default();
+        reflector.ask(now);
+        reflector.page(vec![], String::new(), 7);
+        reflector.taken(now);
+        assert!(matches!(reflector.ask(now), Some((_, Ask::Watch { version: 7 }))));
+        reflector.failed("storage is (re)initializing".to_owned(), now);
+        assert!(reflector.problem().is_some());
+        assert!(reflector.ask(now + FIRST_RETRY).is_some());
+        reflector.opened();
+        assert_eq!(reflector.problem(), None);
     }
 }

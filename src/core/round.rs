@@ -153,6 +153,9 @@ fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     plan.recheck(delay);
     if let Some(refused) = &observation.memory.refused {
         let object = Some(refused.object.clone());
-        plan.waiting.insert(0, Waiting::Backoff { object, message: refused.message.clone() });
+        // A namespace that ends is no error, so nothing was remembered but the pause.
+        let message =
+            if refused.message.is_empty() { "its namespace is being deleted" } else { &refused.message };
+        plan.waiting.insert(0, Waiting::Backoff { object, message: message.to_owned() });
     }
 }

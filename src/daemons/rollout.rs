@@ -37,18 +37,19 @@ pub fn roll(
     plan: &mut Plan,
 ) {
     let set = &observation.set;
+    // The status counts them as available from then on, whatever the strategy.
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    for live in places.values().filter(|p| p.verdict.runs()).flat_map(Place::live) {
+        if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
+            plan.recheck(delay);
+        }
+    }
     if !set.spec.rolls() {
         let pods = places.values().flat_map(Place::live).filter(|p| aim.is_outdated(p)).count();
         if pods > 0 {
             plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(pods).unwrap_or(i64::MAX) });
         }
         return;
-    }
-    let min_ready = i64::from(set.spec.min_ready_seconds);
-    for live in places.values().filter(|p| p.verdict.runs()).flat_map(Place::live) {
-        if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
-            plan.recheck(delay);
-        }
     }
     match aim.room {
         Room::Unavailable(budget) => replace(observation, places, aim, budget, plan),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::identity;
+use super::placement::Verdict;
 use super::presence::Place;
 use crate::api::node_daemon_set::NodeDaemonSetStatus;
 use crate::api::{NodeDaemonSet, Surface};
@@ -73,7 +74,8 @@ pub fn is_settled(
     status: &NodeDaemonSetStatus,
 ) -> bool {
     let desired = status.desired_number_scheduled;
-    let alone = places.values().all(|p| p.pods.len() <= usize::from(p.verdict.runs()));
+    // A taint that only keeps new pods off leaves the pod that runs where it is, for good.
+    let alone = places.values().all(|p| p.pods.len() <= usize::from(!matches!(p.verdict, Verdict::Leave(_))));
     alone
         && status.number_available == desired
         && (status.updated_number_scheduled == desired || !set.spec.rolls())

@@ -54,8 +54,8 @@ pub fn status(
     status
 }
 
-/// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all at the revision that
-/// the partition asks for.
+/// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all from the partition on
+/// up to date. Below it nothing is replaced, so a pod there may keep whatever revision an earlier rollout gave it.
 pub fn is_settled(
     set: &OrdinalSet,
     replicas: &Replicas<'_>,
@@ -64,7 +64,9 @@ pub fn is_settled(
 ) -> bool {
     let wanted = set.spec.wanted();
     let up_to_date = |(ordinal, pod): (i64, &crate::api::Pod)| {
-        !target.rolls || pod::is_current(pod, &target.wanted(set, ordinal).metadata.name)
+        !target.rolls
+            || ordinal < target.first_updated(set)
+            || pod::is_current(pod, &target.update.metadata.name)
     };
     i64::from(status.replicas) == wanted
         && i64::from(status.available_replicas) == wanted

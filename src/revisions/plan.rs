@@ -195,8 +195,12 @@ pub fn history<S: Set>(
         return vec![];
     }
     let ours = sorted(members);
+    // The one that records the present template is live even before the status names it: a rollback renumbers it first.
+    let recorded = ours.iter().rev().find(|r| data::records(&r.data, observation.set.template()));
     let is_live = |r: &Revision| {
-        live.live_names.contains(&r.metadata.name.as_str()) || live.live_labels.contains(&label(S::KIND, r))
+        recorded.is_some_and(|present| present.metadata.name == r.metadata.name)
+            || live.live_names.contains(&r.metadata.name.as_str())
+            || live.live_labels.contains(&label(S::KIND, r))
     };
     let dead: Vec<_> = ours.iter().filter(|r| !is_live(r) && !r.metadata.is_terminating()).collect();
     let counted = if S::KIND == Kind::Ordinal { dead.len() } else { ours.len().saturating_sub(1) };

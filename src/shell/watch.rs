@@ -97,6 +97,9 @@ async fn read(
     let started =
         tokio::time::timeout(transport::TIMEOUT, client.request_events::<Box<RawValue>>(request)).await;
     let stream = started.map_err(|_| Event::Failed("no answer to a watch".to_owned()))?.map_err(failed)?;
+    if inputs.send(Input::Event { resource, session, event: Event::Opened }).await.is_err() {
+        return Ok(());
+    }
     let mut stream = std::pin::pin!(stream);
     while let Ok(next) = tokio::time::timeout(SILENCE, stream.next()).await {
         let event = match next {

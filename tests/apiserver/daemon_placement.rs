@@ -1,5 +1,6 @@
 //! Node daemon sets: which nodes get a pod, and what the pod looks like.
 
+use berth::api::Uid;
 use serde_json::{Value, json};
 
 use crate::support::manifests::node_daemon_set;
@@ -26,7 +27,7 @@ fn every_fitting_node_has_one_pod() {
     }
     assert_eq!(set["status"]["currentRevision"], set["status"]["updateRevision"]);
 
-    for pod in scene.list(POD) {
+    for pod in scene.live_pods() {
         let terms =
             &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
         let node = text(&pod, "/spec/nodeName");
@@ -62,18 +63,29 @@ fn every_fitting_node_has_one_pod() {
 }
 
 #[test]
-fn a_pod_comes_back_under_its_name() {
+fn a_deleted_or_failed_pod_is_replaced_on_its_node() {
     let scene = Scene::new("daemon-returns");
     scene.add_nodes(&["a", "b"]);
     scene.apply(&node_daemon_set("agent", "daemon-returns"));
-    settled_on(&scene, 2);
-    let pods = scene.list(POD);
+    let set = settled_on(&scene, 2);
+    let pods = scene.live_pods();
+    for pod in &pods {
+        let node = text(pod, "/spec/nodeName");
+        assert!(
+            slots(&set, node, 1).contains(&name(pod).to_owned()),
+            "a name that follows from the set and the node"
+        );
+    }
     scene.kubectl(&["delete", "pod", name(&pods[0]), "--wait=false"]);
     scene.kubectl(&["annotate", "pod", name(&pods[1]), "sim.berth.dev/behaviour=failed"]);
     for before in &pods {
-        let after =
-            scene.until(POD, name(before), "a new one, ready", |p| uid(p) != uid(before) && is_ready(p));
-        assert_eq!(after["spec"]["nodeName"], before["spec"]["nodeName"]);
+        let node = text(before, "/spec/nodeName");
+        let after = scene.wait("a new pod on the same node", || {
+            let other = pod_on(&scene, "agent", node).filter(|pod| uid(pod) != uid(before) && is_ready(pod));
+            other.ok_or_else(|| format!("none on {node}"))
+        });
+        // The first name may still be taken by the pod that is on its way out.
+        assert!(slots(&set, node, 2).contains(&name(&after).to_owned()));
     }
 }
 
@@ -141,7 +153,10 @@ fn taints_keep_pods_off_and_drive_them_out() {
     scene.kubectl(&["cordon", &a]);
     let before = pod_on(&scene, "agent", &a).unwrap();
     scene.kubectl(&["delete", "pod", name(&before), "--wait=false"]);
-    scene.until(POD, name(&before), "a new one, ready", |pod| uid(pod) != uid(&before) && is_ready(pod));
+    scene.wait("a new pod on the cordoned node", || {
+        let after = pod_on(&scene, "agent", &a).filter(|pod| uid(pod) != uid(&before) && is_ready(pod));
+        after.ok_or_else(|| "none".to_owned())
+    });
 }
 
 /// Waits until `agent` is settled on so many nodes.
@@ -154,7 +169,7 @@ fn settled_on(scene: &Scene, count: i64) -> Value {
 /// The nodes on which there are pods of `agent`, without the namespace in front.
 fn nodes(scene: &Scene) -> Vec<String> {
     let prefix = format!("{}-", scene.namespace);
-    let pods = scene.list(POD);
+    let pods = scene.live_pods();
     let pods = pods.iter().filter(|pod| text(pod, "/metadata/labels/app") == "agent");
     let mut nodes: Vec<String> =
         pods.map(|pod| text(pod, "/spec/nodeName").trim_start_matches(&prefix).to_owned()).collect();
@@ -162,8 +177,14 @@ fn nodes(scene: &Scene) -> Vec<String> {
     nodes
 }
 
+/// The names that the pods of a set may have on a node: that of the lowest free slot is taken.
+fn slots(set: &Value, node: &str, count: u32) -> Vec<String> {
+    let uid: Uid = serde_json::from_value(set["metadata"]["uid"].clone()).unwrap();
+    (0..count).map(|slot| berth::daemons::identity::pod_name("agent", &uid, node, slot)).collect()
+}
+
 /// The pod of a set on a node.
 fn pod_on(scene: &Scene, set: &str, node: &str) -> Option<Value> {
     let fits = |pod: &Value| text(pod, "/spec/nodeName") == node && text(pod, "/metadata/labels/app") == set;
-    scene.list(POD).into_iter().find(fits)
+    scene.live_pods().into_iter().find(fits)
 }

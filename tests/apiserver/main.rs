@@ -13,10 +13,17 @@
 
 mod support;
 
+mod as_shipped;
+mod command_line;
+mod counted;
 mod daemon_placement;
 mod daemon_rollout;
+mod daemon_status;
+mod leadership;
 mod ordinal_claims;
 mod ordinal_pods;
 mod ordinal_rollout;
 mod ordinal_status;
 mod ownership;
+mod refusals;
+mod trouble;

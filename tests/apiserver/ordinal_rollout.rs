@@ -47,18 +47,20 @@ fn a_partition_holds_the_update_back_until_it_is_lowered() {
 
 #[test]
 fn max_unavailable_lets_that_many_go_at_once_and_no_more() {
-    let scene = Scene::new("max-unavailable");
-    let mut set = ordinal_set("web", 5);
-    set["spec"]["podManagementPolicy"] = json!("Parallel");
-    // 40 % of 5.
-    set["spec"]["updateStrategy"] = json!({"rollingUpdate": {"maxUnavailable": "40%"}});
-    scene.apply(&set);
-    scene.settled(OSET, "web");
-    let chronicle = scene.chronicle();
-    scene.apply(&with_image(&set, NEW));
-    scene.settled(OSET, "web");
-    assert_eq!(images(&scene), [NEW; 5]);
-    assert_eq!(chronicle.most_unavailable(5), 2);
+    for (namespace, policy) in [("two-at-once", "Parallel"), ("two-in-order", "OrderedReady")] {
+        let scene = Scene::new(namespace);
+        let mut set = ordinal_set("web", 5);
+        set["spec"]["podManagementPolicy"] = json!(policy);
+        // 40 % of 5.
+        set["spec"]["updateStrategy"] = json!({"rollingUpdate": {"maxUnavailable": "40%"}});
+        scene.apply(&set);
+        scene.settled(OSET, "web");
+        let chronicle = scene.chronicle();
+        scene.apply(&with_image(&set, NEW));
+        scene.settled(OSET, "web");
+        assert_eq!(images(&scene), [NEW; 5], "{policy}");
+        assert_eq!(chronicle.most_unavailable(5), 2, "{policy}");
+    }
 }
 
 #[test]

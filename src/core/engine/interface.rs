@@ -68,6 +68,8 @@ pub enum Input {
 /// What a watch, or a failed list, reports.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// The server has taken the watch on; what happens from now on will come.
+    Opened,
     /// An object was added or changed.
     Put(Box<Item>),
     /// An object was deleted.

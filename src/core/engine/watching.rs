@@ -92,6 +92,7 @@ impl Engine {
                 let woken = self.pending.advanced(resource, |object| self.stores.view(object));
                 self.wake(woken);
             }
+            Event::Opened => reflector.opened(),
             Event::Expired => reflector.expired(now.mono),
             Event::Ended => reflector.ended(now.mono),
             Event::Failed(problem) => {

@@ -57,6 +57,7 @@ impl Engine {
         if self.pending.blocks(key) {
             return false;
         }
+        self.memory.entry(key.clone()).or_default().concerns(&owner);
         let Some(mut plan) = self.plan(key, now) else { return false };
         self.remember_waits(key, &plan);
         if let Some(delay) = plan.recheck_after {

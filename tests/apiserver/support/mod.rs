@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub mod chronicle;
+pub mod health;
 pub mod manifests;
 pub mod plane;
 pub mod read;
@@ -9,5 +10,5 @@ pub mod writes;
 
 pub use chronicle::Chronicle;
 pub use plane::Plane;
-pub use read::{Kind, number, text};
+pub use read::{number, text};
 pub use scene::Scene;

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use berth_cluster::{Cluster, Options};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -10,9 +12,14 @@ use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::read;
+
 /// Nodes with this label take the pods of ordinal sets. Nodes of daemon tests lack it: they come and go, and a pod of another test
 /// would go with them.
 pub const POOL: (&str, &str) = ("tests.berth.dev/pool", "ordinals");
+
+/// How long a definition may take to be served.
+const ESTABLISHED: Duration = Duration::from_secs(60);
 
 /// A running control plane and an admin's client for it: reading through kubectl would cost a process each time.
 pub struct Plane {
@@ -72,11 +79,16 @@ impl Plane {
     pub fn install(&self, path: &str) {
         let path = project(path);
         self.cluster.kubectl(&["apply", "-f", path.to_str().unwrap()]).unwrap();
-        if path.components().any(|part| part.as_os_str() == "crds") {
-            let wait =
-                ["wait", "crd", "--for=condition=Established", "--timeout=60s", "-f", path.to_str().unwrap()];
-            let wait: Vec<&str> = wait.into_iter().filter(|argument| *argument != "crd").collect();
-            self.cluster.kubectl(&wait).unwrap();
+        // `kubectl wait` fails on a definition that has no conditions yet.
+        let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        let established = || {
+            let list = self.read(definitions).unwrap();
+            list["items"].as_array().is_none_or(|all| all.iter().all(|one| read::holds(one, "Established")))
+        };
+        let deadline = Instant::now() + ESTABLISHED;
+        while !established() {
+            assert!(Instant::now() < deadline, "the custom resources are not established");
+            thread::sleep(Duration::from_millis(40));
         }
     }
 

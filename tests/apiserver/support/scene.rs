@@ -81,6 +81,14 @@ impl Scene {
         process
     }
 
+    /// Ends all operators and waits until they have ended.
+    pub fn stop_operators(&self) {
+        for operator in self.operators().iter() {
+            operator.terminate().unwrap();
+            assert!(operator.wait_exit(PATIENCE).unwrap().success(), "{}", operator.log().unwrap());
+        }
+    }
+
     fn operators(&self) -> MutexGuard<'_, Vec<Process>> {
         self.operators.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,6 +164,13 @@ impl Scene {
     pub fn list(&self, kind: Kind) -> Vec<Value> {
         let list = self.plane.read(&kind.path(&self.namespace)).unwrap();
         list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The pods that are not on their way out. A daemon may be settled while a pod that has ended is not gone yet.
+    pub fn live_pods(&self) -> Vec<Value> {
+        let mut pods = self.list(POD);
+        pods.retain(|pod| pod["metadata"].get("deletionTimestamp").is_none());
+        pods
     }
 
     /// Writes down what happens to the pods from now on.

@@ -17,6 +17,16 @@ pub fn operator() -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--package=berth", "--bin=berth", "--profile", profile]).current_dir(repository());
+    // What `cargo run` says about this package; build scripts that look at it would run again, and all that depends on them.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|mark| text.starts_with(mark))
+        {
+            command.env_remove(&name);
+        }
+    }
     if let Some(target) = directory.parent() {
         command.arg("--target-dir").arg(target);
     }

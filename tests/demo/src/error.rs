@@ -67,7 +67,7 @@ pub enum Error {
 }
 
 /// The result of everything in this crate that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// For `map_err`: wraps an I/O error with the program that should have run.

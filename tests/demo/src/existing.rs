@@ -114,7 +114,8 @@ impl Existing {
             operator::NAME,
             &format!("--namespace={}", operator::NAMESPACE),
         ])?;
-        let view = self.kubectl_anywhere(&["config", "view", "--minify", "--flatten", "--raw", "--output=json"])?;
+        let view =
+            self.kubectl_anywhere(&["config", "view", "--minify", "--flatten", "--raw", "--output=json"])?;
         let view: Value = serde_json::from_str(&view)?;
         let config = json!({
             "apiVersion": "v1",

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::world::{Kind, Seen};
 /// The watches; they end with this value.
 #[derive(Debug)]
 pub struct Feed {
-    receiver: Receiver<std::result::Result<Seen, String>>,
+    receiver: Receiver<Result<Seen, String>>,
     watches: Vec<Child>,
 }
 
@@ -24,7 +25,8 @@ pub fn start(place: &Place) -> Result<Feed> {
     let (sender, receiver) = mpsc::channel();
     let mut feed = Feed { receiver, watches: vec![] };
     for kind in Kind::ALL {
-        let mut command = place.command(&["get", kind.resource(), "--watch", "--output-watch-events", "--output=json"]);
+        let mut command =
+            place.command(&["get", kind.resource(), "--watch", "--output-watch-events", "--output=json"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(Error::run("kubectl"))?;
         let output = child.stdout.take();
@@ -38,11 +40,11 @@ pub fn start(place: &Place) -> Result<Feed> {
 }
 
 /// Carries what one watch prints until it ends, or until nobody listens any more.
-fn carry(kind: Kind, output: impl Read, sender: &Sender<std::result::Result<Seen, String>>) {
+fn carry(kind: Kind, output: impl Read, sender: &Sender<Result<Seen, String>>) {
     for event in serde_json::Deserializer::from_reader(BufReader::new(output)).into_iter::<Value>() {
         let Ok(mut event) = event else { break };
         let gone = event["type"] == "DELETED";
-        let seen = Seen { kind, gone, object: event["object"].take() };
+        let seen = Seen { kind, at: Timestamp::now(), gone, object: event["object"].take() };
         if sender.send(Ok(seen)).is_err() {
             return;
         }

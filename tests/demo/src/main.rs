@@ -19,6 +19,7 @@ mod writes;
 
 use std::process::ExitCode;
 
+use berth_cluster::Binaries;
 use clap::Parser;
 
 use crate::error::Result;
@@ -62,6 +63,11 @@ fn main() -> ExitCode {
 /// Whether every step held.
 fn run(arguments: &Arguments) -> Result<bool> {
     let mut screen = Screen::new();
+    // First what may be missing on this machine: nobody should wait for a build only to read that.
+    match &arguments.context {
+        Some(context) => setup::look(context)?,
+        None => drop(Binaries::locate()?),
+    }
     let binary = build::operator()?;
     let mut place = match &arguments.context {
         Some(context) => setup::existing(context, &mut screen)?,

@@ -44,7 +44,11 @@ pub fn left_in_order(past: &[Moment], names: &[&str]) -> Result<(), String> {
 }
 
 /// Whether the old pods were replaced in this order, each successor being Ready before the next old pod was touched.
-pub fn replaced_in_order(past: &[Moment], names: &[&str], fresh: impl Fn(&Pod) -> bool) -> Result<(), String> {
+pub fn replaced_in_order(
+    past: &[Moment],
+    names: &[&str],
+    fresh: impl Fn(&Pod) -> bool,
+) -> Result<(), String> {
     let told = order(past, |moment| moment.pod.terminating || moment.gone);
     if told != names {
         return Err(format!("the order was {}", told.join(", ")));

@@ -30,6 +30,14 @@ impl Place {
         matches!(self, Self::Local(_))
     }
 
+    /// An error if a part of our own control plane has ended.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Local(cluster) => Ok(cluster.check()?),
+            Self::Existing(_) => Ok(()),
+        }
+    }
+
     /// How long a step may wait for a thing.
     pub fn patience(&self) -> Duration {
         if self.is_local() { LOCAL_PATIENCE } else { EXISTING_PATIENCE }
@@ -77,7 +85,9 @@ impl Place {
     /// What is said before the end.
     pub fn farewell(&self) -> &'static str {
         match self {
-            Self::Local(_) => "Stopping the cluster; nothing is left behind. (cargo demo --keep leaves it running.)",
+            Self::Local(_) => {
+                "Stopping the cluster; nothing is left behind. (cargo demo --keep leaves it running.)"
+            }
             Self::Existing(_) => "Removing what the lesson has made.",
         }
     }
@@ -101,7 +111,10 @@ impl Place {
         let mut lines = vec!["The cluster stays, and the operator works on. To reach it:".to_owned()];
         lines.extend(reach);
         lines.push(format!("  kubectl get oset,nds,pods,pvc{namespace}"));
-        lines.push(format!("The log of the operator is {}; should it end, this starts it again:", operator.log_path().display()));
+        lines.push(format!(
+            "The log of the operator is {}; should it end, this starts it again:",
+            operator.log_path().display()
+        ));
         lines.push(format!("  {}", operator.command_line()));
         lines.push("To end and remove everything:".to_owned());
         lines.push(format!("  sh {}", stop.display()));

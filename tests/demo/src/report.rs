@@ -44,8 +44,7 @@ impl Outcome {
 /// One row per step, then why steps failed or were skipped.
 pub fn table(outcomes: &[Outcome]) -> Vec<Vec<Span>> {
     let width = |of: fn(&Outcome) -> &str| outcomes.iter().map(|o| of(o).chars().count()).max().unwrap_or(0);
-    let sum = 17; // "N of M steps held"
-    let (title, checked) = (width(|o| o.title).max(sum), width(|o| o.checked).max(16));
+    let (title, checked) = (width(|o| o.title), width(|o| o.checked).max(16));
     let row = |number: &str, first: &str, second: &str, result: Span, seconds: &str, tone: Tone| {
         vec![
             Span::new(tone, format!("{number:>2}  {first:<title$}  {second:<checked$}  ")),
@@ -53,7 +52,8 @@ pub fn table(outcomes: &[Outcome]) -> Vec<Vec<Span>> {
             Span::new(tone, format!("  {seconds:>7}")),
         ]
     };
-    let mut lines = vec![row("", "STEP", "WHAT WAS CHECKED", Span::new(Tone::Strong, "RESULT"), "SECONDS", Tone::Strong)];
+    let mut lines =
+        vec![row("", "STEP", "WHAT WAS CHECKED", Span::new(Tone::Strong, "RESULT"), "SECONDS", Tone::Strong)];
     for outcome in outcomes {
         let (tone, text) = outcome.result();
         let seconds = match outcome.fate {
@@ -61,12 +61,25 @@ pub fn table(outcomes: &[Outcome]) -> Vec<Vec<Span>> {
             _ => "-".to_owned(),
         };
         let number = outcome.number.to_string();
-        lines.push(row(&number, outcome.title, outcome.checked, Span::new(tone, text), &seconds, Tone::Plain));
+        lines.push(row(
+            &number,
+            outcome.title,
+            outcome.checked,
+            Span::new(tone, text),
+            &seconds,
+            Tone::Plain,
+        ));
     }
-    let held = outcomes.iter().filter(|o| o.fate == Fate::Held).count();
     let total: f64 = outcomes.iter().map(|o| o.seconds).sum();
-    let sum = format!("{held} of {} steps held", outcomes.len());
-    lines.push(row("", &sum, "", Span::default(), &format!("{total:.1}"), Tone::Strong));
+    let count = |fate: fn(&Fate) -> bool| outcomes.iter().filter(|o| fate(&o.fate)).count();
+    let held = count(|fate| *fate == Fate::Held);
+    let skipped = count(|fate| matches!(fate, Fate::Skipped(_)));
+    let mut sum = format!("{held} of {} steps held", outcomes.len() - skipped);
+    if skipped > 0 {
+        sum.push_str(&format!(", {skipped} skipped"));
+    }
+    let sum_width = title + checked + 13;
+    lines.push(vec![Span::new(Tone::Strong, format!("    {sum:<sum_width$}  {total:>7.1}"))]);
     for outcome in outcomes {
         if let Fate::Failed(why) | Fate::Skipped(why) = &outcome.fate {
             let (tone, text) = outcome.result();
@@ -82,7 +95,8 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_reasons_follow() {
-        let outcome = |number, title, fate| Outcome { number, title, checked: "all of it", fate, seconds: 1.25 };
+        let outcome =
+            |number, title, fate| Outcome { number, title, checked: "all of it", fate, seconds: 1.25 };
         let outcomes = [
             outcome(1, "Up", Fate::Held),
             outcome(2, "Down again", Fate::Failed("it stayed".into())),
@@ -93,7 +107,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "    STEP        WHAT WAS CHECKED  RESULT     SECONDS".replace("CHECKED  ", "CHECKED  "),
+                "    STEP        WHAT WAS CHECKED  RESULT     SECONDS".to_owned(),
                 " 1  Up          all of it         held           1.2".into(),
                 " 2  Down again  all of it         FAILED         1.2".into(),
                 " 3  Sideways    all of it         not tried        -".into(),

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, IsTerminal, Stdout, Write};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::view::View;
+
+/// Simulated pods start within milliseconds; each change stays on a terminal for as long as an eye needs.
+const FRAME: Duration = Duration::from_millis(80);
+const PAUSE: Duration = Duration::from_millis(700);
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +70,9 @@ pub struct Screen {
     drawn: usize,
     /// Rows that were printed, where there is no live view.
     printed: BTreeMap<String, String>,
+    /// The live view, and below it what was found out by it.
+    shown: Vec<String>,
+    notes: Vec<String>,
     since: Instant,
 }
 
@@ -74,7 +82,16 @@ impl Screen {
         let out = io::stdout();
         let live = out.is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         let colour = live && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { out, live, colour, drawn: 0, printed: BTreeMap::new(), since: Instant::now() }
+        Self {
+            out,
+            live,
+            colour,
+            drawn: 0,
+            printed: BTreeMap::new(),
+            shown: vec![],
+            notes: vec![],
+            since: Instant::now(),
+        }
     }
 
     /// Prints a line.
@@ -87,16 +104,36 @@ impl Screen {
         self.line(&[Span::new(tone, text)]);
     }
 
-    /// Prints a line.
+    /// Prints a line. What the live view shows stays above it.
     pub fn line(&mut self, spans: &[Span]) {
-        self.drawn = 0;
+        self.freeze();
         let text = self.paint(spans);
         self.write(&format!("{text}\n"));
     }
 
+    /// Prints a line that belongs to the view: on a terminal it stays below it while the view is drawn again.
+    pub fn note(&mut self, tone: Tone, text: &str) {
+        if self.drawn == 0 {
+            return self.tell(tone, text);
+        }
+        let note = self.paint(&[Span::new(tone, text)]);
+        self.notes.push(note);
+        self.redraw("");
+    }
+
+    /// Leaves the live view as it is, without its last line.
+    fn freeze(&mut self) {
+        if self.drawn > 0 {
+            self.redraw("");
+        }
+        self.drawn = 0;
+        self.notes.clear();
+        self.shown.clear();
+    }
+
     /// Begins a view of something else.
     pub fn turn(&mut self) {
-        self.drawn = 0;
+        self.freeze();
         self.printed.clear();
     }
 
@@ -107,36 +144,41 @@ impl Screen {
 
     /// Shows how things are: the whole view on a terminal, elsewhere the rows that have changed.
     pub fn show(&mut self, view: &View, footer: &str) {
-        if self.live {
-            let mut lines: Vec<String> = view.lines().iter().map(|line| self.paint(line)).collect();
-            if !footer.is_empty() {
-                lines.push(self.paint(&[Span::new(Tone::Dim, format!("   … {footer}"))]));
-            }
-            self.redraw(&lines);
-        } else {
-            self.append(view);
+        if !self.live {
+            return self.append(view);
+        }
+        let lines: Vec<String> = view.lines().iter().map(|line| self.paint(line)).collect();
+        let changed = self.shown != lines;
+        self.shown = lines;
+        self.redraw(footer);
+        if changed {
+            thread::sleep(FRAME);
         }
     }
 
-    /// Shows the view for the last time; it stays on the terminal, and what follows is printed below it.
-    pub fn settle(&mut self, view: &View) {
-        self.show(view, "");
-        self.drawn = 0;
+    /// Gives a person time to read.
+    pub fn pause(&self) {
+        if self.live {
+            thread::sleep(PAUSE);
+        }
     }
 
-    fn redraw(&mut self, lines: &[String]) {
+    fn redraw(&mut self, footer: &str) {
         // Without line wrap while drawing: a line that is cut is still one line to go up.
         let mut text = "\x1b[?7l".to_owned();
         if self.drawn > 0 {
             text.push_str(&format!("\x1b[{}A", self.drawn));
         }
         text.push_str("\r\x1b[J");
-        for line in lines {
+        let footer =
+            (!footer.is_empty()).then(|| self.paint(&[Span::new(Tone::Dim, format!("   … {footer}"))]));
+        self.drawn = 0;
+        for line in self.shown.iter().chain(&self.notes).chain(&footer) {
             text.push_str(line);
             text.push('\n');
+            self.drawn += 1;
         }
         text.push_str("\x1b[?7h");
-        self.drawn = lines.len();
         self.write(&text);
     }
 
@@ -162,10 +204,11 @@ impl Screen {
     }
 
     fn paint(&self, spans: &[Span]) -> String {
-        let paint = |span: &Span| match self.colour && span.tone != Tone::Plain && !span.text.trim().is_empty() {
-            true => format!("{}{}\x1b[0m", span.tone.code(), span.text),
-            false => span.text.clone(),
-        };
+        let paint =
+            |span: &Span| match self.colour && span.tone != Tone::Plain && !span.text.trim().is_empty() {
+                true => format!("{}{}\x1b[0m", span.tone.code(), span.text),
+                false => span.text.clone(),
+            };
         spans.iter().map(paint).collect::<String>().trim_end().to_owned()
     }
 

@@ -7,10 +7,10 @@ use berth_cluster::{Cluster, Options};
 use crate::build::in_repository;
 use crate::error::{Error, Result};
 use crate::existing::{Existing, NAMESPACE};
+use crate::kubectl;
 use crate::operator::{self, Operator};
 use crate::place::Place;
 use crate::screen::{Screen, Tone};
-use crate::kubectl;
 
 /// Nodes that the lesson begins with.
 pub const NODES: usize = 5;
@@ -21,7 +21,8 @@ pub fn local(screen: &mut Screen) -> Result<Place> {
     screen.tell(Tone::Dim, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler are real; only the nodes are simulated (KWOK).");
     let cluster = Cluster::start(Options { nodes: NODES, ..Options::default() })?;
     let place = Place::Local(Box::new(cluster));
-    for arguments in [&["apply", "-f", "crds/"][..], &["apply", "-f", "deploy/namespace.yaml", "-f", "deploy/rbac.yaml"]]
+    for arguments in
+        [&["apply", "-f", "crds/"][..], &["apply", "-f", "deploy/namespace.yaml", "-f", "deploy/rbac.yaml"]]
     {
         apply(screen, arguments, |arguments| place.kubectl(arguments))?;
     }
@@ -31,7 +32,6 @@ pub fn local(screen: &mut Screen) -> Result<Place> {
 
 /// Looks at an existing cluster and prepares it: what is not there is installed, and removed at the end.
 pub fn existing(context: &str, screen: &mut Screen) -> Result<Place> {
-    look(context)?;
     screen.tell(Tone::Strong, &format!("Your cluster {context}, namespace {NAMESPACE}"));
     let existing = Existing::begin(context)?;
     if existing.has("namespace", NAMESPACE)? {
@@ -40,14 +40,14 @@ pub fn existing(context: &str, screen: &mut Screen) -> Result<Place> {
         )));
     }
     existing.at_end(&["delete", "namespace", NAMESPACE, "--ignore-not-found"])?;
+    install(&existing, screen, ("customresourcedefinition", "ordinalsets.berth.dev"), &["crds/"])?;
+    existing.kubectl_anywhere(&established(&in_repository("crds/")))?;
     install(
         &existing,
         screen,
-        ("customresourcedefinition", "ordinalsets.berth.dev"),
-        &["crds/"],
+        ("namespace", operator::NAMESPACE),
+        &["deploy/namespace.yaml", "deploy/rbac.yaml"],
     )?;
-    existing.kubectl_anywhere(&established(&in_repository("crds/")))?;
-    install(&existing, screen, ("namespace", operator::NAMESPACE), &["deploy/namespace.yaml", "deploy/rbac.yaml"])?;
     existing.kubectl_anywhere(&["create", "namespace", NAMESPACE])?;
     let flags = kubectl::typed(&[&format!("--context={context}"), &format!("--namespace={NAMESPACE}")]);
     screen.tell(Tone::Dim, &format!("From here on, kubectl means {flags}."));
@@ -68,12 +68,13 @@ fn established(files: &str) -> [&str; 5] {
 /// Applies files unless `there` shows that they were applied before.
 fn install(existing: &Existing, screen: &mut Screen, there: (&str, &str), files: &[&str]) -> Result<()> {
     if existing.has(there.0, there.1)? {
-        let message = format!("{} {} is there already: {} left as they are", there.0, there.1, files.join(" and "));
+        let message =
+            format!("{} {} is there already: {} left as they are", there.0, there.1, files.join(" and "));
         screen.tell(Tone::Dim, &message);
         return Ok(());
     }
     let flags: Vec<&str> = files.iter().flat_map(|file| ["-f", *file]).collect();
-    let paths: Vec<String> = flags.iter().map(|word| located(word)).collect();
+    let paths = located(&flags);
     let mut undo = vec!["delete", "--ignore-not-found"];
     undo.extend(paths.iter().map(String::as_str));
     existing.at_end(&undo)?;
@@ -84,22 +85,23 @@ fn install(existing: &Existing, screen: &mut Screen, there: (&str, &str), files:
 
 fn apply(screen: &mut Screen, arguments: &[&str], run: impl Fn(&[&str]) -> Result<String>) -> Result<()> {
     screen.tell(Tone::Accent, &format!("$ {}", kubectl::typed(arguments)));
-    let located: Vec<String> = arguments.iter().map(|word| located(word)).collect();
+    let located = located(arguments);
     let located: Vec<&str> = located.iter().map(String::as_str).collect();
     run(&located).map(drop)
 }
 
-/// The demo may be started from any directory.
-pub fn located(word: &str) -> String {
-    if word.contains('/') && !word.starts_with(['{', '[', '-']) && !word.contains(['=', ':']) {
-        in_repository(word)
-    } else {
-        word.to_owned()
-    }
+/// The arguments with files found in the repository: the demo may be started from any directory.
+pub fn located(arguments: &[&str]) -> Vec<String> {
+    let mut file = false;
+    let located = arguments.iter().map(|word| {
+        let is_file = std::mem::replace(&mut file, *word == "-f");
+        if is_file { in_repository(word) } else { (*word).to_owned() }
+    });
+    located.collect()
 }
 
 /// One clear line if kubectl, the context or the cluster is missing.
-fn look(context: &str) -> Result<()> {
+pub fn look(context: &str) -> Result<()> {
     let contexts = match kubectl::run(&["config", "get-contexts", "--output=name"]) {
         Err(Error::Run { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::Missing("kubectl is not installed; --context uses your own".to_owned()));
@@ -108,7 +110,11 @@ fn look(context: &str) -> Result<()> {
     };
     let contexts: Vec<&str> = contexts.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
     if !contexts.contains(&context) {
-        let known = if contexts.is_empty() { "it has none".to_owned() } else { format!("it has {}", contexts.join(", ")) };
+        let known = if contexts.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", contexts.join(", "))
+        };
         return Err(Error::Missing(format!("your kubeconfig has no context {context}: {known}")));
     }
     let flag = format!("--context={context}");

@@ -1,7 +1,5 @@
 //! The compact live view of a step: which rows it has, and how they are laid out.
 
-use std::collections::BTreeSet;
-
 use crate::screen::{Span, Tone};
 use crate::world::{Pod, World};
 
@@ -47,7 +45,8 @@ impl View {
     pub fn lines(&self) -> Vec<Vec<Span>> {
         let header: Vec<Span> = self.columns.iter().map(|(name, _)| Span::new(Tone::Dim, *name)).collect();
         let header = self.row(&Row { key: String::new(), cells: header });
-        let title = (!self.title.is_empty()).then(|| vec![Span::new(Tone::Strong, format!("   {}", self.title))]);
+        let title =
+            (!self.title.is_empty()).then(|| vec![Span::new(Tone::Strong, format!("   {}", self.title))]);
         title.into_iter().chain([header]).chain(self.rows.iter().map(|row| self.row(row))).collect()
     }
 
@@ -84,15 +83,18 @@ fn ordinals(world: &World, set: &str) -> View {
             ],
         });
     }
-    // A claim whose pod is gone is what step 3 is about.
-    let used: BTreeSet<&String> = world.pods.values().flat_map(|pod| &pod.claims).collect();
+    // A claim without its pod is what scaling down, and a pod that comes back, are about.
     let mark = format!("-{set}-");
-    for name in world.claims.keys().filter(|name| name.contains(&mark) && !used.contains(name)) {
-        let mut cells = vec![Span::new(Tone::Dim, "(no pod)")];
-        cells.extend([Span::default(), Span::default(), Span::default()]);
-        cells.push(Span::new(Tone::Busy, claim(world, name)));
-        rows.push(Row { key: name.clone(), cells });
+    for name in world.claims.keys() {
+        let Some(start) = name.find(&mark) else { continue };
+        let pod = &name[start + 1..];
+        if !world.pods.contains_key(pod) {
+            let mut cells = vec![Span::new(Tone::Dim, pod), Span::new(Tone::Busy, "(no pod)")];
+            cells.extend([Span::default(), Span::default(), Span::new(Tone::Dim, claim(world, name))]);
+            rows.push(Row { key: pod.to_owned(), cells });
+        }
     }
+    rows.sort_by(|a, b| a.key.cmp(&b.key));
     View { title: title(world, set), columns, rows }
 }
 
@@ -169,7 +171,7 @@ mod tests {
     use crate::world::{Claim, Set};
 
     #[test]
-    fn pods_stand_beside_their_claims_and_lonely_claims_below() {
+    fn pods_stand_beside_their_claims_and_lonely_claims_have_rows() {
         let mut world = World::default();
         let pod = Pod {
             name: "nginx-0".into(),
@@ -189,15 +191,17 @@ mod tests {
 
         let view = View::of(&world, Focus::Ordinals("nginx"));
         let lines = view.lines();
-        let lines: Vec<String> =
-            lines.iter().map(|l| l.iter().map(|s| s.text.as_str()).collect::<String>().trim_end().to_owned()).collect();
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|l| l.iter().map(|s| s.text.as_str()).collect::<String>().trim_end().to_owned())
+            .collect();
         assert_eq!(
             lines,
             [
                 "   OrdinalSet nginx: 2 wanted, 1 ready, 1 updated",
                 "   POD        STATE              REVISION    NODE                CLAIM",
                 "   nginx-0    Ready              5c6d7f      node-3              www-nginx-0 Bound",
-                "   (no pod)                                                      www-nginx-1 Bound",
+                "   nginx-1    (no pod)                                           www-nginx-1 Bound",
             ]
         );
     }

@@ -41,6 +41,8 @@ impl Kind {
 pub struct Seen {
     /// What it is.
     pub kind: Kind,
+    /// When; the screen may be behind.
+    pub at: Timestamp,
     /// Whether it is gone.
     pub gone: bool,
     /// The object.
@@ -123,11 +125,14 @@ pub struct World {
     pub nodes: BTreeMap<String, Node>,
     /// What happened to pods, in order.
     pub past: Vec<Moment>,
+    /// Until when everything is known.
+    pub now: Timestamp,
 }
 
 impl World {
     /// Takes in what was seen.
     pub fn take(&mut self, seen: &Seen) {
+        self.now = seen.at;
         let object = &seen.object;
         let name = text(object, "/metadata/name").to_owned();
         match seen.kind {

@@ -17,7 +17,8 @@ pub fn report(events: &[AuditEvent], user: &str) -> Vec<String> {
         counts.entry(resource).or_default().add(event);
     }
     let mut lines = vec![
-        "Writes by the operator, from the API server's audit log (leases and events are not in it)".to_owned(),
+        "Writes by the operator, from the API server's audit log (leases and events are not in it)"
+            .to_owned(),
         format!(
             "    {:<24}{:>8}{:>8}{:>8}{:>8}{:>10}{:>10}",
             "RESOURCE", "CREATE", "PATCH", "UPDATE", "DELETE", "REFUSED", "DRY RUNS"
@@ -34,7 +35,11 @@ pub fn report(events: &[AuditEvent], user: &str) -> Vec<String> {
         let per_pod = |writes: u32| format!("{:.2}", f64::from(writes) / f64::from(pods));
         let parts: Vec<String> =
             counts.iter().map(|(resource, count)| format!("{resource} {}", per_pod(count.all()))).collect();
-        lines.push(format!("    per pod that was made ({pods}): {} writes ({})", per_pod(total.all()), parts.join(", ")));
+        lines.push(format!(
+            "    per pod that was made ({pods}): {} writes ({})",
+            per_pod(total.all()),
+            parts.join(", ")
+        ));
     }
     lines
 }
@@ -106,7 +111,10 @@ mod tests {
             event("they", "create", "pods", 201, false),
         ];
         let lines = report(&events, "we");
-        assert_eq!(lines[2], "    pods                           1       0       0       1         1         1");
+        assert_eq!(
+            lines[2],
+            "    pods                           1       0       0       1         1         1"
+        );
         assert_eq!(lines[4], "    per pod that was made (1): 2.00 writes (pods 2.00)");
     }
 }

@@ -31,10 +31,13 @@ impl ApiServer {
         let owner = |r: &Value| self.by_uid(r["uid"].as_str().unwrap_or_default()).map(|(_, o)| o);
         if object::is_terminating(value) {
             let uid = object::uid(value);
-            let dependents = || self.objects.values().filter(|v| object::owners(v).iter().any(|r| r["uid"] == uid));
+            let dependents =
+                || self.objects.values().filter(|v| object::owners(v).iter().any(|r| r["uid"] == uid));
             if object::has_finalizer(value, FOREGROUND) {
                 let waits = dependents().any(|v| {
-                    object::owners(v).iter().any(|r| r["uid"] == uid && r["blockOwnerDeletion"] == json!(true))
+                    object::owners(v)
+                        .iter()
+                        .any(|r| r["uid"] == uid && r["blockOwnerDeletion"] == json!(true))
                 });
                 return (!waits).then(|| Sweep::Unfinalize(of.clone(), FOREGROUND));
             }
@@ -46,7 +49,10 @@ impl ApiServer {
             }
         }
         let node = object::text(value, "/spec/nodeName");
-        if of.resource == Resource::Pods && !node.is_empty() && self.get(&ObjectRef::new(Resource::Nodes, "", node)).is_none() {
+        if of.resource == Resource::Pods
+            && !node.is_empty()
+            && self.get(&ObjectRef::new(Resource::Nodes, "", node)).is_none()
+        {
             return Some(Sweep::Force(of.clone()));
         }
         let solid: Vec<Value> = owners.iter().filter(|r| owner(r).is_some()).cloned().collect();
@@ -67,7 +73,8 @@ impl ApiServer {
             let volumes = object::entries(pod, "/spec/volumes");
             volumes.iter().any(|v| object::text(v, "/persistentVolumeClaim/claimName") == claim.name)
         };
-        self.all(Resource::Pods).any(|(pod, v)| pod.namespace == claim.namespace && !object::is_terminal(v) && uses(v))
+        self.all(Resource::Pods)
+            .any(|(pod, v)| pod.namespace == claim.namespace && !object::is_terminal(v) && uses(v))
     }
 
     /// Does one thing.
@@ -75,7 +82,9 @@ impl ApiServer {
         match sweep {
             Sweep::Delete(of) => drop(self.delete(of, &json!({}))),
             Sweep::Force(of) => drop(self.delete(of, &json!({ "gracePeriodSeconds": 0 }))),
-            Sweep::Release(of, kept) => drop(self.edit(of, |v| v["metadata"]["ownerReferences"] = json!(kept))),
+            Sweep::Release(of, kept) => {
+                drop(self.edit(of, |v| v["metadata"]["ownerReferences"] = json!(kept)))
+            }
             Sweep::Unfinalize(of, name) => drop(self.edit(of, |v| object::remove_finalizer(v, name))),
         }
     }

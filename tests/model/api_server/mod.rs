@@ -13,8 +13,6 @@ use berth::core::request::{Refusal, RefusalCause, RefusalDetails};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use garbage::Sweep;
-
 /// One commit.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -92,7 +90,8 @@ impl ApiServer {
     /// How an object was at `version`, and all it has been since; `None` stands for its absence.
     pub fn since(&self, object: &ObjectRef, version: u64) -> Vec<Option<&Value>> {
         let mut views = vec![None];
-        for change in self.history.get(&object.resource).into_iter().flatten().filter(|c| &c.object == object) {
+        for change in self.history.get(&object.resource).into_iter().flatten().filter(|c| &c.object == object)
+        {
             let view = (!change.removed).then_some(&change.value);
             if change.version <= version {
                 views[0] = view;
@@ -161,13 +160,19 @@ fn bump(object: &mut Value) {
 
 /// A refusal as the API server words it.
 pub fn refusal(code: u16, reason: &str, message: &str) -> Refusal {
-    Refusal { code, reason: reason.to_owned(), message: message.to_owned(), details: RefusalDetails::default() }
+    Refusal {
+        code,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        details: RefusalDetails::default(),
+    }
 }
 
 /// The refusal of a namespace that is being deleted.
 fn namespace_terminating() -> Refusal {
     let cause = RefusalCause { reason: "NamespaceTerminating".to_owned(), ..RefusalCause::default() };
-    let mut refusal = refusal(403, "Forbidden", "unable to create new content: the namespace is being terminated");
+    let mut refusal =
+        refusal(403, "Forbidden", "unable to create new content: the namespace is being terminated");
     refusal.details.causes.push(cause);
     refusal
 }

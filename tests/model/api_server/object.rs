@@ -17,11 +17,6 @@ pub fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }
 
-/// The version of an object.
-pub fn version(object: &Value) -> u64 {
-    text(object, "/metadata/resourceVersion").parse().unwrap_or(0)
-}
-
 /// Whether the object is on its way out.
 pub fn is_terminating(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()

@@ -74,7 +74,9 @@ impl ApiServer {
         let object = &request.object;
         let before = self.get(object).ok_or_else(|| not_found(object))?;
         let wanted = &request.body["metadata"];
-        if wanted["resourceVersion"].is_string() && wanted["resourceVersion"] != before["metadata"]["resourceVersion"] {
+        if wanted["resourceVersion"].is_string()
+            && wanted["resourceVersion"] != before["metadata"]["resourceVersion"]
+        {
             return Err(conflict(object));
         }
         // The version is compared first; a wrong uid alone is a change of an immutable field.
@@ -87,7 +89,8 @@ impl ApiServer {
             object::merge(&mut after["status"], &request.body["status"]);
         } else {
             object::merge(&mut after, &request.body);
-            if matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods) {
+            if matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods)
+            {
                 after["status"] = before["status"].clone();
             }
         }
@@ -119,7 +122,11 @@ impl ApiServer {
         }
         let grace = match object.resource {
             // Nobody has to be asked for a pod that never ran or has ended.
-            Resource::Pods if object::text(before, "/spec/nodeName").is_empty() || object::is_terminal(before) => 0,
+            Resource::Pods
+                if object::text(before, "/spec/nodeName").is_empty() || object::is_terminal(before) =>
+            {
+                0
+            }
             Resource::Pods => {
                 let own = before["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
                 options["gracePeriodSeconds"].as_u64().unwrap_or(own)

@@ -20,6 +20,8 @@ pub struct Sent {
     pub id: u64,
     /// What.
     pub request: Request,
+    /// When.
+    pub at: jiff::Timestamp,
     /// How far the caches were when it was decided, or earlier.
     pub view: BTreeMap<Resource, u64>,
 }
@@ -35,12 +37,18 @@ fn counts(request: &Request) -> bool {
 impl World {
     /// Sends a request on its way.
     pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request) {
-        let (incarnation, view) = (self.operators[operator].incarnation, self.operators[operator].view.clone());
+        let (incarnation, view) =
+            (self.operators[operator].incarnation, self.operators[operator].view.clone());
         if counts(&request) {
-            self.tell(format!("operator {operator} sends {:?} {}{}", request.verb, request.object, subresource(&request)));
+            self.tell(format!(
+                "operator {operator} sends {:?} {}{}",
+                request.verb,
+                request.object,
+                subresource(&request)
+            ));
         }
         if let Some(engine) = &self.operators[operator].engine
-            && let Err(broken) = self.invariants.sent(engine, &self.server, operator, &request)
+            && let Err(broken) = self.invariants.sent(engine, operator, &request)
         {
             self.fail(&broken);
         }
@@ -52,7 +60,8 @@ impl World {
         }
         self.operators[operator].in_flight.insert(id);
         let delay = self.random.between(self.weather.request);
-        let sent = Sent { operator, incarnation, id, request, view };
+        let at = self.now().wall;
+        let sent = Sent { operator, incarnation, id, request, at, view };
         match fate {
             Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {
@@ -95,7 +104,7 @@ impl World {
                 }
                 if counts(&sent.request) {
                     let Request { verb, object, status, .. } = sent.request.clone();
-                    self.writes.push(Write { operator: sent.operator, verb, object, status, done });
+                    self.writes.push(Write { verb, object, status, done });
                 }
                 let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done && lives && fate == Fate::Carried && self.server.version() > before {
@@ -108,7 +117,9 @@ impl World {
             self.tell(format!("refused {:?} {}: {}", sent.request.verb, sent.request.object, refusal.reason));
         }
         match fate {
-            Fate::CrashAfter if self.operators[sent.operator].incarnation == sent.incarnation => self.crash(sent.operator),
+            Fate::CrashAfter if self.operators[sent.operator].incarnation == sent.incarnation => {
+                self.crash(sent.operator)
+            }
             Fate::Carried | Fate::Refused(_) => {
                 let delay = self.random.between(self.weather.request);
                 self.reply(&sent, delay, answer);

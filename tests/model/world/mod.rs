@@ -51,8 +51,6 @@ enum Happening {
 /// A write that an operator sent.
 #[derive(Clone, Debug)]
 pub struct Write {
-    /// Which operator.
-    pub operator: usize,
     /// What.
     pub verb: Verb,
     /// Of which object.
@@ -81,7 +79,8 @@ pub struct World {
     pub writes: Vec<Write>,
     /// Pods (by uid) that are kept from being ready.
     pub sick: BTreeSet<String>,
-    sent: u64,
+    /// How many writes were sent, also those that never arrived.
+    pub sent: u64,
     clock: Duration,
     order: u64,
     agenda: BTreeMap<(Duration, u64), Happening>,
@@ -147,7 +146,9 @@ impl World {
             self.run_for(Duration::from_secs(5));
             match goal(self) {
                 Ok(()) => return,
-                Err(reason) if self.clock >= until => self.fail(&format!("not reached within {bound:?}: {reason}")),
+                Err(reason) if self.clock >= until => {
+                    self.fail(&format!("not reached within {bound:?}: {reason}"))
+                }
                 Err(_) => {}
             }
         }
@@ -207,7 +208,9 @@ impl World {
         let from = if all { 0 } else { self.story.len().saturating_sub(60) };
         let story = self.story[from..].join("\n");
         let seed = self.seed;
-        panic!("{story}\n\n{wrong}\n\nseed {seed}: BERTH_SEED={seed} cargo test --test model <this test> tells it all");
+        panic!(
+            "{story}\n\n{wrong}\n\nseed {seed}: BERTH_SEED={seed} cargo test --test model <this test> tells it all"
+        );
     }
 
     /// Writes that were done and that `matches`.

@@ -120,8 +120,10 @@ impl World {
         let outputs = engine.step(inputs, now);
         // What is sent now may belong to a plan that was made earlier, on an older view.
         if !may_go_on {
-            let sets = [Resource::OrdinalSets(Surface::Berth), Resource::DaemonSets(Surface::Berth), Resource::Nodes];
-            o.view = sets.into_iter().map(|r| (r, engine.stores().seen(r))).collect();
+            let (ordinals, daemons) =
+                (Resource::OrdinalSets(Surface::Berth), Resource::DaemonSets(Surface::Berth));
+            let judged = [ordinals, daemons, Resource::Claims];
+            o.view = judged.into_iter().map(|r| (r, engine.stores().seen(r))).collect();
         }
         for output in outputs {
             match output {
@@ -155,7 +157,14 @@ impl World {
         }
     }
 
-    pub(super) fn list(&mut self, operator: usize, incarnation: u64, resource: Resource, session: u64, token: &str) {
+    pub(super) fn list(
+        &mut self,
+        operator: usize,
+        incarnation: u64,
+        resource: Resource,
+        session: u64,
+        token: &str,
+    ) {
         let delay = self.random.between(self.weather.request);
         let input = if self.random.chance(self.weather.break_watch) {
             Input::Event { resource, session, event: Event::Failed("the connection broke".to_owned()) }

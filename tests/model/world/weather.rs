@@ -100,7 +100,11 @@ impl Weather {
             2 => Fate::Late(random.between(millis(10, 20_000))),
             3 => Fate::Refused(busy(random.below(3) as u32)),
             4 => Fate::Refused(refusal(500, "InternalError", "etcdserver: request timed out")),
-            _ => Fate::Refused(refusal(504, "Timeout", "the request did not complete within the allotted time")),
+            _ => Fate::Refused(refusal(
+                504,
+                "Timeout",
+                "the request did not complete within the allotted time",
+            )),
         }
     }
 }

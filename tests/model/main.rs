@@ -1,0 +1,22 @@
+//! The shipped engine against a model of a cluster, in simulated time: random histories and chosen ones, with everything
+//! going wrong that can go wrong between an operator and its API server.
+//!
+//! `BERTH_SEEDS=5000` runs more histories; `BERTH_SEED=17` runs one again and tells its whole story when it fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and the model is test code through and through"
+)]
+
+mod api_server;
+mod daemon_histories;
+mod every_write;
+mod invariants;
+mod ordinal_histories;
+mod outcome;
+mod random;
+mod rollback;
+mod seeds;
+mod world;
+mod writes;

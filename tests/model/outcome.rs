@@ -1,0 +1,217 @@
+//! What a person sees once everything has come to rest: pods, claims, revisions and the status are as the spec says, and
+//! nobody writes anything any more.
+
+use std::time::Duration;
+
+use berth::api::{Key, Kind, ObjectRef, Resource, Surface};
+use berth::core::plan::Plan;
+use serde_json::Value;
+
+use crate::api_server::object;
+use crate::invariants::{daemons, ordinals};
+use crate::world::World;
+
+/// How long it may take after the last fault. The longest pause after failures is a quarter of an hour.
+const BOUND: Duration = Duration::from_secs(30 * 60);
+/// How long it takes at most until every cache shows that, and every broken connection is noticed.
+const ECHO: Duration = Duration::from_secs(3 * 60);
+/// How long nobody may write anything then.
+const REST: Duration = Duration::from_secs(10 * 60);
+
+macro_rules! ensure {
+    ($holds:expr, $($why:tt)*) => {
+        if !$holds {
+            return Err(format!($($why)*));
+        }
+    };
+}
+
+/// Whether a set of either kind, or its absence, is as it should be.
+pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
+    let Some(set) = world.server.get(of) else { return cleaned_up(world, of) };
+    ensure!(!object::is_terminating(set), "{of} is still being deleted");
+    match of.resource {
+        Resource::OrdinalSets(_) => ordinal_set(world, set)?,
+        _ => daemon_set(world, set)?,
+    }
+    ensure!(
+        set["status"]["observedGeneration"] == set["metadata"]["generation"],
+        "the status is old: {}",
+        set["status"]
+    );
+    ensure!(object::holds(set, "Ready"), "{of} is not Ready: {}", set["status"]);
+    history(world, set)?;
+    for plan in plans(world, of) {
+        ensure!(plan.as_ref().is_some_and(Plan::is_empty), "there is still a plan: {plan:?}");
+    }
+    Ok(())
+}
+
+/// What each operator that runs would do now.
+fn plans(world: &World, of: &ObjectRef) -> Vec<Option<Plan>> {
+    let kind = if matches!(of.resource, Resource::OrdinalSets(_)) { Kind::Ordinal } else { Kind::Daemon };
+    let key = Key::new(Surface::Berth, kind, &of.namespace, &of.name);
+    let engines = world.operators.iter().filter_map(|o| o.engine.as_ref());
+    engines.map(|engine| engine.plan(&key, world.now())).collect()
+}
+
+/// What operators say about a set that is not as it should be.
+fn why(world: &World, of: &ObjectRef) -> String {
+    let plans = plans(world, of).into_iter().flatten().map(|p| p.to_string());
+    let set = world.server.get(of).map(|set| format!("spec {}\nstatus {}\n", set["spec"], set["status"]));
+    set.into_iter().chain(plans).collect()
+}
+
+/// S14, S15, D15: after the last fault the goal is reached, then nothing is written, not even after a restart.
+pub fn comes_to_rest(world: &mut World, of: &ObjectRef) {
+    world.weather = crate::world::Weather { mishap: 0, break_watch: 0, stall: 0, ..world.weather.clone() };
+    world.run_until(BOUND, |w| reached(w, of).map_err(|reason| format!("{reason}\n{}", why(w, of))));
+    world.run_for(ECHO);
+    stays_at_rest(world, of, "in the steady state");
+    for operator in 0..world.operators.len() {
+        world.crash(operator);
+    }
+    stays_at_rest(world, of, "after a restart in the steady state");
+}
+
+fn stays_at_rest(world: &mut World, of: &ObjectRef, when: &str) {
+    let before = world.sent;
+    world.run_for(REST);
+    if let Err(reason) = reached(world, of) {
+        world.fail(&format!("{when} it was left: {reason}"));
+    }
+    if world.sent > before {
+        world.fail(&format!("S15: {} writes {when}", world.sent - before));
+    }
+}
+
+fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
+    let (spec, status) = (ordinals::Spec::of(set), &set["status"]);
+    let pods = world.server.managed(Resource::Pods, object::uid(set));
+    let mut present: Vec<i64> = pods.iter().map(|p| ordinals::ordinal(p)).collect();
+    present.sort_unstable();
+    let wanted: Vec<i64> = (spec.start..spec.end).collect();
+    ensure!(present == wanted, "ordinals {present:?} instead of {wanted:?}");
+    let (current, update) =
+        (object::text(status, "/currentRevision"), object::text(status, "/updateRevision"));
+    let image = object::text(set, "/spec/template/spec/containers/0/image");
+    for pod in &pods {
+        let (name, ordinal) = (object::name(pod), ordinals::ordinal(pod));
+        ensure!(object::is_serving(pod), "{name} does not serve");
+        let updated = ordinals::revision(pod) == update;
+        ensure!(
+            !updated || object::image(pod) == image,
+            "S9: {name} runs {} at {update}",
+            object::image(pod)
+        );
+        // Below the partition a pod may have stopped half way, at whatever revision an earlier rollout gave it.
+        let right = !spec.rolls || ordinal < spec.first_updated || updated;
+        ensure!(right, "{name} is at {} ({current} -> {update})", ordinals::revision(pod));
+        claims(world, set, &spec, name)?;
+    }
+    let at = |revision: &str| pods.iter().filter(|p| ordinals::revision(p) == revision).count();
+    let all = pods.len();
+    let expected = [
+        ("replicas", all),
+        ("readyReplicas", all),
+        ("availableReplicas", all),
+        ("updatedReplicas", at(update)),
+        ("currentReplicas", at(current)),
+    ];
+    for (field, count) in expected {
+        ensure!(
+            status[field].as_u64() == Some(count as u64),
+            "S13: {field} is {} instead of {count}",
+            status[field]
+        );
+    }
+    ensure!(at(update) < all || current == update, "the rollout is complete, but {current} is current");
+    Ok(())
+}
+
+/// S3: the owners of the claims of a pod that is wanted are those of the retention matrix.
+fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Result<(), String> {
+    for template in object::entries(set, "/spec/volumeClaimTemplates") {
+        let name = format!("{}-{pod}", object::name(template));
+        let claim = world.server.get(&ObjectRef::new(Resource::Claims, crate::world::NAMESPACE, &name));
+        let Some(claim) = claim else { return Err(format!("S5: claim {name} is missing")) };
+        ensure!(!object::is_terminating(claim), "S4: {name} is being deleted");
+        let owners: Vec<&Value> = object::owners(claim).iter().map(|r| &r["uid"]).collect();
+        let wanted: Vec<&Value> = if spec.deletes_with_set { vec![&set["metadata"]["uid"]] } else { vec![] };
+        ensure!(owners == wanted, "S3: {name} is owned by {owners:?} instead of {wanted:?}");
+    }
+    Ok(())
+}
+
+fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
+    let pods = world.server.managed(Resource::Pods, object::uid(set));
+    let image = object::text(set, "/spec/template/spec/containers/0/image");
+    let rolls = set["spec"]["updateStrategy"]["type"] != "OnDelete";
+    let (mut desired, mut updated) = (0, 0);
+    for (of, node) in world.server.all(Resource::Nodes) {
+        let here: Vec<&&Value> = pods.iter().filter(|p| daemons::node_of(p) == of.name).collect();
+        if !daemons::fits(set, node) {
+            // What runs there may stay unless the node drives it out.
+            let stays = object::entries(node, "/spec/taints").iter().all(|t| t["effect"] == "NoSchedule");
+            let labels = &node["metadata"]["labels"];
+            let selector = set["spec"]["template"]["spec"]["nodeSelector"].as_object();
+            let selected = selector.into_iter().flatten().all(|(k, v)| &labels[k.as_str()] == v);
+            ensure!(here.len() <= usize::from(stays && selected), "D2: {} runs {} pods", of.name, here.len());
+            continue;
+        }
+        desired += 1;
+        ensure!(here.len() == 1, "D2: {} runs {} pods", of.name, here.len());
+        ensure!(object::is_serving(here[0]), "{} does not serve", object::name(here[0]));
+        let current = object::image(here[0]) == image;
+        ensure!(current || !rolls, "{} runs {}", object::name(here[0]), object::image(here[0]));
+        updated += usize::from(current);
+    }
+    let homeless =
+        pods.iter().filter(|p| world.server.get(&crate::world::node(daemons::node_of(p))).is_none());
+    ensure!(homeless.count() == 0, "D7: a pod is on a node that is gone");
+    let status = &set["status"];
+    let expected = [
+        ("desiredNumberScheduled", desired),
+        ("currentNumberScheduled", desired),
+        ("numberReady", desired),
+        ("numberAvailable", desired),
+        ("numberUnavailable", 0),
+        ("updatedNumberScheduled", updated),
+    ];
+    for (field, count) in expected {
+        ensure!(
+            status[field].as_u64() == Some(count as u64),
+            "D13: {field} is {} instead of {count}",
+            status[field]
+        );
+    }
+    Ok(())
+}
+
+/// S9: no more old revisions than the limit allows.
+fn history(world: &World, set: &Value) -> Result<(), String> {
+    let uid = object::uid(set);
+    let pods = world.server.managed(Resource::Pods, uid);
+    let revisions = world.server.managed(Resource::Revisions, uid);
+    let is_live = |r: &&&Value| {
+        let (name, hash) = (object::name(r), object::text(r, "/metadata/labels/controller-revision-hash"));
+        let status = &set["status"];
+        [&status["currentRevision"], &status["updateRevision"]].into_iter().any(|n| n == name)
+            || pods.iter().any(|p| [name, hash].contains(&ordinals::revision(p)))
+    };
+    let live = revisions.iter().filter(is_live).count();
+    let limit = set["spec"]["revisionHistoryLimit"].as_u64().unwrap_or(10) as usize;
+    let all = revisions.len();
+    ensure!(all <= limit + live, "S9: {all} revisions, {live} of them live, the limit is {limit}");
+    Ok(())
+}
+
+/// Nothing is left of a set that is gone but claims that were to be kept.
+fn cleaned_up(world: &World, of: &ObjectRef) -> Result<(), String> {
+    for resource in [Resource::Pods, Resource::Revisions] {
+        let ours = |r: &Value| r["name"] == of.name.as_str() && r["kind"] == of.resource.kind();
+        let left = world.server.all(resource).find(|(_, v)| object::controller(v).is_some_and(ours));
+        ensure!(left.is_none(), "{} is left of {of}", left.map(|(o, _)| o.to_string()).unwrap_or_default());
+    }
+    Ok(())
+}
