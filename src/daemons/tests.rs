@@ -30,6 +30,7 @@ fn observe(spec: Value, pods: Vec<Arc<Pod>>) -> Observation<Set> {
     let mut set = fixture::daemon_set(spec);
     let update =
         if set.spec.template.0["spec"]["containers"][0]["image"] == "nginx:v1" { "v1" } else { "v2" };
+    set.status.observed_generation = 1;
     set.status.current_revision = "v1".to_owned();
     set.status.update_revision = update.to_owned();
     let mut recorded = (*revision::<Set>(update, 2, "")).clone();

@@ -14,6 +14,7 @@ type Set = OrdinalSet;
 fn observe(spec: Value, pods: &[(i64, &str, Value)]) -> Observation<Set> {
     let mut set = fixture::ordinal_set(spec);
     let update = if set.spec.template.0 == fixture::template("v1") { "v1" } else { "v2" };
+    set.status.observed_generation = 1;
     set.status.current_revision = "v1".to_owned();
     set.status.update_revision = update.to_owned();
     let pods =

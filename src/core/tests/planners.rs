@@ -86,6 +86,7 @@ fn ordinal_items(spec: Value, pods: &[(i64, (String, Value))], claims: &[i64], r
     let mut set = fixture::ordinal_set(spec);
     let second = set.spec.template.0 == fixture::template("v2");
     if recorded {
+        set.status.observed_generation = 1;
         set.status.current_revision = "v1".to_owned();
         set.status.update_revision = if second { "v2" } else { "v1" }.to_owned();
     }
@@ -226,7 +227,8 @@ proptest! {
         };
         let tag = if second { "v2" } else { "v1" };
         let mut set = fixture::daemon_set(json!({ "updateStrategy": strategy, "template": fixture::template(tag) }));
-        set.status.current_revision = "v1".to_owned();
+        set.status.observed_generation = 1;
+    set.status.current_revision = "v1".to_owned();
         set.status.update_revision = tag.to_owned();
         let mut items = vec![Item::DaemonSet(crate::api::Surface::Berth, set)];
         let uid = crate::api::Uid("set-uid".to_owned());
