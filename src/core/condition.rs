@@ -120,11 +120,12 @@ pub fn conditions(
 pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
     let (before, after) = (fields(before), fields(after));
     let mut changes = Map::new();
-    // The first status is written whole: an absent count is no zero to those who read it.
+    // The first status is written with all its counts: an absent one is no zero to those who read it. Names and collisions
+    // stand in a write only when they change, because later decisions wait for that.
     let first = before.get("observedGeneration") == Some(&json!(0))
         && after.get("observedGeneration") != Some(&json!(0));
     for (name, value) in &after {
-        if first || before.get(name) != Some(value) {
+        if before.get(name) != Some(value) || first && !URGENT.contains(&name.as_str()) {
             changes.insert(name.clone(), value.clone());
         }
     }

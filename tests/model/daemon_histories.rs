@@ -88,21 +88,21 @@ fn history(seed: u64, weather: Weather, operators: usize, churn: bool, monkey: b
 
 #[test]
 fn daemon_sets_roll_within_their_budget_with_lagging_caches() {
-    for seed in seeds(40) {
+    for seed in seeds(50) {
         history(seed, Weather::lagging(), 1, false, false);
     }
 }
 
 #[test]
 fn daemon_sets_follow_their_nodes_with_faults() {
-    for seed in seeds(60) {
+    for seed in seeds(80) {
         history(seed, Weather::stormy(), 1, true, true);
     }
 }
 
 #[test]
 fn daemon_sets_have_one_pod_a_node_under_two_operators_at_once() {
-    for seed in seeds(40) {
+    for seed in seeds(50) {
         history(seed, Weather::stormy(), 2, true, seed % 2 == 0);
     }
 }

@@ -163,21 +163,21 @@ fn ordinal_sets_converge_with_lagging_caches() {
 
 #[test]
 fn ordinal_sets_converge_with_faults_and_pods_that_are_killed() {
-    for seed in seeds(80) {
+    for seed in seeds(100) {
         history(seed, Weather::stormy(), 1, People { monkey: true, bad_images: true });
     }
 }
 
 #[test]
 fn ordinal_sets_converge_under_two_operators_at_once() {
-    for seed in seeds(40) {
+    for seed in seeds(60) {
         history(seed, Weather::stormy(), 2, People { monkey: seed % 2 == 0, bad_images: true });
     }
 }
 
 #[test]
 fn a_set_that_is_deleted_and_made_again_gets_pods_of_its_own() {
-    for seed in seeds(20) {
+    for seed in seeds(30) {
         let mut world = World::new(seed, Weather::stormy());
         world.add_node("a", &json!({}));
         world.add_operator();
@@ -200,7 +200,7 @@ fn a_set_that_is_deleted_and_made_again_gets_pods_of_its_own() {
 
 #[test]
 fn claims_that_go_with_the_earlier_set_are_not_used_by_the_next() {
-    for seed in seeds(30) {
+    for seed in seeds(10) {
         let mut world = World::new(seed, Weather::calm());
         world.add_node("a", &json!({}));
         world.add_operator();

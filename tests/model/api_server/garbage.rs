@@ -79,13 +79,12 @@ impl ApiServer {
 
     /// Does one thing.
     pub fn sweep(&mut self, sweep: &Sweep) {
-        match sweep {
-            Sweep::Delete(of) => drop(self.delete(of, &json!({}))),
-            Sweep::Force(of) => drop(self.delete(of, &json!({ "gracePeriodSeconds": 0 }))),
-            Sweep::Release(of, kept) => {
-                drop(self.edit(of, |v| v["metadata"]["ownerReferences"] = json!(kept)))
-            }
-            Sweep::Unfinalize(of, name) => drop(self.edit(of, |v| object::remove_finalizer(v, name))),
-        }
+        // What has changed meanwhile is swept the next time.
+        let _ = match sweep {
+            Sweep::Delete(of) => self.delete(of, &json!({})).is_ok(),
+            Sweep::Force(of) => self.delete(of, &json!({ "gracePeriodSeconds": 0 })).is_ok(),
+            Sweep::Release(of, kept) => self.edit(of, |v| v["metadata"]["ownerReferences"] = json!(kept)),
+            Sweep::Unfinalize(of, name) => self.edit(of, |v| object::remove_finalizer(v, name)),
+        };
     }
 }
