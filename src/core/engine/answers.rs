@@ -171,6 +171,10 @@ impl Engine {
         if let Some(active) = self.active.get_mut(key) {
             active.stale |= stale;
         }
+        if stale {
+            let (key, action) = (key.clone(), Box::new(action.clone()));
+            return self.notes.push(Note::Retried { key, action, because: message });
+        }
         self.notes.push(Note::Acted {
             key: key.clone(),
             action: Box::new(action.clone()),
