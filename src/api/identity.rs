@@ -52,13 +52,19 @@ pub enum Resource {
     Leases,
     /// Events of the core group.
     Events,
+    /// Pod templates: only ever sent as a dry run, to have the API server validate and default one.
+    PodTemplates,
 }
 
 impl Resource {
     /// Group and version.
     pub fn api_version(self) -> &'static str {
         match self {
-            Resource::Pods | Resource::Claims | Resource::Nodes | Resource::Events => "v1",
+            Resource::Pods
+            | Resource::Claims
+            | Resource::Nodes
+            | Resource::Events
+            | Resource::PodTemplates => "v1",
             Resource::Revisions => "apps/v1",
             Resource::OrdinalSets(s) | Resource::DaemonSets(s) => s.api_version(),
             Resource::Leases => "coordination.k8s.io/v1",
@@ -78,6 +84,7 @@ impl Resource {
             Resource::DaemonSets(Surface::Apps) => "DaemonSet",
             Resource::Leases => "Lease",
             Resource::Events => "Event",
+            Resource::PodTemplates => "PodTemplate",
         }
     }
 
@@ -94,6 +101,7 @@ impl Resource {
             Resource::DaemonSets(Surface::Apps) => "daemonsets",
             Resource::Leases => "leases",
             Resource::Events => "events",
+            Resource::PodTemplates => "podtemplates",
         }
     }
 

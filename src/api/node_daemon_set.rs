@@ -75,11 +75,11 @@ pub enum DaemonUpdateType {
 #[serde(rename_all = "camelCase", default)]
 pub struct DaemonRollingUpdate {
     /// How many nodes may be without an available pod during the update: a number, or a percentage of the nodes that
-    /// should run one (rounded up). Defaults to 1.
+    /// should run one (rounded up). Defaults to 1; it must be 0 if `maxSurge` is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrPercent>,
     /// How many nodes may run a second pod during the update: a number, or a percentage of the nodes that should run one
-    /// (rounded up). Defaults to 0, which is all that this version carries out.
+    /// (rounded up). Defaults to 0; if it is more, `maxUnavailable` must be 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_surge: Option<IntOrPercent>,
 }

@@ -61,6 +61,8 @@ pub(super) struct Args {
 enum Api {
     /// The custom resources of berth.dev/v1
     Berth,
+    /// The native kinds of apps/v1, in place of kube-controller-manager
+    Apps,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
@@ -110,6 +112,7 @@ async fn serve_and_operate(args: Args, listen: Option<SocketAddr>) -> Result<(),
 fn config(args: &Args) -> Config {
     let surfaces = args.apis.iter().map(|api| match api {
         Api::Berth => Surface::Berth,
+        Api::Apps => Surface::Apps,
     });
     let own = std::fs::read_to_string(IN_CLUSTER_NAMESPACE).ok().map(|n| n.trim().to_owned());
     let served = Some(args.namespace.clone()).filter(|n| !n.is_empty());

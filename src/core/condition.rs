@@ -8,7 +8,7 @@ use super::memory::Memory;
 use super::plan::{Act, Action, Guard, Plan, StatusWrite, Urgency};
 use super::reason::{Reason, Waiting};
 use crate::api::status::{Condition, ConditionReason, ConditionType};
-use crate::api::{Key, Meta};
+use crate::api::{Key, Meta, Surface};
 
 /// Fields of a status that are written as soon as they change, because tools and later plans wait for them.
 const URGENT: [&str; 4] = ["observedGeneration", "currentRevision", "updateRevision", "collisionCount"];
@@ -56,10 +56,12 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
     Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
 }
 
-/// `before` with the conditions of Berth brought up to date; conditions of others are kept as they are (A11.3).
+/// `before` with the conditions of Berth brought up to date; conditions of others are kept as they are (A11.3). On native
+/// objects, whose conditions know no generation, there is only `Stalled`, and only once something was in the way.
 pub fn conditions(
     before: &[Condition],
     progress: &Progress,
+    surface: Surface,
     generation: i64,
     now: Timestamp,
 ) -> Vec<Condition> {
@@ -85,8 +87,14 @@ pub fn conditions(
             (Stalled, false, Clear, ""),
         ],
     };
+    let native = surface == Surface::Apps;
+    let generation = if native { 0 } else { generation };
     let mut conditions = before.to_vec();
     for (type_, holds, reason, message) in rows {
+        let known = before.iter().any(|c| c.type_ == type_.to_string());
+        if native && (type_ != Stalled || !(holds || known)) {
+            continue;
+        }
         let status = if holds { "True" } else { "False" };
         let new = Condition {
             type_: type_.to_string(),

@@ -16,7 +16,7 @@ pub fn item(resource: Resource, json: &str) -> Option<Item> {
         Resource::Nodes => Item::Node(object(json)),
         Resource::OrdinalSets(surface) => Item::OrdinalSet(surface, object(json)),
         Resource::DaemonSets(surface) => Item::DaemonSet(surface, object(json)),
-        Resource::Leases | Resource::Events => return None,
+        Resource::Leases | Resource::Events | Resource::PodTemplates => return None,
     })
 }
 

@@ -83,7 +83,13 @@ impl Book {
             sent.count += 1;
             sent.at = now.mono;
             let body = json!({ "count": sent.count, "lastTimestamp": stamp });
-            return Some(Request { verb: Verb::Patch, object: object(&sent.name), status: false, body });
+            return Some(Request {
+                verb: Verb::Patch,
+                object: object(&sent.name),
+                status: false,
+                dry_run: false,
+                body,
+            });
         }
         self.counter += 1;
         let name = format!("{}.{:x}{:x}", key.name, now.wall.as_nanosecond(), self.counter);
@@ -108,7 +114,7 @@ impl Book {
         if self.sent.len() < REMEMBERED {
             self.sent.insert(topic, Sent { name: name.clone(), count: 1, at: now.mono });
         }
-        Some(Request { verb: Verb::Create, object: object(&name), status: false, body })
+        Some(Request { verb: Verb::Create, object: object(&name), status: false, dry_run: false, body })
     }
 
     /// Forgets an owner that is gone.

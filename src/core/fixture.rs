@@ -184,7 +184,7 @@ pub fn writes(plan: &Plan) -> Vec<String> {
                 Act::Create { object, .. } => ("create", object),
                 Act::Delete { object, .. } => ("delete", object),
                 Act::Patch { object, .. } => ("patch", object),
-                Act::Confirm { .. } => return None,
+                Act::Confirm { .. } | Act::Default { .. } => return None,
             };
             Some(format!("{verb} {} {}", object.resource.kind(), object.name))
         })

@@ -124,7 +124,7 @@ impl Election {
         self.releasing = true;
         self.held_since = None;
         self.asked = Some((Verb::Patch, Duration::ZERO));
-        Some(Request { verb: Verb::Patch, object: self.object(), status: false, body })
+        Some(Request { verb: Verb::Patch, object: self.object(), status: false, dry_run: false, body })
     }
 
     /// Takes in the answer to what was asked last.
@@ -213,11 +213,17 @@ impl Election {
                 "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
                 "metadata": { "name": self.config.name, "namespace": self.config.namespace }, "spec": spec,
             });
-            return Request { verb: Verb::Create, object: self.object(), status: false, body };
+            return Request {
+                verb: Verb::Create,
+                object: self.object(),
+                status: false,
+                dry_run: false,
+                body,
+            };
         }
         let body =
             json!({ "metadata": { "resourceVersion": lease.metadata.resource_version }, "spec": spec });
-        Request { verb: Verb::Patch, object: self.object(), status: false, body }
+        Request { verb: Verb::Patch, object: self.object(), status: false, dry_run: false, body }
     }
 
     fn object(&self) -> ObjectRef {

@@ -1,8 +1,11 @@
 //! The little that a plan needs and objects cannot tell: what failed lately. It is safe when empty, as after a restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::hash::fnv1a_64;
 use super::reason::Slot;
 use crate::api::status::ConditionReason;
 use crate::api::{Meta, ObjectRef, Uid};
@@ -27,6 +30,8 @@ pub struct Memory {
     owner: (Uid, i64),
     /// Slots whose pods ended and were replaced.
     replaced: BTreeMap<Slot, Replacement>,
+    /// Templates as the API server defaults them, the newest last; `None` for one that it refused.
+    defaulted: VecDeque<(u64, Option<Value>)>,
 }
 
 /// A write that the API server refused.
@@ -57,7 +62,27 @@ fn doubled(first: Duration, last: Duration, times: u32) -> Duration {
     first.saturating_mul(1 << times.saturating_sub(1).min(20)).min(last)
 }
 
+/// How many defaulted templates are remembered: the present one, the newest recorded one, and a few for people who go back
+/// and forth.
+const DEFAULTED: usize = 6;
+
 impl Memory {
+    /// Remembers how the API server defaults a template, or that it refuses it.
+    pub fn remember_defaults(&mut self, template: &Value, defaulted: Option<Value>) {
+        let key = fnv1a_64(template.to_string().as_bytes());
+        self.defaulted.retain(|(known, _)| *known != key);
+        self.defaulted.push_back((key, defaulted));
+        if self.defaulted.len() > DEFAULTED {
+            self.defaulted.pop_front();
+        }
+    }
+
+    /// How the API server defaults a template (`Some(None)`: it refuses it), if that is known.
+    pub fn defaulted(&self, template: &Value) -> Option<Option<&Value>> {
+        let key = fnv1a_64(template.to_string().as_bytes());
+        self.defaulted.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_ref())
+    }
+
     /// Takes note of the owner that is worked on. What was refused to another one says nothing about it, and a changed spec
     /// may be the cure: it is tried at once.
     pub fn concerns(&mut self, owner: &Meta) {

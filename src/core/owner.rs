@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::meta::Object;
 use crate::api::{Key, Kind, LabelSelector, Meta, OwnerReference, Surface, Template, Uid};
 use crate::api::{NodeDaemonSet, OrdinalSet};
+use crate::claims;
 
 /// What ordinal sets and node daemon sets have in common.
 pub trait Set: Object + serde::Serialize {
@@ -14,6 +15,8 @@ pub trait Set: Object + serde::Serialize {
     fn selector(&self) -> &LabelSelector;
     /// The pod template.
     fn template(&self) -> &Template;
+    /// A template with what its pods get besides, so that it is valid by itself.
+    fn complete(&self, template: &Value) -> Value;
     /// How many old revisions are kept; negative keeps all (C1.15). 10 unless set.
     fn history_limit(&self) -> i64;
     /// How often the name of a revision was taken, as the status says.
@@ -27,7 +30,7 @@ pub trait Set: Object + serde::Serialize {
 }
 
 macro_rules! set {
-    ($type:ty, $kind:expr) => {
+    ($type:ty, $kind:expr, $complete:expr) => {
         impl Set for $type {
             const KIND: Kind = $kind;
             fn selector(&self) -> &LabelSelector {
@@ -35,6 +38,9 @@ macro_rules! set {
             }
             fn template(&self) -> &Template {
                 &self.spec.template
+            }
+            fn complete(&self, template: &Value) -> Value {
+                $complete(self, template)
             }
             fn history_limit(&self) -> i64 {
                 i64::from(self.spec.revision_history_limit.unwrap_or(10))
@@ -54,8 +60,15 @@ macro_rules! set {
         }
     };
 }
-set!(OrdinalSet, Kind::Ordinal);
-set!(NodeDaemonSet, Kind::Daemon);
+set!(OrdinalSet, Kind::Ordinal, |set: &OrdinalSet, template: &Value| {
+    let mut template = template.clone();
+    let volumes = claims::volumes(set, set.spec.start(), &template);
+    if !volumes.is_empty() {
+        template["spec"]["volumes"] = Value::Array(volumes);
+    }
+    template
+});
+set!(NodeDaemonSet, Kind::Daemon, |_: &NodeDaemonSet, template: &Value| template.clone());
 
 /// The reference that makes an owner the managing owner of an object (upstream's `NewControllerRef`).
 pub fn reference(key: &Key, uid: &Uid) -> OwnerReference {

@@ -68,6 +68,13 @@ pub enum Act {
         /// Whether it must not be being deleted.
         live: bool,
     },
+    /// Has the API server validate and default a pod template, as a dry run. The answer is remembered for the next plan.
+    Default {
+        /// A pod template that does not exist and will not.
+        object: ObjectRef,
+        /// The template.
+        template: Value,
+    },
 }
 
 impl Act {
@@ -77,7 +84,8 @@ impl Act {
             Act::Create { object, .. }
             | Act::Delete { object, .. }
             | Act::Patch { object, .. }
-            | Act::Confirm { object, .. } => object,
+            | Act::Confirm { object, .. }
+            | Act::Default { object, .. } => object,
         }
     }
 
@@ -86,7 +94,7 @@ impl Act {
         let object = self.object().clone();
         match self {
             Act::Create { body, .. } => {
-                Request { verb: Verb::Create, object, status: false, body: body.clone() }
+                Request { verb: Verb::Create, object, status: false, dry_run: false, body: body.clone() }
             }
             Act::Delete { guard, .. } => {
                 let mut preconditions = json!({ "uid": guard.uid });
@@ -95,7 +103,7 @@ impl Act {
                 }
                 let body =
                     json!({ "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions });
-                Request { verb: Verb::Delete, object, status: false, body }
+                Request { verb: Verb::Delete, object, status: false, dry_run: false, body }
             }
             Act::Patch { guard, body, status, .. } => {
                 let mut body = body.clone();
@@ -103,9 +111,16 @@ impl Act {
                 if let Some(version) = &guard.resource_version {
                     body["metadata"]["resourceVersion"] = json!(version);
                 }
-                Request { verb: Verb::Patch, object, status: *status, body }
+                Request { verb: Verb::Patch, object, status: *status, dry_run: false, body }
             }
             Act::Confirm { .. } => Request::get(object),
+            Act::Default { template, .. } => {
+                let body = json!({
+                    "apiVersion": "v1", "kind": "PodTemplate",
+                    "metadata": { "name": object.name, "namespace": object.namespace }, "template": template,
+                });
+                Request { verb: Verb::Create, object, status: false, dry_run: true, body }
+            }
         }
     }
 }
@@ -241,6 +256,7 @@ impl fmt::Display for Act {
             Act::Patch { object, status: true, .. } => write!(f, "write status of {object}"),
             Act::Patch { object, .. } => write!(f, "change {object}"),
             Act::Confirm { object, .. } => write!(f, "read {object} afresh"),
+            Act::Default { object, .. } => write!(f, "default {object} by a dry run"),
         }
     }
 }

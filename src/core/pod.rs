@@ -97,6 +97,7 @@ pub fn describe(pod: &Pod) -> String {
         return "not scheduled yet".to_owned();
     }
     match pod.status.phase.as_str() {
+        "Running" if is_ready(pod) => "ready".to_owned(),
         "Running" => "running, not ready".to_owned(),
         "" | "Pending" => "starting".to_owned(),
         phase => phase.to_owned(),

@@ -106,6 +106,8 @@ pub enum Reason {
     NameHeld,
     /// The template differs from every recorded revision.
     NewTemplate,
+    /// The template is not recorded as it stands, but may differ from the newest revision in defaults only (A7.5).
+    DefaultsMayDiffer,
     /// The template is again that of an older revision.
     Rollback {
         /// The number that it had.
@@ -149,6 +151,9 @@ impl fmt::Display for Reason {
             Reason::NoLongerOurs => f.write_str("the selector or the name no longer matches"),
             Reason::OwnerMayBeGone => f.write_str("nothing is taken over for an owner that is gone"),
             Reason::NameHeld => f.write_str("the next name is used only while this one is held"),
+            Reason::DefaultsMayDiffer => {
+                f.write_str("the template may differ from the newest revision in defaults only")
+            }
             Reason::NewTemplate => f.write_str("the template is new"),
             Reason::Rollback { from, to } => {
                 write!(f, "the template is that of revision {from} again, now {to}")
@@ -193,6 +198,15 @@ pub enum Waiting {
         /// How many may be unavailable.
         limit: i64,
         /// How many are.
+        used: i64,
+        /// Which; at most five.
+        by: Vec<String>,
+    },
+    /// As many nodes as allowed run two pods already.
+    Surge {
+        /// How many may.
+        limit: i64,
+        /// How many do.
         used: i64,
         /// Which; at most five.
         by: Vec<String>,
@@ -270,6 +284,9 @@ impl fmt::Display for Waiting {
             }
             Waiting::Budget { limit, used, by } => {
                 write!(f, "{used} of at most {limit} pods are unavailable: {}", by.join(", "))
+            }
+            Waiting::Surge { limit, used, by } => {
+                write!(f, "{used} of at most {limit} nodes run two pods: {}", by.join(", "))
             }
             Waiting::WantedRevisionBroken { pod } => {
                 write!(

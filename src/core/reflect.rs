@@ -6,7 +6,7 @@ use std::time::Duration;
 /// First pause after a failed list or watch.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest pause after failed lists or watches.
-const LAST_RETRY: Duration = Duration::from_secs(30);
+const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// What is to be asked of the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,6 +29,8 @@ pub struct Request {
     pub object: ObjectRef,
     /// Whether the status subresource is meant.
     pub status: bool,
+    /// Whether nothing is to be stored: the API server only answers what it would store.
+    pub dry_run: bool,
     /// The body; null for [`Verb::Get`].
     pub body: Value,
 }
@@ -36,12 +38,12 @@ pub struct Request {
 impl Request {
     /// Asks for the newest state of an object.
     pub fn get(object: ObjectRef) -> Self {
-        Request { verb: Verb::Get, object, status: false, body: Value::Null }
+        Request { verb: Verb::Get, object, status: false, dry_run: false, body: Value::Null }
     }
 
     /// Whether this changes anything.
     pub fn is_write(&self) -> bool {
-        self.verb != Verb::Get
+        self.verb != Verb::Get && !self.dry_run
     }
 }
 

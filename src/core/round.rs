@@ -107,7 +107,9 @@ pub fn conclude<S: Set, T: SetStatus>(
         condition::progress(outlook.settled, &observation.memory, plan, before.conditions())
     };
     let now = observation.now.stamp();
-    after.set_conditions(condition::conditions(before.conditions(), &progress, meta.generation, now));
+    let surface = observation.key.surface;
+    let conditions = condition::conditions(before.conditions(), &progress, surface, meta.generation, now);
+    after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let write = condition::status_write(before, after, outlook.settled);
     let Some(write) = write.filter(|_| !preliminary && !outlook.silent) else { return };

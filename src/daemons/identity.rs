@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::placement;
-use crate::api::{Kind, NodeDaemonSet, ObjectRef, Resource, Revision, Surface, Uid};
+use crate::api::{Kind, NodeDaemonSet, ObjectRef, Pod, Resource, Revision, Surface, Uid};
 use crate::core::hash::{base27, fnv1a_64};
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Action, Unit};
@@ -18,6 +18,27 @@ use crate::revisions;
 const PREFIX: usize = 50;
 /// Digits of the hash, base 27: 57 bits.
 const DIGITS: usize = 12;
+
+/// Label with the generation of the template that a native pod was made from.
+const GENERATION_LABEL: &str = "pod-template-generation";
+
+/// The generation of the template of a native set, which the API server counts in an annotation (B12). On a custom set such
+/// an annotation is only a left-over of a manifest that was copied.
+fn generation(observation: &Observation<NodeDaemonSet>) -> Option<String> {
+    if observation.key.surface != Surface::Apps {
+        return None;
+    }
+    let text = observation.set.metadata.annotations.get("deprecated.daemonset.template.generation")?;
+    text.parse::<i64>().ok().map(|generation| generation.to_string())
+}
+
+/// Whether the pod was made from the present template: its revision says so, or on a native set its template generation
+/// (B6.2; what kubernetes' own conformance tests rest on, B12.1).
+pub fn is_current(observation: &Observation<NodeDaemonSet>, pod: &Pod, label: &str) -> bool {
+    let generation = generation(observation);
+    pod::is_current(pod, label)
+        || (generation.is_some() && pod.metadata.labels.get(GENERATION_LABEL) == generation.as_ref())
+}
 
 /// The name of the pod of `slot` (0, 1, ...) on `node`.
 pub fn pod_name(set: &str, uid: &Uid, node: &str, slot: u32) -> String {
@@ -86,7 +107,7 @@ fn body(
         owner: observation.reference(),
         template,
         revision: revisions::label(Kind::Daemon, revision),
-        labels: vec![],
+        labels: generation(observation).map(|g| (GENERATION_LABEL.to_owned(), g)).into_iter().collect(),
         annotations,
         spec,
     })

@@ -1,5 +1,6 @@
 //! The plan of a node daemon set.
 
+use super::presence::Aim;
 use super::status::Names;
 use super::{presence, rollout, status};
 use crate::api::{Kind, NodeDaemonSet, Resource};
@@ -26,6 +27,11 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         Ok(places) => places,
         Err(message) => return round::report(observation, Waiting::Invalid { message }, &set.status),
     };
+    let desired = places.values().filter(|p| p.verdict.runs()).count();
+    let room = match rollout::room(set, i64::try_from(desired).unwrap_or(i64::MAX)) {
+        Ok(room) => room,
+        Err(message) => return round::report(observation, Waiting::Invalid { message }, &set.status),
+    };
     plan.stages.extend(membership::stages(observation, Resource::Pods, &pods));
     plan.stages.extend(membership::stages(observation, Resource::Revisions, &revisions));
 
@@ -48,8 +54,15 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     let mut settled = false;
     if let Some((_, update)) = target.filter(|_| plan.stages.is_empty()) {
         settled = status::is_settled(set, &places, &after);
-        presence::keep(observation, &places, update, &mut plan);
-        rollout::roll(observation, &places, revisions::label(Kind::Daemon, update), &mut plan);
+        let aim = Aim {
+            update,
+            label: revisions::label(Kind::Daemon, update),
+            desired: i64::from(after.desired_number_scheduled),
+            room,
+            observation,
+        };
+        presence::keep(observation, &places, &aim, &mut plan);
+        rollout::roll(observation, &places, &aim, &mut plan);
         settled &= plan.stages.is_empty();
         if !settled {
             plan.waiting.extend(unavailable(observation, &places));

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::identity;
 use super::placement::{self, Verdict};
-use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision};
+use crate::api::{Node, NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan, Unit};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
-use crate::revisions;
 
 /// How many pods one plan makes, and how many it deletes, at most (B5.1).
 pub const BURST: usize = 250;
@@ -68,78 +67,159 @@ pub fn places<'a>(
     Ok(places)
 }
 
+/// What a plan knows before it looks at the nodes one by one.
+#[derive(Clone, Debug)]
+
+pub struct Aim<'a> {
+    /// The revision that pods should have.
+    pub update: &'a Arc<Revision>,
+    /// The label of pods at that revision.
+    pub label: &'a str,
+    /// How many nodes should run a pod.
+    pub desired: i64,
+    /// How a rollout makes room.
+    pub room: Room,
+    /// What was observed.
+    pub observation: &'a Observation<NodeDaemonSet>,
+}
+
+/// How a rollout makes room for new pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Old pods go first; so many nodes may be without an available pod.
+    Unavailable(i64),
+    /// New pods come first; so many nodes may run two.
+    Surge(i64),
+}
+
+impl Aim<'_> {
+    /// Whether the pod is at another revision than it should be.
+    pub fn is_outdated(&self, pod: &Pod) -> bool {
+        !identity::is_current(self.observation, pod, self.label)
+    }
+
+    /// Whether new pods come before old ones go.
+    pub fn surges(&self) -> bool {
+        matches!(self.room, Room::Surge(_))
+    }
+}
+
+/// What is to be made and to be deleted.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// Pods to be made.
+    pub create: Vec<Unit>,
+    /// Pods to be deleted.
+    pub delete: Vec<Unit>,
+}
+
+impl Work {
+    /// Makes a pod on `node` at the update revision.
+    pub fn create(
+        &mut self,
+        observation: &Observation<NodeDaemonSet>,
+        node: &str,
+        aim: &Aim<'_>,
+        why: Reason,
+        plan: &mut Plan,
+    ) {
+        if self.create.len() >= BURST {
+            return;
+        }
+        match identity::create(observation, node, aim.update, why) {
+            Some(unit) => self.create.push(unit),
+            None => plan.waiting.push(Waiting::Invalid {
+                message: format!("revision {} holds no pod template", aim.update.metadata.name),
+            }),
+        }
+    }
+
+    /// Adds the stages: what goes makes room for what comes.
+    pub fn finish(mut self, plan: &mut Plan) {
+        self.delete.truncate(BURST);
+        plan.stage(Part::Pods, Pace::Together, self.delete);
+        plan.stage(Part::Pods, Pace::SlowStart, self.create);
+    }
+}
+
 /// Makes missing pods and removes those that should not be there.
 pub fn keep(
     observation: &Observation<NodeDaemonSet>,
     places: &BTreeMap<&str, Place<'_>>,
-    update: &Arc<Revision>,
+    aim: &Aim<'_>,
     plan: &mut Plan,
 ) {
-    let (mut create, mut delete): (Vec<Unit>, Vec<Unit>) = (vec![], vec![]);
+    let mut work = Work::default();
     for (name, place) in places {
-        let slot = || Slot::Node((*name).to_owned());
+        let slot = Slot::Node((*name).to_owned());
+        // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
+        let empty = if aim.surges() { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
-            Verdict::Run if place.pods.is_empty() => {
-                if create.len() >= BURST {
-                    continue;
-                }
-                let why = Reason::Missing { slot: slot(), revision: update.metadata.name.clone() };
-                match identity::create(observation, name, update, why) {
-                    Some(unit) => create.push(unit),
-                    None => plan.waiting.push(Waiting::Invalid {
-                        message: format!("revision {} holds no pod template", update.metadata.name),
-                    }),
-                }
+            Verdict::Run if empty => {
+                let why = Reason::Missing { slot, revision: aim.update.metadata.name.clone() };
+                work.create(observation, name, aim, why, plan);
             }
-            Verdict::Run | Verdict::Keep(_) => settle(observation, place, slot(), update, plan, &mut delete),
+            Verdict::Run | Verdict::Keep(_) => settle(observation, place, &slot, aim, plan, &mut work.delete),
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).
-            Verdict::Leave(because) => delete.extend(
+            Verdict::Leave(because) => work.delete.extend(
                 place.live().filter(|p| place.node.is_some() || p.spec.node_name.is_empty()).map(|p| {
+                    let slot = slot.clone();
                     let why = match place.node {
-                        Some(_) => Reason::NodeUnfit { slot: slot(), because: because.clone() },
-                        None => Reason::NodeGone { slot: slot() },
+                        Some(_) => Reason::NodeUnfit { slot, because: because.clone() },
+                        None => Reason::NodeGone { slot },
                     };
                     vec![pod::delete(p, why)]
                 }),
             ),
         }
     }
-    delete.truncate(BURST);
-    plan.stage(Part::Pods, Pace::Together, delete);
-    plan.stage(Part::Pods, Pace::SlowStart, create);
+    work.finish(plan);
 }
 
 /// On a node that may have a pod: ended pods are replaced, with a growing pause for those that fail (B4.4), and of several
-/// one stays.
+/// one stays; with surge one of each revision, until the new one is available or the old one is of no use (B4.2b).
 fn settle(
     observation: &Observation<NodeDaemonSet>,
     place: &Place<'_>,
-    slot: Slot,
-    update: &Revision,
+    slot: &Slot,
+    aim: &Aim<'_>,
     plan: &mut Plan,
     delete: &mut Vec<Unit>,
 ) {
-    let mut survivor: Option<&Pod> = None;
-    for pod in place.live() {
-        if pod::is_terminal(pod) {
-            // A pause is for a pod that would fail again just as it did.
-            let same =
-                pod.status.phase == "Failed" && pod::is_current(pod, revisions::label(Kind::Daemon, update));
-            match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| same) {
-                Some(delay) => {
-                    plan.recheck(delay);
-                    plan.waiting.push(Waiting::FailedPod { slot: slot.clone(), delay });
-                }
-                None => {
-                    let (phase, detail) = (pod.status.phase.clone(), pod::describe(pod));
-                    delete.push(vec![pod::delete(pod, Reason::Ended { slot: slot.clone(), phase, detail })]);
-                }
+    let (ended, running): (Vec<&Pod>, Vec<&Pod>) = place.live().partition(|p| pod::is_terminal(p));
+    for pod in ended {
+        // A pause is for a pod that would fail again just as it did.
+        let same = pod.status.phase == "Failed" && !aim.is_outdated(pod);
+        match observation.memory.replacement_held(slot, observation.now.mono).filter(|_| same) {
+            Some(delay) => {
+                plan.recheck(delay);
+                plan.waiting.push(Waiting::FailedPod { slot: slot.clone(), delay });
             }
-        } else if let Some(survivor) = survivor {
-            let survivor = survivor.metadata.name.clone();
-            delete.push(vec![pod::delete(pod, Reason::Duplicate { slot: slot.clone(), survivor })]);
-        } else {
-            survivor = Some(pod);
+            None => {
+                let (phase, detail) = (pod.status.phase.clone(), pod::describe(pod));
+                delete.push(vec![pod::delete(pod, Reason::Ended { slot: slot.clone(), phase, detail })]);
+            }
+        }
+    }
+    let keep_each_revision = aim.surges();
+    let mut survivors: Vec<&Pod> = vec![];
+    for pod in running {
+        let rival =
+            survivors.iter().find(|s| !keep_each_revision || aim.is_outdated(s) == aim.is_outdated(pod));
+        match rival {
+            Some(rival) => {
+                let survivor = rival.metadata.name.clone();
+                delete.push(vec![pod::delete(pod, Reason::Duplicate { slot: slot.clone(), survivor })]);
+            }
+            None => survivors.push(pod),
+        }
+    }
+    let old = survivors.iter().find(|p| aim.is_outdated(p));
+    let new = survivors.iter().find(|p| !aim.is_outdated(p));
+    if let (Some(old), Some(new)) = (old, new) {
+        let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+        if !pod::is_ready(old) || pod::is_available(new, min_ready, observation.now.wall) {
+            delete.push(vec![pod::replace(old, slot.clone(), aim.label, !pod::is_ready(old))]);
         }
     }
 }

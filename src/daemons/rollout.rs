@@ -3,95 +3,190 @@
 use std::collections::BTreeMap;
 
 use super::placement::Verdict;
-use super::presence::{BURST, Place};
+use super::presence::{Aim, Place, Room, Work};
 use crate::api::ordinal_set::IntOrPercent;
 use crate::api::{NodeDaemonSet, Pod};
 use crate::core::budget::{Rounding, scaled};
 use crate::core::observation::Observation;
-use crate::core::plan::{Pace, Part, Plan, Unit};
+use crate::core::plan::Plan;
 use crate::core::pod::{self, Availability};
-use crate::core::reason::{Slot, Waiting};
+use crate::core::reason::{Reason, Slot, Waiting};
 
-/// How many of the `desired` nodes may be without an available pod: a percentage is rounded up, and zero of some becomes
-/// one, or nothing would ever move (B6.1).
+/// How a rollout makes room, with `desired` nodes that should run a pod: percentages are rounded up, and where nothing is
+/// allowed one node may be unavailable, or nothing would ever move (B6.1).
 ///
 /// # Errors
-/// A sentence, when `maxUnavailable` is neither a number nor a percentage.
-pub fn budget(set: &NodeDaemonSet, desired: i64) -> Result<i64, String> {
-    let value = set.spec.rolling_update().max_unavailable.unwrap_or(IntOrPercent::Int(1));
-    let count = scaled(&value, desired, Rounding::Up)
-        .map_err(|e| format!("spec.updateStrategy.rollingUpdate.maxUnavailable: {e}"))?;
-    Ok(if desired > 0 { count.max(1) } else { count })
+/// A sentence, when a value is neither a number nor a percentage.
+pub fn room(set: &NodeDaemonSet, desired: i64) -> Result<Room, String> {
+    let rolling = set.spec.rolling_update();
+    let count = |name: &str, value: Option<IntOrPercent>, default: i32| {
+        scaled(&value.unwrap_or(IntOrPercent::Int(default)), desired, Rounding::Up)
+            .map_err(|e| format!("spec.updateStrategy.rollingUpdate.{name}: {e}"))
+    };
+    let surge = count("maxSurge", rolling.max_surge, 0)?;
+    let unavailable = count("maxUnavailable", rolling.max_unavailable, 1)?;
+    Ok(if surge > 0 && set.spec.rolls() { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(1)) })
 }
 
-/// Replaces pods at other revisions than `label`: those that are not available always, for that costs nobody anything, and
-/// available ones as far as the budget goes, in the order of the nodes' names (B6.3; upstream takes a random order, so two
-/// views of the same state can choose different pods).
+/// Replaces pods at other revisions, in the order of the nodes' names (upstream takes a random order, so two views of the
+/// same state can choose different pods).
 pub fn roll(
     observation: &Observation<NodeDaemonSet>,
     places: &BTreeMap<&str, Place<'_>>,
-    label: &str,
+    aim: &Aim<'_>,
     plan: &mut Plan,
 ) {
     let set = &observation.set;
-    let outdated = |p: &&Pod| !pod::is_current(p, label);
     // The status counts them as available from then on, whatever the strategy.
     let min_ready = i64::from(set.spec.min_ready_seconds);
-    for place in places.values().filter(|p| p.verdict.runs()) {
-        for live in place.live() {
-            if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
-                plan.recheck(delay);
-            }
+    for live in places.values().filter(|p| p.verdict.runs()).flat_map(Place::live) {
+        if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
+            plan.recheck(delay);
         }
     }
     if !set.spec.rolls() {
-        let pods = places.values().flat_map(Place::live).filter(outdated).count();
+        let pods = places.values().flat_map(Place::live).filter(|p| aim.is_outdated(p)).count();
         if pods > 0 {
             plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(pods).unwrap_or(i64::MAX) });
         }
         return;
     }
-    let desired = places.values().filter(|p| p.verdict.runs()).count();
-    let budget = match budget(set, i64::try_from(desired).unwrap_or(i64::MAX)) {
-        Ok(budget) => budget,
-        Err(message) => return plan.waiting.push(Waiting::Invalid { message }),
+    match aim.room {
+        Room::Unavailable(budget) => replace(observation, places, aim, budget, plan),
+        Room::Surge(budget) => surge(observation, places, aim, budget, plan),
+    }
+}
+
+/// A node as a rollout sees it: what must leave it, and what it lacks, is dealt with elsewhere.
+struct Turn<'a> {
+    node: &'a str,
+    runs: bool,
+    old: Vec<&'a Pod>,
+    new: Vec<&'a Pod>,
+    any: Option<&'a Pod>,
+}
+
+/// The nodes that a rollout goes over.
+fn turns<'a>(places: &BTreeMap<&'a str, Place<'a>>, aim: &Aim<'_>) -> Vec<Turn<'a>> {
+    let concerned = |place: &Place<'_>| {
+        !matches!(place.verdict, Verdict::Leave(_)) && (!place.pods.is_empty() || place.verdict.runs())
     };
+    places
+        .iter()
+        .filter(|(_, place)| concerned(place))
+        .map(|(node, place)| {
+            let (old, new) = place.live().partition(|p| aim.is_outdated(p));
+            Turn { node, runs: place.verdict.runs(), old, new, any: place.pods.first().copied() }
+        })
+        .collect()
+}
+
+/// Old pods go first: those that are not available always, for that costs nobody anything, and available ones as far as
+/// the budget goes (B6.3).
+fn replace(
+    observation: &Observation<NodeDaemonSet>,
+    places: &BTreeMap<&str, Place<'_>>,
+    aim: &Aim<'_>,
+    budget: i64,
+    plan: &mut Plan,
+) {
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
     let mut unavailable: Vec<(&str, Option<&Pod>)> = vec![];
-    let (mut broken, mut candidates): (Vec<Unit>, Vec<(&str, &Pod)>) = (vec![], vec![]);
-    for (name, place) in places {
-        // What runs on a node that must not run it is removed anyway, and is no part of the budget.
-        if matches!(place.verdict, Verdict::Leave(_)) || (place.pods.is_empty() && !place.verdict.runs()) {
-            continue;
-        }
-        let (old, new): (Vec<&Pod>, Vec<&Pod>) = place.live().partition(outdated);
-        let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
-        match (old.as_slice(), new.as_slice()) {
-            ([old], []) if available(old) => candidates.push((name, old)),
+    let (mut work, mut candidates) = (Work::default(), vec![]);
+    for turn in turns(places, aim) {
+        match (turn.old.as_slice(), turn.new.as_slice()) {
+            ([old], []) if available(old) => candidates.push((turn.node, *old)),
             ([old], []) => {
-                unavailable.push((name, Some(old)));
+                unavailable.push((turn.node, Some(old)));
                 // A pod that has ended is dealt with elsewhere, with a growing pause.
                 if !pod::is_terminal(old) {
-                    broken.push(vec![pod::replace(old, Slot::Node((*name).to_owned()), label, true)]);
+                    work.delete.push(vec![pod::replace(
+                        old,
+                        Slot::Node(turn.node.to_owned()),
+                        aim.label,
+                        true,
+                    )]);
                 }
             }
             ([], [new]) if available(new) => {}
-            (_, new) => unavailable.push((name, new.first().copied().or(place.pods.first().copied()))),
+            (_, new) => unavailable.push((turn.node, new.first().copied().or(turn.any))),
         }
     }
     let used = i64::try_from(unavailable.len()).unwrap_or(i64::MAX);
     let left = usize::try_from(budget - used).unwrap_or(0);
-    let postponed = candidates.len() > left;
-    let healthy = candidates
-        .into_iter()
-        .take(left)
-        .map(|(name, old)| vec![pod::replace(old, Slot::Node(name.to_owned()), label, false)]);
-    let units: Vec<Unit> = broken.into_iter().chain(healthy).take(BURST).collect();
-    if postponed && left == 0 {
-        let by = unavailable.iter().take(5).map(|(name, pod)| match pod {
-            Some(pod) => format!("{name} ({})", pod::describe(pod)),
-            None => format!("{name} (no pod)"),
+    if candidates.len() > left && left == 0 {
+        let by = unavailable.iter().take(5).map(|(node, pod)| match pod {
+            Some(pod) => format!("{node} ({})", pod::describe(pod)),
+            None => format!("{node} (no pod)"),
         });
         plan.waiting.push(Waiting::Budget { limit: budget, used, by: by.collect() });
     }
-    plan.stage(Part::Pods, Pace::Together, units);
+    for (node, old) in candidates.into_iter().take(left) {
+        work.delete.push(vec![pod::replace(old, Slot::Node(node.to_owned()), aim.label, false)]);
+    }
+    work.finish(plan);
+}
+
+/// New pods come first (B6.4): beside an old pod that is not available always, beside an available one as far as the budget
+/// goes. An old pod goes when its successor is available; that is decided where duplicates are.
+fn surge(
+    observation: &Observation<NodeDaemonSet>,
+    places: &BTreeMap<&str, Place<'_>>,
+    aim: &Aim<'_>,
+    budget: i64,
+    plan: &mut Plan,
+) {
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
+    let turns = turns(places, aim);
+    let two: Vec<String> = turns
+        .iter()
+        .filter(|t| {
+            t.old.len() > 1
+                || t.new.len() > 1
+                || (t.old.len() == 1 && t.new.len() == 1 && !available(t.new[0]))
+        })
+        .map(|t| {
+            format!(
+                "{} ({})",
+                t.node,
+                t.new.first().or(t.old.first()).map(|p| pod::describe(p)).unwrap_or_default()
+            )
+        })
+        .collect();
+    let used = i64::try_from(two.len()).unwrap_or(i64::MAX);
+    let mut left = budget - used;
+    // One pod a node counts, the old one where there is one.
+    let shown = turns.iter().filter_map(|t| t.old.first().or(t.new.first()));
+    let mut spare = i64::try_from(shown.filter(|p| available(p)).count()).unwrap_or(0) - aim.desired;
+    let (mut work, mut postponed) = (Work::default(), false);
+    for turn in &turns {
+        let ([old], []) = (turn.old.as_slice(), turn.new.as_slice()) else { continue };
+        let slot = Slot::Node(turn.node.to_owned());
+        let (from, to) = (pod::revision(old).to_owned(), aim.label.to_owned());
+        match (turn.runs, available(old)) {
+            // A node that should not run a pod gets no new one; its old one goes when enough others are available.
+            (false, false) if !pod::is_terminal(old) => {
+                work.delete.push(vec![pod::replace(old, slot, aim.label, true)]);
+            }
+            (false, true) if spare > 0 => {
+                spare -= 1;
+                work.delete.push(vec![pod::replace(old, slot, aim.label, false)]);
+            }
+            (true, false) if !pod::is_terminal(old) => {
+                work.create(observation, turn.node, aim, Reason::BrokenAndOutdated { slot, from, to }, plan);
+            }
+            (true, true) if left > 0 => {
+                left -= 1;
+                work.create(observation, turn.node, aim, Reason::Outdated { slot, from, to }, plan);
+            }
+            (true, true) => postponed = true,
+            _ => {}
+        }
+    }
+    if postponed && budget <= used {
+        plan.waiting.push(Waiting::Surge { limit: budget, used, by: two.into_iter().take(5).collect() });
+    }
+    work.finish(plan);
 }

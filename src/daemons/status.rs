@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::identity;
 use super::placement::Verdict;
 use super::presence::Place;
 use crate::api::node_daemon_set::NodeDaemonSetStatus;
@@ -34,8 +35,6 @@ pub fn status(
         collision_count,
         current_revision: set.status.current_revision.clone(),
         update_revision: set.status.update_revision.clone(),
-        node_selector: images::node_selector(&set.spec.template),
-        images: images::of(&set.spec.template),
         conditions: set.status.conditions.clone(),
         ..NodeDaemonSetStatus::default()
     };
@@ -50,9 +49,15 @@ pub fn status(
         status.current_number_scheduled += 1;
         status.number_ready += i32::from(pod::is_ready(first));
         status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
-        status.updated_number_scheduled += i32::from(names.is_some_and(|n| pod::is_current(first, n.label)));
+        status.updated_number_scheduled +=
+            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.label)));
     }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
+    // Native objects have no such fields.
+    if observation.key.surface == Surface::Berth {
+        status.node_selector = images::node_selector(&set.spec.template);
+        status.images = images::of(&set.spec.template);
+    }
     if let Some(names) = names.filter(|_| observation.key.surface == Surface::Berth) {
         let complete = status.number_available == status.desired_number_scheduled
             && status.updated_number_scheduled == status.desired_number_scheduled;

@@ -328,3 +328,60 @@ fn a_set_that_is_being_deleted_is_left_alone() {
     Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
     assert!(plan(&observation).is_empty());
 }
+
+#[test]
+fn with_surge_the_new_pod_comes_first() {
+    let surge = |max: Value| {
+        json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "RollingUpdate",
+            "rollingUpdate": { "maxUnavailable": 0, "maxSurge": max } } })
+    };
+    let second = |node: &str, patch: Value| {
+        let mut whole = json!({ "spec": { "nodeName": node } });
+        fixture::merge(&mut whole, patch);
+        fixture::pod::<Set>(&name(node, 1), "v2", whole)
+    };
+    let old = || vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    let with = |more: Vec<Arc<Pod>>| [old(), more].concat();
+    check("one, the first by name", surge(json!(1)), old(), &["create a1"]);
+    check("a percentage is rounded up", surge(json!("34%")), old(), &["create a1", "create b1"]);
+    check("not beyond the budget", surge(json!(1)), with(vec![second("a", broken())]), &[]);
+    check(
+        "the old one goes for an available one",
+        surge(json!(1)),
+        with(vec![second("a", ok())]),
+        &["delete a0", "create b1"],
+    );
+    let mut broken_old = old();
+    broken_old[1] = pod("b", "v1", broken());
+    check("beside a broken old one always", surge(json!(1)), broken_old.clone(), &["create a1", "create b1"]);
+    broken_old.push(second("b", broken()));
+    check("and a broken old one goes for any new one", surge(json!(1)), broken_old, &["delete b0"]);
+    let mut going = old();
+    going[0] = pod("a", "v1", terminating());
+    check(
+        "a pod on its way out keeps no successor waiting",
+        surge(json!(1)),
+        going,
+        &["create a1", "create b1"],
+    );
+    let mut twins = with(vec![second("a", ok())]);
+    let mut third = (*second("a", ok())).clone();
+    third.metadata.name = "agent-third".to_owned();
+    third.metadata.creation_timestamp = Some(fixture::now().wall);
+    twins.push(Arc::new(third));
+    check("of each revision one stays", surge(json!(1)), twins, &["delete agent-third", "delete a0"]);
+
+    // A node that no longer takes new pods.
+    let mut tainted = observe(surge(json!(1)), old());
+    let keep = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
+    tainted.nodes = fixture::nodes(vec![node("a", keep), node("b", ok()), node("c", ok())]);
+    assert_eq!(
+        readable(&tainted),
+        ["delete a0", "create b1"],
+        "its old pod goes as long as enough others are available"
+    );
+    tainted.pods.retain(|p| p.metadata.name != name("c", 0));
+    tainted.pods.push(pod("c", "v1", broken()));
+    tainted.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    assert_eq!(readable(&tainted), ["create b1", "create c1"], "but not before");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::replicas::Replicas;
 use crate::api::ordinal_set::{IntOrPercent, OrdinalRollingUpdate, OrdinalUpdateType};
-use crate::api::{OrdinalSet, Pod, Revision};
+use crate::api::{OrdinalSet, Pod, Revision, Surface};
 use crate::core::budget::{Rounding, scaled};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan, Unit};
@@ -100,6 +100,39 @@ fn candidates<'a>(
         .collect()
 }
 
+/// Lets a native set have broken pods replaced as a custom one does.
+const REPLACE_BROKEN: &str = "berth.dev/replace-broken";
+
+/// Whether broken pods that are not at the revision they should have are replaced without a person deleting them: always
+/// for custom sets, on request for native ones.
+fn replaces_broken(observation: &Observation<OrdinalSet>) -> bool {
+    let annotation = observation.set.metadata.annotations.get(REPLACE_BROKEN);
+    observation.key.surface == Surface::Berth || annotation.is_some_and(|value| value == "true")
+}
+
+/// What upstream does in parallel instead: every old pod at or above the partition that is not available goes, whatever the
+/// budget (A9.4 phase 1).
+fn replace_unavailable(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) -> bool {
+    let set = &observation.set;
+    let first = target.first_updated(set);
+    let candidates = candidates(observation, replicas, target);
+    let gone = candidates.iter().filter(|c| {
+        let leaves = pod::is_terminal(c.pod) || c.pod.metadata.is_terminating();
+        c.ordinal >= first && c.outdated && !c.available && !leaves
+    });
+    let to = &target.update.metadata.name;
+    let units: Vec<Unit> =
+        gone.map(|c| vec![pod::replace(c.pod, Slot::Ordinal(c.ordinal), to, true)]).collect();
+    let any = !units.is_empty();
+    plan.stage(Part::Pods, Pace::SlowStart, units);
+    any
+}
+
 /// Replaces broken pods that are not at the revision they should have, so that a broken pod never blocks its own cure
 /// (S19, kubernetes/kubernetes#67250): highest ordinal first, in order one at a time.
 ///
@@ -116,6 +149,9 @@ pub fn cure(
     }
     let set = &observation.set;
     let ordered = set.spec.is_ordered();
+    if !replaces_broken(observation) {
+        return !ordered && replace_unavailable(observation, replicas, target, plan);
+    }
     let candidates = candidates(observation, replicas, target);
     if ordered && candidates.iter().any(|c| c.pod.metadata.is_terminating()) {
         return false;

@@ -2,8 +2,8 @@
 
 use super::replicas::Replicas;
 use super::rollout::Target;
-use crate::api::OrdinalSet;
 use crate::api::ordinal_set::OrdinalSetStatus;
+use crate::api::{OrdinalSet, Surface};
 use crate::core::observation::Observation;
 use crate::core::{images, pod};
 
@@ -21,11 +21,14 @@ pub fn status(
         collision_count,
         current_revision: set.status.current_revision.clone(),
         update_revision: set.status.update_revision.clone(),
-        label_selector: set.spec.selector.to_string(),
-        images: images::of(&set.spec.template),
         conditions: set.status.conditions.clone(),
         ..OrdinalSetStatus::default()
     };
+    // Native objects have no such fields.
+    if observation.key.surface == Surface::Berth {
+        status.label_selector = set.spec.selector.to_string();
+        status.images = images::of(&set.spec.template);
+    }
     if let Some(target) = target {
         status.current_revision.clone_from(&target.current.metadata.name);
         status.update_revision.clone_from(&target.update.metadata.name);

@@ -77,17 +77,59 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             });
             plan.update = None;
         }
-        None => {
-            let (collisions, body) =
-                new_revision(observation, plan.collision_count, newest.saturating_add(1));
-            plan.collision_count = collisions;
-            let name = body["metadata"]["name"].as_str().unwrap_or_default();
-            let object = ObjectRef::new(Resource::Revisions, &observation.key.namespace, name);
-            plan.actions.push(Action { act: Act::Create { object, body }, why: Reason::NewTemplate });
-        }
+        None => match ours.last().map_or(Likeness::Different, |newest| likeness(observation, newest)) {
+            Likeness::Same => plan.update = ours.last().map(|newest| Arc::clone(newest)),
+            Likeness::Unknown(actions) => plan.actions = actions,
+            Likeness::Different => plan.create(observation, newest.saturating_add(1)),
+        },
     }
     plan.current = plan.current.or_else(|| plan.update.clone());
     plan
+}
+
+impl RevisionPlan {
+    /// Records the present template under this number.
+    fn create<S: Set>(&mut self, observation: &Observation<S>, number: i64) {
+        let (collisions, body) = new_revision(observation, self.collision_count, number);
+        self.collision_count = collisions;
+        let name = body["metadata"]["name"].as_str().unwrap_or_default();
+        let object = ObjectRef::new(Resource::Revisions, &observation.key.namespace, name);
+        self.actions.push(Action { act: Act::Create { object, body }, why: Reason::NewTemplate });
+    }
+}
+
+/// Whether the present template means the same as a recorded one.
+enum Likeness {
+    /// The API server defaults both to the same.
+    Same,
+    /// It does not, or refuses one of them.
+    Different,
+    /// It must be asked first.
+    Unknown(Vec<Action>),
+}
+
+/// Compares the present template with a recorded one as the API server would default them: what serialisation or a newer
+/// API adds is no change, and neither is a default that somebody writes down, or that kube-controller-manager recorded
+/// for a StatefulSet of the same manifest (A7.5).
+fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likeness {
+    let set = &observation.set;
+    let Some(recorded) = data::template(&recorded.data) else { return Likeness::Different };
+    let templates = [set.complete(&set.template().0), set.complete(&recorded)];
+    let known = templates.each_ref().map(|template| observation.memory.defaulted(template));
+    let [Some(present), Some(recorded)] = known else {
+        let asked = templates.into_iter().zip(known).filter(|(_, known)| known.is_none());
+        let name = format!("{}.dry-run", observation.key.name);
+        let object = ObjectRef::new(Resource::PodTemplates, &observation.key.namespace, name);
+        return Likeness::Unknown(
+            asked
+                .map(|(template, _)| Action {
+                    act: Act::Default { object: object.clone(), template },
+                    why: Reason::DefaultsMayDiffer,
+                })
+                .collect(),
+        );
+    };
+    if present.is_some() && present == recorded { Likeness::Same } else { Likeness::Different }
 }
 
 /// The body of a new revision, under the first name that no other object holds, and how many names were taken so far.

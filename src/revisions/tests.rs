@@ -63,8 +63,38 @@ fn templates_are_recognised() {
     assert_eq!((lines(&newest), newest.update.unwrap().metadata.name.as_str()), (vec![], "b"));
     let older = decide(&observe("v1", both()));
     assert_eq!(lines(&older), ["change revision ns/a 3"], "a rollback counts the old revision up");
-    let new = decide(&observe("v3", both()));
+    let mut third = observe("v3", both());
+    for (tag, defaulted) in [("v3", json!(3)), ("v2", json!(2))] {
+        let template = third.set.complete(&fixture::template(tag));
+        third.memory.remember_defaults(&template, Some(defaulted));
+    }
+    let new = decide(&third);
     assert!(lines(&new)[0].ends_with(" 3"), "{:?}", lines(&new));
+}
+
+#[test]
+fn a_template_that_differs_in_defaults_only_is_no_change() {
+    let mut observation = observe("v1", vec![revision::<OrdinalSet>("a", 1, "v1")]);
+    let explicit = json!({ "spec": { "restartPolicy": "Always" } });
+    fixture::merge(&mut Arc::make_mut(&mut observation.set).spec.template.0, explicit);
+    let asked = decide(&observation);
+    assert_eq!(lines(&asked), ["default podtemplate ns/web.dry-run by a dry run null"; 2]);
+    assert!(asked.update.is_none(), "nothing rests on a guess");
+
+    let set = Arc::clone(&observation.set);
+    let present = set.complete(&set.spec.template.0);
+    let recorded = set.complete(&fixture::template("v1"));
+    observation.memory.remember_defaults(&present, Some(json!({ "the": "same" })));
+    assert_eq!(lines(&decide(&observation)).len(), 1, "only what is not known is asked");
+    observation.memory.remember_defaults(&recorded, Some(json!({ "the": "same" })));
+    let same = decide(&observation);
+    assert_eq!((lines(&same), same.update.unwrap().metadata.name.as_str()), (vec![], "a"));
+
+    for (what, present_defaulted) in [("another", Some(json!({ "an": "other" }))), ("refused", None)] {
+        observation.memory.remember_defaults(&present, present_defaulted);
+        let different = decide(&observation);
+        assert!(lines(&different)[0].starts_with("create revision"), "{what}: {:?}", lines(&different));
+    }
 }
 
 #[test]

@@ -144,6 +144,9 @@ fn log(note: &Note) {
         Note::Acted { key, action, error: None } => {
             tracing::info!(set = %key, act = %action.act, why = %action.why, "done");
         }
+        Note::Retried { key, action, because } => {
+            tracing::info!(set = %key, act = %action.act, why = %action.why, because, "looking again");
+        }
         Note::Acted { key, action, error: Some(error) } => {
             tracing::warn!(set = %key, act = %action.act, why = %action.why, error, "not done");
         }

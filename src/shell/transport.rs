@@ -48,15 +48,17 @@ fn encode(request: &Request) -> Result<http::Request<Vec<u8>>, http::Error> {
     if request.status {
         path.push_str("/status");
     }
-    if request.is_write() && request.verb != Verb::Delete {
+    if matches!(request.verb, Verb::Create | Verb::Patch | Verb::Update) {
         path.push_str("?fieldManager=berth");
+        path.push_str(if request.dry_run { "&dryRun=All" } else { "" });
     }
     let mut http = http::Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
     if let Some(content_type) = content_type {
         http = http.header(CONTENT_TYPE, content_type);
     }
     // The bytes of a recorded revision must be those that Go would write, and they are as good for any other body.
-    let body = if request.is_write() { crate::revisions::data::go_bytes(&request.body) } else { vec![] };
+    let body =
+        if request.verb != Verb::Get { crate::revisions::data::go_bytes(&request.body) } else { vec![] };
     http.body(body)
 }
 

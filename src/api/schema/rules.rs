@@ -202,21 +202,24 @@ pub const NODE_DAEMON_SET: &[Rule] = &[
         at: "spec.updateStrategy",
         field: "spec.updateStrategy.rollingUpdate.maxSurge",
         reason: INVALID,
-        says: "must be 0, surge is not carried out by this version",
+        says: "must be a number of at least 0, or a percentage from \"0%\" to \"100%\"",
         cel: "self.?type.orValue('RollingUpdate') == 'OnDelete' || !has(self.rollingUpdate) \
               || !has(self.rollingUpdate.maxSurge) \
-              || (type(self.rollingUpdate.maxSurge) == int ? self.rollingUpdate.maxSurge == 0 \
-              : self.rollingUpdate.maxSurge.matches('^0+%$'))",
+              || (type(self.rollingUpdate.maxSurge) == int ? self.rollingUpdate.maxSurge >= 0 \
+              : self.rollingUpdate.maxSurge.matches('^0*([0-9][0-9]?|100)%$'))",
     },
     Rule {
         at: "spec.updateStrategy",
         field: "spec.updateStrategy.rollingUpdate.maxUnavailable",
         reason: INVALID,
-        says: "must not be 0 while maxSurge is 0: no pod could ever be replaced",
+        says: "must not be 0 while maxSurge is 0 (no pod could ever be replaced), and must be 0 while maxSurge is not",
         cel: "self.?type.orValue('RollingUpdate') == 'OnDelete' || !has(self.rollingUpdate) \
-              || !has(self.rollingUpdate.maxUnavailable) \
-              || (type(self.rollingUpdate.maxUnavailable) == int ? self.rollingUpdate.maxUnavailable != 0 \
-              : !self.rollingUpdate.maxUnavailable.matches('^0+%$'))",
+              || (!has(self.rollingUpdate.maxUnavailable) ? false \
+              : type(self.rollingUpdate.maxUnavailable) == int ? self.rollingUpdate.maxUnavailable == 0 \
+              : self.rollingUpdate.maxUnavailable.matches('^0+%$')) \
+              != (!has(self.rollingUpdate.maxSurge) ? true \
+              : type(self.rollingUpdate.maxSurge) == int ? self.rollingUpdate.maxSurge == 0 \
+              : self.rollingUpdate.maxSurge.matches('^0+%$'))",
     },
 ];
 

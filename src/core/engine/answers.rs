@@ -80,6 +80,11 @@ impl Engine {
                 self.succeeded(key, &action, &value, now);
                 Ended::Done
             }
+            // A template that the API server refuses is like no other; its pods will show what is wrong with it.
+            Err(Failure::Rejected(_)) if matches!(action.act, Act::Default { .. }) => {
+                self.succeeded(key, &action, &Value::Null, now);
+                Ended::Done
+            }
             // What was to be deleted is gone.
             Err(Failure::Stale) if matches!(action.act, Act::Delete { .. }) && self.is_gone(&action.act) => {
                 Ended::Done
@@ -104,8 +109,12 @@ impl Engine {
 
     fn succeeded(&mut self, key: &Key, action: &Action, value: &Value, now: Now) {
         let object = action.act.object();
+        if let Act::Default { template, .. } = &action.act {
+            let defaulted = value.get("template").cloned();
+            return self.memory.entry(key.clone()).or_default().remember_defaults(template, defaulted);
+        }
         let expected = match &action.act {
-            Act::Confirm { .. } => None,
+            Act::Confirm { .. } | Act::Default { .. } => None,
             Act::Delete { guard, .. } => Some(Expected::Deletion(guard.uid.clone())),
             Act::Create { .. } | Act::Patch { .. } => {
                 let version = meta(value).resource_version.number();
@@ -161,6 +170,10 @@ impl Engine {
         }
         if let Some(active) = self.active.get_mut(key) {
             active.stale |= stale;
+        }
+        if stale {
+            let (key, action) = (key.clone(), Box::new(action.clone()));
+            return self.notes.push(Note::Retried { key, action, because: message });
         }
         self.notes.push(Note::Acted {
             key: key.clone(),

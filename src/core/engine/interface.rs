@@ -127,6 +127,15 @@ pub enum Output {
 /// Something for the log.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
+    /// A write met a newer state than it was decided on, or nobody knows what became of it; it is looked at again.
+    Retried {
+        /// For whom.
+        key: Key,
+        /// What and why.
+        action: Box<Action>,
+        /// What was in the way.
+        because: String,
+    },
     /// A write was done, or failed with this message.
     Acted {
         /// For whom.

@@ -116,7 +116,7 @@ macro_rules! with_store {
                 Some($store) => $body,
                 None => $otherwise,
             },
-            Resource::Leases | Resource::Events => $otherwise,
+            Resource::Leases | Resource::Events | Resource::PodTemplates => $otherwise,
         }
     };
 }
@@ -151,7 +151,7 @@ impl Stores {
             Resource::DaemonSets(s) => {
                 self.daemon_sets.get_mut(&s)?.remove(meta).map(|c| Changed::DaemonSet(s, c))
             }
-            Resource::Leases | Resource::Events => None,
+            Resource::Leases | Resource::Events | Resource::PodTemplates => None,
         }
     }
 
@@ -164,7 +164,7 @@ impl Stores {
             Resource::Nodes => self.nodes.bookmark(version),
             Resource::OrdinalSets(s) => self.ordinal_sets.entry(s).or_default().bookmark(version),
             Resource::DaemonSets(s) => self.daemon_sets.entry(s).or_default().bookmark(version),
-            Resource::Leases | Resource::Events => {}
+            Resource::Leases | Resource::Events | Resource::PodTemplates => {}
         }
     }
 
@@ -198,7 +198,7 @@ impl Stores {
                 let store = self.daemon_sets.entry(s).or_default();
                 take!(store, Item::DaemonSet(_, o) => o, |c| Changed::DaemonSet(s, c))
             }
-            Resource::Leases | Resource::Events => vec![],
+            Resource::Leases | Resource::Events | Resource::PodTemplates => vec![],
         })
     }
 

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use crate::api::Surface;
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::status::{Condition, ConditionReason};
 use crate::core::condition::{Progress, conditions, status_write};
@@ -15,12 +16,18 @@ fn times_change_with_the_status_only_and_foreign_conditions_stay() {
     let (early, late) =
         (fixture::now().wall, fixture::now().wall.checked_add(std::time::Duration::from_secs(9)).unwrap());
     let foreign = Condition { type_: "Theirs".to_owned(), status: "True".to_owned(), ..Condition::default() };
-    let first = conditions(std::slice::from_ref(&foreign), &Progress::Working("a".to_owned()), 1, early);
-    let second = conditions(&first, &Progress::Working("b".to_owned()), 2, late);
+    let first = conditions(
+        std::slice::from_ref(&foreign),
+        &Progress::Working("a".to_owned()),
+        Surface::Berth,
+        1,
+        early,
+    );
+    let second = conditions(&first, &Progress::Working("b".to_owned()), Surface::Berth, 2, late);
     assert_eq!(second[0], foreign);
     assert!(second[1..].iter().all(|c| c.last_transition_time == Some(early)), "{second:?}");
     assert_eq!(second[1].message, "b");
-    let third = conditions(&second, &Progress::Settled, 2, late);
+    let third = conditions(&second, &Progress::Settled, Surface::Berth, 2, late);
     let ready = third.iter().find(|c| c.type_ == "Ready").unwrap();
     assert_eq!((ready.status.as_str(), ready.last_transition_time), ("True", Some(late)));
 }
@@ -28,9 +35,15 @@ fn times_change_with_the_status_only_and_foreign_conditions_stay() {
 #[test]
 fn what_people_wait_for_is_written_at_once_and_the_rest_together() {
     let now = fixture::now().wall;
-    let working = |message: &str| conditions(&[], &Progress::Working(message.to_owned()), 1, now);
-    let stalled =
-        conditions(&[], &Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()), 1, now);
+    let working =
+        |message: &str| conditions(&[], &Progress::Working(message.to_owned()), Surface::Berth, 1, now);
+    let stalled = conditions(
+        &[],
+        &Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()),
+        Surface::Berth,
+        1,
+        now,
+    );
     let before = status(working("web-0"));
     let urgency = |after: &OrdinalSetStatus| status_write(&before, after, false).map(|w| w.urgency);
     assert_eq!(urgency(&before.clone()), None);
@@ -47,4 +60,16 @@ fn what_people_wait_for_is_written_at_once_and_the_rest_together() {
         (Urgency::AtOnce, json!({ "replicas": 2 })),
         "only what differs"
     );
+}
+
+#[test]
+fn native_objects_carry_only_what_is_in_the_way() {
+    let now = fixture::now().wall;
+    let apps = |before: &[Condition], progress| conditions(before, &progress, Surface::Apps, 7, now);
+    assert_eq!(apps(&[], Progress::Working("web-0".to_owned())), []);
+    let stalled = apps(&[], Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()));
+    let shown: Vec<_> =
+        stalled.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.observed_generation)).collect();
+    assert_eq!(shown, [("Stalled", "True", 0)], "a native condition knows no generation");
+    assert_eq!(apps(&stalled, Progress::Settled)[0].status, "False", "what was told is taken back");
 }

@@ -49,7 +49,7 @@ fn failures_are_told_and_slow_it_down() {
         pauses.push((at - now).as_secs());
         now = at;
     }
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(pauses, [1, 2, 4, 8, 10, 10, 10]);
     assert_eq!(reflector.problem(), Some("forbidden"));
     reflector.ask(now);
     reflector.page(vec![], String::new(), 1);
