@@ -76,7 +76,7 @@ fn pods_and_claims(
         }
         return;
     }
-    let condemned = replicas::condemn(observation, replicas, plan);
+    let condemned = replicas::condemn(observation, replicas, target, plan);
     if ordered && condemned == Pass::Stopped {
         return;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::identity;
-use super::rollout::Target;
+use super::rollout::{self, Target};
 use crate::api::{OrdinalSet, Pod};
 use crate::claims;
 use crate::core::observation::Observation;
@@ -193,8 +193,14 @@ fn absent(
 }
 
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
-/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too.
-pub fn condemn(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, plan: &mut Plan) -> Pass {
+/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, or if it is at a
+/// revision that was given up: what a bad template broke never keeps its own removal waiting (S19).
+pub fn condemn(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) -> Pass {
     let spec = &observation.set.spec;
     let min_ready = i64::from(spec.min_ready_seconds);
     let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
@@ -227,7 +233,8 @@ pub fn condemn(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, p
         }
         let healthy = pod::is_running_and_ready(pod) && available(pod);
         if spec.is_ordered() {
-            if !healthy && first_unhealthy != Some(&pod.metadata.uid) {
+            let given_up = rollout::replaces_broken(observation) && target.abandons(pod);
+            if !healthy && !given_up && first_unhealthy != Some(&pod.metadata.uid) {
                 let because =
                     format!("to be removed, but pods below it are not available: {}", pod::describe(pod));
                 plan.waiting.push(Waiting::PodNotAvailable { pod: pod.metadata.name.clone(), because });

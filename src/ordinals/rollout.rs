@@ -44,6 +44,11 @@ impl Target {
         if self.rolls && ordinal < self.first_updated(set) { &self.current } else { &self.update }
     }
 
+    /// Whether the pod is at a revision that is neither where the set comes from nor where it goes: one that was given up.
+    pub fn abandons(&self, pod: &Pod) -> bool {
+        [&self.current, &self.update].iter().all(|revision| !pod::is_current(pod, &revision.metadata.name))
+    }
+
     /// The revision at which a missing pod is made (A9.2). Without parameters, pods that the status still counts as current
     /// are made at the current revision.
     pub fn for_new_pod(&self, observation: &Observation<OrdinalSet>, ordinal: i64) -> &Arc<Revision> {
@@ -105,7 +110,7 @@ const REPLACE_BROKEN: &str = "berth.dev/replace-broken";
 
 /// Whether broken pods that are not at the revision they should have are replaced without a person deleting them: always
 /// for custom sets, on request for native ones.
-fn replaces_broken(observation: &Observation<OrdinalSet>) -> bool {
+pub fn replaces_broken(observation: &Observation<OrdinalSet>) -> bool {
     let annotation = observation.set.metadata.annotations.get(REPLACE_BROKEN);
     observation.key.surface == Surface::Berth || annotation.is_some_and(|value| value == "true")
 }
@@ -157,17 +162,13 @@ pub fn cure(
         return false;
     }
     let broken_at_wanted = candidates.iter().find(|c| !c.outdated && !c.available);
-    let abandoned = |c: &Candidate<'_>| {
-        !pod::is_current(c.pod, &target.current.metadata.name)
-            && !pod::is_current(c.pod, &target.update.metadata.name)
-    };
     let broken = candidates
         .iter()
         .filter(|c| c.outdated && !c.ready && !pod::is_terminal(c.pod) && !c.pod.metadata.is_terminating());
     let (mut units, mut held): (Vec<Unit>, _) = (vec![], None);
     for candidate in broken {
         match broken_at_wanted {
-            Some(wanted) if !abandoned(candidate) => {
+            Some(wanted) if !target.abandons(candidate.pod) => {
                 held = Some(Waiting::WantedRevisionBroken { pod: wanted.pod.metadata.name.clone() });
             }
             _ => {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::api_server::object;
 use crate::invariants::Rules;
-use crate::invariants::ordinals::{Spec, ordinal};
 use crate::outcome::{comes_to_rest, reached};
 use crate::seeds::seeds;
 use crate::world::{Weather, World, ordinals, pod};
@@ -121,24 +120,9 @@ fn history(seed: u64, weather: Weather, operators: usize, people: People) {
         world.set_image(&web, "app:4");
     }
     world.heal();
-    people_remove_what_blocks_the_way_down(&mut world, &web);
     comes_to_rest(&mut world, &web);
     if world.spec(&web)["updateStrategy"]["type"] == "OnDelete" {
         people_finish_the_update(&mut world, &web);
-    }
-}
-
-/// In order, a scale-down stops at an unavailable pod while one below it is unavailable too, as upstream's does: with two
-/// broken pods to be removed it takes a person.
-fn people_remove_what_blocks_the_way_down(world: &mut World, of: &ObjectRef) {
-    let Some(set) = world.server.get(of) else { return };
-    let spec = Spec::of(set);
-    world.run_for(Duration::from_secs(60));
-    let blocks = |v: &Value| spec.ordered && ordinal(v) >= spec.end && !object::is_serving(v);
-    let pods: Vec<ObjectRef> =
-        world.server.all(Resource::Pods).filter(|(_, v)| blocks(v)).map(|(p, _)| p.clone()).collect();
-    for pod in &pods {
-        world.delete(pod, "Background");
     }
 }
 
