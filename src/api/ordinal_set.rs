@@ -97,6 +97,9 @@ pub enum OrdinalUpdateType {
     RollingUpdate,
     /// People replace pods.
     OnDelete,
+    /// All old pods go before the first new one comes (alpha in Kubernetes 1.37). Native sets only.
+    #[schemars(skip)]
+    Recreate,
 }
 
 /// Parameters of a rolling update of an ordinal set.

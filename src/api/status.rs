@@ -39,6 +39,8 @@ pub enum ConditionType {
     Reconciling,
     /// Something is in the way that will not clear up by itself; retries go on all the same.
     Stalled,
+    /// Upstream's own: a native set with the strategy Recreate is between its old and its new pods.
+    Progressing,
 }
 
 /// The reasons that Berth gives in conditions.
@@ -62,6 +64,10 @@ pub enum ConditionReason {
     InvalidSpec,
     /// Nothing is in the way.
     Clear,
+    /// Upstream's own: old pods go, or new ones are yet to come.
+    RecreateInProgress,
+    /// Upstream's own: all pods are new.
+    RecreateCompleted,
 }
 
 impl std::fmt::Display for ConditionType {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::Failure;
 use crate::api::Surface;
 use crate::core::engine::Config;
+use crate::core::gates::Gates;
 use crate::core::lease;
 use crate::shell::connection::{self, Target};
 use crate::shell::operator::{self, Health};
@@ -66,11 +67,8 @@ enum Api {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    if let Some(gate) = args.feature_gates.iter().find(|g| !g.is_empty()) {
-        return Err(Failure::usage(format!(
-            "--feature-gates: {gate:?} is not known; this version has no gates"
-        )));
-    }
+    let gates = Gates::parse(args.feature_gates.iter().map(String::as_str))
+        .map_err(|e| Failure::usage(format!("--feature-gates: {e}")))?;
     let listen: Option<SocketAddr> = match args.listen.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| {
@@ -82,10 +80,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::other(format!("cannot start the runtime: {e}")))?;
-    runtime.block_on(serve_and_operate(args, listen))
+    runtime.block_on(serve_and_operate(args, gates, listen))
 }
 
-async fn serve_and_operate(args: Args, listen: Option<SocketAddr>) -> Result<(), Failure> {
+async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>) -> Result<(), Failure> {
     let target = Target { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
     let client = connection::connect(&target).await.map_err(|e| Failure::other(e.to_string()))?;
     let health = Arc::new(Mutex::new(Health::default()));
@@ -94,7 +92,7 @@ async fn serve_and_operate(args: Args, listen: Option<SocketAddr>) -> Result<(),
             .await
             .map_err(|e| Failure::other(format!("--listen {address}: {e}")))?;
     }
-    let config = config(&args);
+    let config = config(&args, gates);
     match &config.lease {
         Some(lease) => tracing::info!(
             identity = lease.identity,
@@ -109,7 +107,7 @@ async fn serve_and_operate(args: Args, listen: Option<SocketAddr>) -> Result<(),
     operator::run(client, config, health, stopped()).await.map_err(|e| Failure::other(e.to_string()))
 }
 
-fn config(args: &Args) -> Config {
+fn config(args: &Args, gates: Gates) -> Config {
     let surfaces = args.apis.iter().map(|api| match api {
         Api::Berth => Surface::Berth,
         Api::Apps => Surface::Apps,
@@ -128,6 +126,7 @@ fn config(args: &Args) -> Config {
         in_flight: 64,
         lease,
         component: "berth".to_owned(),
+        gates,
     }
 }
 

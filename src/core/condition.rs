@@ -116,6 +116,33 @@ pub fn conditions(
     conditions
 }
 
+/// Upstream's condition of a native set with the strategy Recreate (A10): under way while old pods are left or new ones are
+/// yet to come, and over once it was under way and all is done.
+pub fn recreation(conditions: &mut Vec<Condition>, old_left: bool, complete: bool, now: Timestamp) {
+    let type_ = ConditionType::Progressing.to_string();
+    let known = conditions.iter().position(|c| c.type_ == type_);
+    let (status, reason, message) = match (old_left, complete) {
+        (true, _) => ("True", ConditionReason::RecreateInProgress, "Deleting old revision pods"),
+        (false, false) => {
+            ("True", ConditionReason::RecreateInProgress, "Waiting for new-revision pods to be created")
+        }
+        (false, true) if known.is_some() => {
+            ("False", ConditionReason::RecreateCompleted, "All pods recreated successfully")
+        }
+        (false, true) => return,
+    };
+    let before = known.map(|at| conditions.remove(at));
+    let since = before.filter(|c| c.status == status).and_then(|c| c.last_transition_time).unwrap_or(now);
+    conditions.push(Condition {
+        type_,
+        status: status.to_owned(),
+        reason: reason.to_string(),
+        message: message.to_owned(),
+        observed_generation: 0,
+        last_transition_time: Some(since),
+    });
+}
+
 /// What must be written for the status `before` to become `after`; `None` when nothing differs. `settled` makes it urgent.
 pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
     let (before, after) = (fields(before), fields(after));

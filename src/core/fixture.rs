@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cache::Objects;
+use super::gates::Gates;
 use super::memory::Memory;
 use super::observation::Observation;
 use super::owner::{self, Set};
@@ -164,6 +165,7 @@ pub fn observe<S: Set>(set: S, pods: Vec<Arc<Pod>>, revisions: Vec<Arc<Revision>
         revisions,
         nodes: Arc::default(),
         memory: Memory::default(),
+        gates: Gates::default(),
         now: now(),
     };
     observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));

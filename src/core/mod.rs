@@ -14,6 +14,7 @@ pub mod engine;
 pub mod events;
 #[cfg(test)]
 pub mod fixture;
+pub mod gates;
 pub mod hash;
 pub mod images;
 pub mod lease;

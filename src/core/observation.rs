@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cache::Objects;
+use super::gates::Gates;
 use super::memory::Memory;
 use super::owner::{self, Set};
 use super::time::Now;
@@ -26,6 +27,8 @@ pub struct Observation<S> {
     pub nodes: Objects<Node>,
     /// What failed lately.
     pub memory: Memory,
+    /// Feature gates.
+    pub gates: Gates,
     /// When.
     pub now: Now,
 }

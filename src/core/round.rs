@@ -108,7 +108,7 @@ pub fn conclude<S: Set, T: SetStatus>(
     };
     let now = observation.now.stamp();
     let surface = observation.key.surface;
-    let conditions = condition::conditions(before.conditions(), &progress, surface, meta.generation, now);
+    let conditions = condition::conditions(after.conditions(), &progress, surface, meta.generation, now);
     after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let write = condition::status_write(before, after, outlook.settled);

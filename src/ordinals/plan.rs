@@ -3,12 +3,14 @@
 use super::replicas::{self, Pass, Replicas};
 use super::rollout::{self, Target};
 use super::{identity, status};
+use crate::api::ordinal_set::OrdinalUpdateType;
 use crate::api::{OrdinalSet, Resource};
 use crate::core::membership::{self, Members};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
+use crate::core::{condition, pod};
 use crate::revisions;
 
 /// What is to be done for an ordinal set, why, and what is waited for.
@@ -17,6 +19,9 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let key = &observation.key;
     let mut plan = Plan::default();
     if let Some(invalid) = round::invalid(observation) {
+        return round::report(observation, invalid, &set.status);
+    }
+    if let Some(invalid) = unknown_strategy(observation) {
         return round::report(observation, invalid, &set.status);
     }
     let pods = membership::sort(observation, &observation.pods, |p| {
@@ -50,6 +55,15 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         pods_and_claims(observation, &replicas, target, &mut plan);
         settled &= plan.stages.is_empty();
     }
+    if let Some(target) = target.as_ref().filter(|t| t.recreates) {
+        let old = replicas.all().any(|(_, pod)| !pod::is_current(pod, &target.update.metadata.name));
+        condition::recreation(
+            &mut after.conditions,
+            old,
+            after.current_revision == after.update_revision,
+            observation.now.stamp(),
+        );
+    }
     // Without parameters of the rolling update this count says at which revision a missing pod is made (A9.2).
     let count_is_read = target.as_ref().is_some_and(|t| t.rolls && t.rolling.is_none())
         && after.current_replicas != set.status.current_replicas;
@@ -57,6 +71,15 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
     round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after]);
     plan
+}
+
+/// A strategy that is behind a gate which is off.
+fn unknown_strategy(observation: &Observation<OrdinalSet>) -> Option<Waiting> {
+    let recreates = observation.set.spec.strategy().type_ == Some(OrdinalUpdateType::Recreate);
+    (recreates && !observation.gates.recreate).then(|| Waiting::Invalid {
+        message: "spec.updateStrategy.type: Recreate needs the feature gate StatefulSetRecreateStrategy"
+            .to_owned(),
+    })
 }
 
 /// The pass over the wanted replicas, then the condemned pods, then the rollout; in order each only when the one before has
@@ -67,6 +90,9 @@ fn pods_and_claims(
     target: &Target,
     plan: &mut Plan,
 ) {
+    if target.recreates && rollout::recreate(observation, replicas, target, plan) {
+        return;
+    }
     let ordered = observation.set.spec.is_ordered();
     let before = plan.stages.len();
     let pass = replicas::pass(observation, replicas, target, plan);
@@ -80,8 +106,9 @@ fn pods_and_claims(
     if ordered && condemned == Pass::Stopped {
         return;
     }
-    if !ordered {
-        rollout::cure(observation, replicas, target, plan);
+    // What is cured is not counted again where pods go strictly one after the other.
+    if !ordered && rollout::cure(observation, replicas, target, plan) && !observation.gates.max_unavailable {
+        return;
     }
     rollout::roll(observation, replicas, target, plan);
 }

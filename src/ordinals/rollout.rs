@@ -21,8 +21,10 @@ pub struct Target {
     /// Parameters of the rolling update; `None` for a rolling update without parameters, which is not the same as one with
     /// empty parameters (A9.2).
     pub rolling: Option<OrdinalRollingUpdate>,
-    /// Whether pods are replaced at all.
+    /// Whether pods are replaced at all, one after the other.
     pub rolls: bool,
+    /// Whether all old pods go before new ones come.
+    pub recreates: bool,
 }
 
 impl Target {
@@ -30,7 +32,8 @@ impl Target {
     pub fn new(set: &OrdinalSet, current: Arc<Revision>, update: Arc<Revision>) -> Self {
         let strategy = set.spec.strategy();
         let rolls = strategy.type_ == Some(OrdinalUpdateType::RollingUpdate);
-        Target { current, update, rolling: strategy.rolling_update, rolls }
+        let recreates = strategy.type_ == Some(OrdinalUpdateType::Recreate);
+        Target { current, update, rolling: strategy.rolling_update, rolls, recreates }
     }
 
     /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
@@ -115,6 +118,57 @@ pub fn replaces_broken(observation: &Observation<OrdinalSet>) -> bool {
     observation.key.surface == Surface::Berth || annotation.is_some_and(|value| value == "true")
 }
 
+/// Without `MaxUnavailableStatefulSet` the highest old pod goes, available or not, unless one above it is not available
+/// (A9.3).
+fn roll_one(candidates: &[Candidate<'_>], target: &Target, set: &OrdinalSet, plan: &mut Plan) {
+    let first = target.first_updated(set);
+    // A missing pod is not available either: the one above the highest that is there, or between two.
+    let mut expected = set.spec.end();
+    for candidate in candidates.iter().filter(|c| c.ordinal >= first) {
+        expected -= 1;
+        let blocked =
+            |because: String| Waiting::PodNotAvailable { pod: candidate.pod.metadata.name.clone(), because };
+        if candidate.ordinal != expected {
+            return plan.waiting.push(blocked("a pod above it is missing".to_owned()));
+        }
+        if candidate.outdated && !candidate.pod.metadata.is_terminating() {
+            let to = &target.update.metadata.name;
+            let action =
+                pod::replace(candidate.pod, Slot::Ordinal(candidate.ordinal), to, !candidate.available);
+            return plan.stage(Part::Pods, Pace::OneByOne, vec![vec![action]]);
+        }
+        if !candidate.available || candidate.pod.metadata.is_terminating() {
+            return plan.waiting.push(blocked(pod::describe(candidate.pod)));
+        }
+    }
+}
+
+/// Removes all pods that are not at the update revision, whatever the order (A10). Returns whether any is left, being
+/// deleted or not: until then no new one comes (S20).
+pub fn recreate(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) -> bool {
+    let to = &target.update.metadata.name;
+    let old: Vec<(i64, &Pod)> = replicas.all().filter(|(_, pod)| !pod::is_current(pod, to)).collect();
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    let units: Vec<Unit> = old
+        .iter()
+        .filter(|(_, pod)| !pod.metadata.is_terminating())
+        .map(|(ordinal, pod)| {
+            let broken = !pod::is_available(pod, min_ready, observation.now.wall);
+            vec![pod::replace(pod, Slot::Ordinal(*ordinal), to, broken)]
+        })
+        .collect();
+    plan.waiting.extend(
+        old.iter().take(5).map(|(_, pod)| Waiting::PodTerminating { pod: pod.metadata.name.clone() }),
+    );
+    plan.stage(Part::Pods, Pace::SlowStart, units);
+    !old.is_empty()
+}
+
 /// What upstream does in parallel instead: every old pod at or above the partition that is not available goes, whatever the
 /// budget (A9.4 phase 1).
 fn replace_unavailable(
@@ -155,7 +209,8 @@ pub fn cure(
     let set = &observation.set;
     let ordered = set.spec.is_ordered();
     if !replaces_broken(observation) {
-        return !ordered && replace_unavailable(observation, replicas, target, plan);
+        let upstream_does = !ordered && observation.gates.max_unavailable;
+        return upstream_does && replace_unavailable(observation, replicas, target, plan);
     }
     let candidates = candidates(observation, replicas, target);
     if ordered && candidates.iter().any(|c| c.pod.metadata.is_terminating()) {
@@ -198,10 +253,13 @@ pub fn roll(
     let outdated =
         candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
     if !target.rolls {
-        if outdated > 0 {
+        if outdated > 0 && !target.recreates {
             plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(outdated).unwrap_or(i64::MAX) });
         }
         return;
+    }
+    if !observation.gates.max_unavailable {
+        return roll_one(&candidates, target, set, plan);
     }
     let budget = match target.budget(set) {
         Ok(budget) => budget,

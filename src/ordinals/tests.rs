@@ -320,3 +320,56 @@ fn the_settled_state_writes_nothing() {
     observation.now.wall = observation.now.wall.checked_add(std::time::Duration::from_secs(99)).unwrap();
     assert!(plan(&observation).is_empty(), "time alone changes nothing");
 }
+
+#[test]
+fn without_the_gate_pods_go_strictly_one_after_the_other() {
+    let gated = |pods: &[(i64, &str, Value)], parallel: bool| {
+        let mut spec = v2(json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 3 } } }));
+        if parallel {
+            spec["podManagementPolicy"] = json!("Parallel");
+        }
+        let mut observation = observe(spec, pods);
+        observation.key.surface = crate::api::Surface::Apps;
+        observation.gates.max_unavailable = false;
+        for pod in &mut observation.pods {
+            let owner = observation.key.resource();
+            let meta = &mut std::sync::Arc::make_mut(pod).metadata;
+            meta.owner_references[0].api_version = owner.api_version().to_owned();
+        }
+        writes(&plan(&observation))
+    };
+    let old = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
+    assert_eq!(gated(&old, false), ["delete Pod web-2"], "maxUnavailable is not looked at");
+    assert_eq!(gated(&[old[0].clone(), old[1].clone(), (2, "v2", broken())], true), Vec::<String>::new());
+    assert_eq!(gated(&[old[0].clone(), (1, "v1", broken()), (2, "v2", ok())], true), ["delete Pod web-1"]);
+}
+
+#[test]
+fn recreate_takes_all_old_pods_away_first() {
+    let recreate = |gate: bool, pods: &[(i64, &str, Value)]| {
+        let spec = v2(json!({ "updateStrategy": { "type": "Recreate", "rollingUpdate": null } }));
+        let mut observation = observe(spec, pods);
+        observation.key.surface = crate::api::Surface::Apps;
+        observation.gates.recreate = gate;
+        let plan = plan(&observation);
+        let conditions = plan.status.clone().map(|s| s.changes["conditions"].clone()).unwrap_or_default();
+        let shown: Vec<String> = conditions
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|c| format!("{}={} {}", c["type"], c["status"], c["reason"]).replace('"', ""))
+            .collect();
+        (writes(&plan), shown)
+    };
+    let old = [(0, "v1", ok()), (1, "v1", broken()), (2, "v2", ok())];
+    let in_progress = vec!["Progressing=True RecreateInProgress".to_owned()];
+    let (deleted, shown) = recreate(true, &old);
+    assert_eq!(deleted, ["delete Pod web-0", "delete Pod web-1"], "whatever the policy");
+    assert_eq!(shown, in_progress);
+    let (waits, _) = recreate(true, &[(0, "v1", terminating()), (2, "v2", ok())]);
+    assert_eq!(waits, Vec::<String>::new(), "S20: no new pod while an old one is left");
+    let (created, shown) = recreate(true, &[]);
+    assert_eq!((created, shown), (vec!["create Pod web-0".to_owned()], in_progress));
+    let (nothing, shown) = recreate(false, &old);
+    assert_eq!((nothing, shown), (vec![], vec!["Stalled=True InvalidSpec".to_owned()]));
+}

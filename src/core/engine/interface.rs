@@ -2,6 +2,7 @@
 
 use super::stores::Item;
 use crate::api::{Key, Meta, ObjectRef, Resource, Surface};
+use crate::core::gates::Gates;
 use crate::core::lease;
 use crate::core::plan::Action;
 use crate::core::request::{Answer, Request};
@@ -25,6 +26,8 @@ pub struct Config {
     pub lease: Option<lease::Config>,
     /// What events say they come from.
     pub component: String,
+    /// Feature gates.
+    pub gates: Gates,
 }
 
 /// What comes in.

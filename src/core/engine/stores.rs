@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::claims;
 use crate::core::cache::{Change, ListFromThePast, Store};
+use crate::core::gates::Gates;
 use crate::core::memory::Memory;
 use crate::core::observation::Observation;
 use crate::core::owner::Set;
@@ -242,16 +243,28 @@ impl Stores {
     }
 
     /// Everything that a plan for an ordinal set may depend on.
-    pub fn observe_ordinal(&self, key: &Key, memory: Memory, now: Now) -> Option<Observation<OrdinalSet>> {
+    pub fn observe_ordinal(
+        &self,
+        key: &Key,
+        memory: Memory,
+        gates: Gates,
+        now: Now,
+    ) -> Option<Observation<OrdinalSet>> {
         let set = Arc::clone(self.ordinal_sets.get(&key.surface)?.get(&key.namespace, &key.name)?);
         let claims = self.claims_of(key, &set);
-        Some(self.observe(key, set, claims, memory, now))
+        Some(self.observe(key, set, claims, memory, gates, now))
     }
 
     /// Everything that a plan for a node daemon set may depend on.
-    pub fn observe_daemon(&self, key: &Key, memory: Memory, now: Now) -> Option<Observation<NodeDaemonSet>> {
+    pub fn observe_daemon(
+        &self,
+        key: &Key,
+        memory: Memory,
+        gates: Gates,
+        now: Now,
+    ) -> Option<Observation<NodeDaemonSet>> {
         let set = Arc::clone(self.daemon_sets.get(&key.surface)?.get(&key.namespace, &key.name)?);
-        Some(self.observe(key, set, BTreeMap::new(), memory, now))
+        Some(self.observe(key, set, BTreeMap::new(), memory, gates, now))
     }
 
     fn observe<S: Set>(
@@ -260,6 +273,7 @@ impl Stores {
         set: Arc<S>,
         claims: BTreeMap<String, Arc<Claim>>,
         memory: Memory,
+        gates: Gates,
         now: Now,
     ) -> Observation<S> {
         let uid = set.meta().uid.clone();
@@ -274,6 +288,7 @@ impl Stores {
             revisions,
             nodes: self.nodes.objects(),
             memory,
+            gates,
             now,
             set,
         }

@@ -99,8 +99,12 @@ impl Engine {
     pub fn plan(&self, key: &Key, now: Now) -> Option<Plan> {
         let memory = self.memory.get(key).cloned().unwrap_or_default();
         match key.kind {
-            Kind::Ordinal => Some(ordinals::plan(&self.stores.observe_ordinal(key, memory, now)?)),
-            Kind::Daemon => Some(daemons::plan(&self.stores.observe_daemon(key, memory, now)?)),
+            Kind::Ordinal => {
+                Some(ordinals::plan(&self.stores.observe_ordinal(key, memory, self.config.gates, now)?))
+            }
+            Kind::Daemon => {
+                Some(daemons::plan(&self.stores.observe_daemon(key, memory, self.config.gates, now)?))
+            }
         }
     }
 

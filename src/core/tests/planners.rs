@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::api::{NodeDaemonSet, OrdinalSet, Resource};
 use crate::core::engine::stores::{Item, Stores};
 use crate::core::fixture::{self, key};
+use crate::core::gates::Gates;
 use crate::core::memory::Memory;
 use crate::core::plan::{Act, Plan};
 use crate::core::reason::Reason;
@@ -108,8 +109,9 @@ fn ordinal_items(spec: Value, pods: &[(i64, (String, Value))], claims: &[i64], r
 }
 
 fn plan_ordinals(items: &[Item]) -> (Plan, Arc<OrdinalSet>) {
-    let observation =
-        fill(items).observe_ordinal(&key::<OrdinalSet>(), Memory::default(), fixture::now()).unwrap();
+    let observation = fill(items)
+        .observe_ordinal(&key::<OrdinalSet>(), Memory::default(), Gates::default(), fixture::now())
+        .unwrap();
     (ordinals::plan(&observation), observation.set)
 }
 
@@ -252,7 +254,7 @@ proptest! {
         }
         let plan = |items: &[Item]| {
             let key = key::<NodeDaemonSet>();
-            daemons::plan(&fill(items).observe_daemon(&key, Memory::default(), fixture::now()).unwrap())
+            daemons::plan(&fill(items).observe_daemon(&key, Memory::default(), Gates::default(), fixture::now()).unwrap())
         };
         let first = plan(&items);
         check_writes(&first)?;

@@ -48,6 +48,7 @@ impl World {
             in_flight: 100,
             lease: None,
             component: "berth".to_owned(),
+            gates: berth::core::gates::Gates::default(),
         };
         self.operators.push(Operator {
             engine: None,
