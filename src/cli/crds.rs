@@ -23,10 +23,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             }
             None => {
                 let text = format!("---\n{}", yaml.trim_start_matches("---\n"));
-                std::io::stdout().write_all(text.as_bytes()).map_err(|e| format!("cannot print: {e}"))
+                match std::io::stdout().write_all(text.as_bytes()) {
+                    // The reader has seen enough, as in `berth crds | head`.
+                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                    written => written.map_err(|e| format!("cannot print: {e}")),
+                }
             }
         };
-        written.map_err(Failure::other)?;
+        written.map_err(Failure::usage)?;
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>) -> Result<(), Failure> {
     let target = Target { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
-    let client = connection::connect(&target).await.map_err(|e| Failure::other(e.to_string()))?;
+    let client = connection::connect(&target).await.map_err(|e| Failure::usage(e.to_string()))?;
     let health = Arc::new(Mutex::new(Health::default()));
     if let Some(address) = listen {
         serve::serve(address, Arc::clone(&health))
