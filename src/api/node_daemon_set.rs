@@ -111,6 +111,7 @@ pub struct NodeDaemonSetStatus {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub update_revision: String,
     /// How often the name of a revision was taken by another one.
+    #[serde(skip_serializing_if = "is_zero")]
     pub collision_count: i32,
     /// The node selector of the present template, for `kubectl get`.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -185,15 +185,6 @@ fn create(
     }
 }
 
-/// Whether the pod uses the claims that its templates ask for (A4.4).
-pub fn uses_its_claims(set: &OrdinalSet, ordinal: i64, pod: &Pod) -> bool {
-    names(set, ordinal).iter().all(|(volume, claim)| {
-        pod.spec.volumes.iter().any(|v| {
-            &v.name == volume && v.persistent_volume_claim.as_ref().is_some_and(|c| &c.claim_name == claim)
-        })
-    })
-}
-
 /// What the names of all claims of one template begin with.
 pub fn prefix(template: &Template, set: &str) -> String {
     format!("{}-{set}-", template_name(template))

@@ -31,6 +31,7 @@ pub struct Run {
 struct Running {
     part: Part,
     pace: Pace,
+    independent: bool,
     waiting: VecDeque<(UnitId, VecDeque<Action>)>,
     running: BTreeMap<UnitId, VecDeque<Action>>,
     batch: usize,
@@ -67,7 +68,7 @@ impl Run {
                 continue;
             };
             if stage.running.is_empty() && (stage.waiting.is_empty() || stage.ends_early()) {
-                self.failed |= stage.failed;
+                self.failed |= stage.failed && !stage.independent;
                 self.stage = None;
                 continue;
             }
@@ -93,7 +94,6 @@ impl Run {
         let stage = self.stage.as_mut()?;
         if how == Ended::Failed {
             stage.failed = true;
-            self.failed = true;
             stage.running.remove(&unit);
             return None;
         }
@@ -125,9 +125,16 @@ impl Run {
                     Pace::Together => usize::MAX,
                 };
                 let waiting = stage.units.into_iter().map(VecDeque::from).enumerate().collect();
-                let (part, pace) = (stage.part, stage.pace);
-                self.stage =
-                    Some(Running { part, pace, waiting, running: BTreeMap::new(), batch, failed: false });
+                let (part, pace, independent) = (stage.part, stage.pace, stage.independent);
+                self.stage = Some(Running {
+                    part,
+                    pace,
+                    independent,
+                    waiting,
+                    running: BTreeMap::new(),
+                    batch,
+                    failed: false,
+                });
                 return true;
             }
         }

@@ -147,12 +147,11 @@ pub fn recreation(conditions: &mut Vec<Condition>, old_left: bool, complete: boo
 pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
     let (before, after) = (fields(before), fields(after));
     let mut changes = Map::new();
-    // The first status is written with all its counts: an absent one is no zero to those who read it. Names and collisions
-    // stand in a write only when they change, because later decisions wait for that.
+    // The first status is written whole: an absent count is no zero to those who read it.
     let first = before.get("observedGeneration") == Some(&json!(0))
         && after.get("observedGeneration") != Some(&json!(0));
     for (name, value) in &after {
-        if before.get(name) != Some(value) || first && !URGENT.contains(&name.as_str()) {
+        if first || before.get(name) != Some(value) {
             changes.insert(name.clone(), value.clone());
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::reason::{Reason, Slot};
 use super::request::{Request, Verb};
 use super::time::Now;
 use crate::api::{Key, ObjectRef, Resource, Uid};
@@ -168,4 +169,20 @@ pub fn describe(
     };
     let severity = if error.is_some() { Severity::Warning } else { Severity::Normal };
     Some(Event { severity, reason, message, related: Some(object.clone()) })
+}
+
+/// The event that upstream reports for a daemon pod that has ended (B10).
+pub fn describe_ended(why: &Reason, pod: &ObjectRef) -> Option<Event> {
+    let Reason::Ended { slot: Slot::Node(node), phase, .. } = why else { return None };
+    let at = format!("{}/{} on node {node}", pod.namespace, pod.name);
+    let (severity, reason, message) = if phase == "Failed" {
+        (Severity::Warning, "FailedDaemonPod", format!("Found failed daemon pod {at}, will try to kill it"))
+    } else {
+        (
+            Severity::Normal,
+            "SucceededDaemonPod",
+            format!("Found succeeded daemon pod {at}, will try to delete it"),
+        )
+    };
+    Some(Event { severity, reason, message, related: Some(pod.clone()) })
 }

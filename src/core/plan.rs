@@ -183,12 +183,19 @@ pub struct Stage {
     pub pace: Pace,
     /// What is done.
     pub units: Vec<Unit>,
+    /// Whether later stages go on although this one failed.
+    pub independent: bool,
 }
 
 impl Stage {
     /// A stage of the given units.
     pub fn new(part: Part, pace: Pace, units: Vec<Unit>) -> Self {
-        Stage { part, pace, units }
+        Stage { part, pace, units, independent: false }
+    }
+
+    /// The same, but a failure in it stops nothing after it.
+    pub fn independent(self) -> Self {
+        Stage { independent: true, ..self }
     }
 }
 

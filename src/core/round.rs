@@ -6,10 +6,10 @@ use super::condition::{self, Progress};
 use super::membership::Members;
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Pace, Part, Plan};
+use super::plan::{Act, Action, Pace, Part, Plan};
 use super::pod;
 use super::reason::{Reason, Waiting};
-use crate::api::status::Condition;
+use crate::api::status::{Condition, ConditionReason};
 use crate::api::{Pod, Revision};
 use crate::revisions::{self, History};
 
@@ -56,6 +56,8 @@ pub trait SetStatus: Clone + Serialize {
     fn set_observed_generation(&mut self, generation: i64);
     /// The names of the current and of the update revision.
     fn revisions(&self) -> [&str; 2];
+    /// How often the name of a revision was taken.
+    fn collisions(&self) -> i32;
 }
 
 macro_rules! set_status {
@@ -72,6 +74,9 @@ macro_rules! set_status {
             }
             fn revisions(&self) -> [&str; 2] {
                 [&self.current_revision, &self.update_revision]
+            }
+            fn collisions(&self) -> i32 {
+                self.collision_count
             }
         }
     };
@@ -113,8 +118,8 @@ pub fn conclude<S: Set, T: SetStatus>(
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let write = condition::status_write(before, after, outlook.settled);
     let Some(write) = write.filter(|_| !preliminary && !outlook.silent) else { return };
-    let read_later = ["currentRevision", "updateRevision", "collisionCount"];
-    if outlook.count_is_read || read_later.iter().any(|name| write.changes.get(name).is_some()) {
+    let read_later = before.revisions() != after.revisions() || before.collisions() != after.collisions();
+    if read_later || outlook.count_is_read {
         plan.stages.clear();
         let action = condition::write_action(&observation.key, meta, &write, Reason::ReadLater);
         plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);
@@ -143,19 +148,41 @@ pub fn trim<S: Set, T: SetStatus>(
     plan.stage(Part::History, Pace::Together, vec![history]);
 }
 
-/// After a refused write nothing but the status and the history is written until the pause is over.
+/// After a refused write it, and what would come after it, is not tried until the pause is over. After a refused creation no
+/// pod and no claim is made at all, for it was most likely a quota or a policy.
 fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
-    let Some(delay) = observation.memory.held(observation.now.mono) else { return };
-    if plan.stages.is_empty() {
+    let now = observation.now.mono;
+    let Some((delay, refused)) = observation.memory.held(now).zip(observation.memory.refused.as_ref()) else {
+        return;
+    };
+    let creation = refused.reason == ConditionReason::FailedCreate;
+    let is_held = |action: &Action| match &action.act {
+        Act::Create { .. } => creation || action.act.object() == &refused.object,
+        act => act.object() == &refused.object,
+    };
+    let (mut any, mut blocked) = (false, false);
+    plan.stages.retain_mut(|stage| {
+        if stage.part.runs_after_failure() {
+            return true;
+        }
+        if blocked {
+            any = true;
+            return false;
+        }
+        let before = stage.units.len();
+        stage.units.retain(|unit| !unit.iter().any(is_held));
+        let held = stage.units.len() < before;
+        any |= held;
+        blocked |= held && !stage.independent;
+        !stage.units.is_empty()
+    });
+    if !any {
         return;
     }
-    plan.stages.retain(|stage| stage.part.runs_after_failure());
     plan.recheck(delay);
-    if let Some(refused) = &observation.memory.refused {
-        let object = Some(refused.object.clone());
-        // A namespace that ends is no error, so nothing was remembered but the pause.
-        let message =
-            if refused.message.is_empty() { "its namespace is being deleted" } else { &refused.message };
-        plan.waiting.insert(0, Waiting::Backoff { object, message: message.to_owned() });
-    }
+    // A namespace that ends is no error, so nothing was remembered but the pause.
+    let message =
+        if refused.message.is_empty() { "its namespace is being deleted" } else { &refused.message };
+    let object = Some(refused.object.clone());
+    plan.waiting.insert(0, Waiting::Backoff { object, message: message.to_owned() });
 }

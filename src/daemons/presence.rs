@@ -7,7 +7,7 @@ use super::identity;
 use super::placement::{self, Verdict};
 use crate::api::{Node, NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
-use crate::core::plan::{Pace, Part, Plan, Unit};
+use crate::core::plan::{Pace, Part, Plan, Stage, Unit};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
 
@@ -137,7 +137,10 @@ impl Work {
     /// Adds the stages: what goes makes room for what comes.
     pub fn finish(mut self, plan: &mut Plan) {
         self.delete.truncate(BURST);
-        plan.stage(Part::Pods, Pace::Together, self.delete);
+        if !self.delete.is_empty() {
+            // A pod that cannot be deleted keeps no other node waiting for its own (B5.2).
+            plan.stages.push(Stage::new(Part::Pods, Pace::Together, self.delete).independent());
+        }
         plan.stage(Part::Pods, Pace::SlowStart, self.create);
     }
 }

@@ -18,6 +18,10 @@ use crate::core::reason::{Reason, Slot, Waiting};
 /// # Errors
 /// A sentence, when a value is neither a number nor a percentage.
 pub fn room(set: &NodeDaemonSet, desired: i64) -> Result<Room, String> {
+    // With OnDelete nobody reads the parameters (B6.7).
+    if !set.spec.rolls() {
+        return Ok(Room::Unavailable(1));
+    }
     let rolling = set.spec.rolling_update();
     let count = |name: &str, value: Option<IntOrPercent>, default: i32| {
         scaled(&value.unwrap_or(IntOrPercent::Int(default)), desired, Rounding::Up)
@@ -25,7 +29,7 @@ pub fn room(set: &NodeDaemonSet, desired: i64) -> Result<Room, String> {
     };
     let surge = count("maxSurge", rolling.max_surge, 0)?;
     let unavailable = count("maxUnavailable", rolling.max_unavailable, 1)?;
-    Ok(if surge > 0 && set.spec.rolls() { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(1)) })
+    Ok(if surge > 0 { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(1)) })
 }
 
 /// Replaces pods at other revisions, in the order of the nodes' names (upstream takes a random order, so two views of the

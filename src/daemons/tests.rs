@@ -385,3 +385,16 @@ fn with_surge_the_new_pod_comes_first() {
     tainted.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     assert_eq!(readable(&tainted), ["create b1", "create c1"], "but not before");
 }
+
+#[test]
+fn a_pod_that_cannot_be_deleted_keeps_no_other_node_waiting() {
+    let taint = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoExecute" }] } });
+    let mut observation = observe(json!({}), vec![pod("a", "v1", ok())]);
+    observation.nodes = fixture::nodes(vec![node("a", taint), node("b", ok()), node("c", ok())]);
+    let first = plan(&observation);
+    assert!(first.stages[0].independent, "its failure stops nothing:\n{first}");
+    let object = crate::core::pod::object(&observation.pods[0]);
+    let reason = crate::api::status::ConditionReason::FailedDelete;
+    observation.memory.refuse(reason, object, "no".to_owned(), None, true, observation.now.mono);
+    assert_eq!(readable(&observation), ["create b0", "create c0"], "and it alone is held back");
+}

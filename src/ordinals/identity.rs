@@ -43,9 +43,8 @@ pub fn create(
     let name = pod_name(&observation.key.name, ordinal);
     let mut spec = Map::new();
     spec.insert("hostname".to_owned(), json!(name));
-    if !set.spec.service_name.is_empty() {
-        spec.insert("subdomain".to_owned(), json!(set.spec.service_name));
-    }
+    // Without a Service the subdomain of the template goes too (A3.7).
+    spec.insert("subdomain".to_owned(), json!(set.spec.service_name));
     let volumes = claims::volumes(set, ordinal, &template);
     if !volumes.is_empty() {
         spec.insert("volumes".to_owned(), Value::Array(volumes));

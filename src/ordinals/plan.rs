@@ -8,6 +8,7 @@ use crate::api::{OrdinalSet, Resource};
 use crate::core::membership::{self, Members};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
+use crate::core::pod::Availability;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
 use crate::core::{condition, pod};
@@ -51,6 +52,7 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let mut after = status::status(observation, &replicas, target.as_ref(), collision_count);
     let mut settled = false;
     if let Some(target) = target.as_ref().filter(|_| plan.stages.is_empty()) {
+        recheck_availability(observation, &replicas, &mut plan);
         settled = status::is_settled(set, &replicas, target, &after);
         pods_and_claims(observation, &replicas, target, &mut plan);
         settled &= plan.stages.is_empty();
@@ -71,6 +73,16 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
     round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after]);
     plan
+}
+
+/// Looks again when the next ready pod becomes available: order, budget and status rest on it (A2.8).
+fn recheck_availability(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, plan: &mut Plan) {
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    for (_, pod) in replicas.all() {
+        if let Availability::In(delay) = pod::availability(pod, min_ready, observation.now.wall) {
+            plan.recheck(delay);
+        }
+    }
 }
 
 /// A strategy that is behind a gate which is off.

@@ -132,6 +132,10 @@ fn present(
         }
         return Pass::Stopped;
     }
+    // In order a pod is mended when it is its turn; in parallel whatever state it is in (A6.1 step 7).
+    if !observation.set.spec.is_ordered() {
+        work.pods.extend(identity::mend(pod, ordinal).map(|action| vec![action]));
+    }
     if pod.metadata.is_terminating() {
         plan.waiting.push(Waiting::PodTerminating { pod: name() });
         return Pass::Stopped;
@@ -143,8 +147,7 @@ fn present(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     match pod::availability(pod, min_ready, observation.now.wall) {
         Availability::Available => {}
-        Availability::In(delay) => {
-            plan.recheck(delay);
+        Availability::In(_) => {
             let because = format!("ready, not yet for {min_ready} s (minReadySeconds)");
             plan.waiting.push(Waiting::PodNotAvailable { pod: name(), because });
             return Pass::Stopped;
@@ -154,7 +157,9 @@ fn present(
             return Pass::Stopped;
         }
     }
-    work.pods.extend(identity::mend(pod, ordinal).map(|action| vec![action]));
+    if observation.set.spec.is_ordered() {
+        work.pods.extend(identity::mend(pod, ordinal).map(|action| vec![action]));
+    }
     Pass::Complete
 }
 
@@ -217,7 +222,7 @@ pub fn condemn(
         .wanted
         .values()
         .chain(replicas.condemned.values())
-        .find(|pod| !available(pod))
+        .find(|pod| !available(pod) || pod.metadata.is_terminating())
         .map(|pod| &pod.metadata.uid);
     let delete = |ordinal: i64, pod: &Pod| -> Action {
         pod::delete(pod, Reason::Condemned { slot: Slot::Ordinal(ordinal) })

@@ -91,7 +91,10 @@ impl RevisionPlan {
     /// Records the present template under this number.
     fn create<S: Set>(&mut self, observation: &Observation<S>, number: i64) {
         let (collisions, body) = new_revision(observation, self.collision_count, number);
-        self.collision_count = collisions;
+        // A name was taken: that is counted in the status before the next name is used, so the count is never lost.
+        if collisions != std::mem::replace(&mut self.collision_count, collisions) {
+            return;
+        }
         let name = body["metadata"]["name"].as_str().unwrap_or_default();
         let object = ObjectRef::new(Resource::Revisions, &observation.key.namespace, name);
         self.actions.push(Action { act: Act::Create { object, body }, why: Reason::NewTemplate });

@@ -117,7 +117,15 @@ fn a_name_that_is_taken_counts_as_a_collision() {
     let first = decide(&observe("v1", vec![])).actions[0].act.object().name.clone();
     let mut foreign = (*revision::<OrdinalSet>(&first, 7, "other")).clone();
     foreign.metadata.owner_references[0].uid = crate::api::Uid("another".to_owned());
-    let second = decide(&observe("v1", vec![Arc::new(foreign)]));
+    let mut observation = observe("v1", vec![Arc::new(foreign)]);
+    let counted = decide(&observation);
+    assert_eq!(
+        (lines(&counted), counted.collision_count),
+        (vec![], 1),
+        "counted before the next name is used"
+    );
+    Arc::make_mut(&mut observation.set).status.collision_count = 1;
+    let second = decide(&observation);
     assert_eq!(second.collision_count, 1);
     let body = second.actions[0].act.request().body;
     assert_ne!(body["metadata"]["name"], json!(first));

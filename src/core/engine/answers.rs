@@ -204,12 +204,18 @@ impl Engine {
     fn tell(&mut self, key: &Key, action: &Action, error: Option<&str>, now: Now) {
         let pod = match &action.why {
             Reason::ClaimNeeded { pod } => Some(pod.as_str()),
+            // Upstream takes over and lets go without a word.
+            Reason::Orphan | Reason::NoLongerOurs if error.is_none() => return,
             _ => None,
         };
         let Some(uid) = self.stores.owner(key).map(|m| m.uid.clone()) else { return };
-        let event = events::describe(key, action.act.request().verb, action.act.object(), pod, error);
-        if let Some(request) = event.and_then(|event| self.book.tell(key, &uid, event, now)) {
-            self.push(Class::Event, Some(key.clone()), request, Purpose::Event);
+        let object = action.act.object();
+        let found = events::describe_ended(&action.why, object).filter(|_| error.is_none());
+        let event = events::describe(key, action.act.request().verb, object, pod, error);
+        for event in found.into_iter().chain(event) {
+            if let Some(request) = self.book.tell(key, &uid, event, now) {
+                self.push(Class::Event, Some(key.clone()), request, Purpose::Event);
+            }
         }
     }
 }

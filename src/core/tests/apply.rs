@@ -83,3 +83,12 @@ fn a_stop_lets_end_what_is_on_its_way() {
     run.ended(unit, Ended::Done);
     assert!(run.start().is_empty() && run.is_done());
 }
+
+#[test]
+fn an_independent_stage_stops_nothing() {
+    let stages = vec![
+        stage(Part::Pods, Pace::Together, &[&["a"], &["b"]]).independent(),
+        stage(Part::Pods, Pace::OneByOne, &[&["later"]]),
+    ];
+    assert_eq!(run(stages, &["a"]), ["a b", "later"]);
+}
