@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use crate::kubectl::{Kubectl, Output};
-use crate::{AuditEvent, Binaries, Cluster, Error, Process, Result, audit, directory, plane};
+use crate::{AuditEvent, Binaries, Cluster, Error, Options, Process, Result, audit, directory, plane};
+
+/// A component ends when all its workers have; kube-controller-manager gives them 10 s.
+const ENDED: Duration = Duration::from_secs(30);
 
 impl Cluster {
     /// The directory of everything that belongs to this cluster, mode 0700. Logs are in `logs/`.
@@ -14,7 +18,7 @@ impl Cluster {
         &self.dir
     }
 
-    /// The address of the API server, `https://127.0.0.1:PORT`.
+    /// The address of the API server; on a cluster of ours `https://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -38,11 +42,8 @@ impl Cluster {
         let token = self.kubectl(&["create", "token", name, &namespace_flag, "--duration=24h"])?;
         let user = format!("{namespace}.{name}");
         let path = self.dir.join("kubeconfigs").join(&user);
-        directory::write(
-            &path,
-            0o600,
-            &plane::kubeconfig(&self.dir, &self.url, &user, token.trim(), namespace),
-        )?;
+        let text = plane::kubeconfig(&self.cluster_entry()?, &user, token.trim(), namespace);
+        directory::write(&path, 0o600, &text)?;
         Ok(path)
     }
 
@@ -75,6 +76,24 @@ impl Cluster {
         audit::read(&self.dir.join("audit.log"))
     }
 
+    /// Asks kube-controller-manager to end (SIGTERM), waits until it has, and starts it again without the controllers named, and
+    /// with all others: those that [`Options::disabled_controllers`] left out come back. Does not wait until it works.
+    pub fn restart_controller_manager(&self, disabled_controllers: &[&str]) -> Result<()> {
+        let disabled_controllers = disabled_controllers.iter().map(|name| (*name).to_owned()).collect();
+        let options = Options { disabled_controllers, ..self.options.clone() };
+        // Held until the next one runs: nobody is to take this end for a death.
+        let mut plane = self.plane();
+        let Some(process) = plane.iter_mut().find(|process| process.name() == plane::CONTROLLER_MANAGER)
+        else {
+            return Err(Error::Name(plane::CONTROLLER_MANAGER.to_owned()));
+        };
+        process.terminate()?;
+        process.wait_exit(ENDED)?;
+        let command = plane::kube_controller_manager(&self.binaries, &self.dir, &options);
+        *process = Process::start(&self.dir, "plane", plane::CONTROLLER_MANAGER, &command)?;
+        Ok(())
+    }
+
     /// Starts a program that ends with the cluster, its output in `logs/NAME.log`. Standard input is empty; the environment and
     /// the working directory are those of `command`. A name can be used again once its process has ended.
     pub fn spawn(&self, name: &str, command: Command) -> Result<Process> {
@@ -83,7 +102,7 @@ impl Cluster {
         for process in spawned.iter() {
             process.reap();
         }
-        let mut taken = self.plane.iter().any(|process| process.name() == name);
+        let mut taken = self.plane().iter().any(|process| process.name() == name);
         for process in spawned.iter().filter(|process| process.name() == name) {
             taken |= process.exit_status()?.is_none();
         }

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ pub struct Cluster {
     pub(crate) dir: PathBuf,
     pub(crate) url: String,
     pub(crate) binaries: Binaries,
-    pub(crate) plane: Vec<Process>,
+    pub(crate) options: Options,
+    plane: Mutex<Vec<Process>>,
     pub(crate) spawned: Mutex<Vec<Process>>,
     janitor: Janitor,
     pub(crate) next_node: AtomicU32,
@@ -56,7 +57,21 @@ impl Cluster {
     /// Starts a cluster and waits until it is ready: all components run, the namespace `default` has its ServiceAccount, and the
     /// nodes of `options` are Ready. Builds missing binaries first (see [`Binaries::locate`]).
     pub fn start(options: Options) -> Result<Self> {
-        let binaries = Binaries::locate()?;
+        let mut cluster = Self::prepare(Binaries::locate()?, options)?;
+        // From here on, an error drops the cluster and so cleans up.
+        cluster.start_plane()?;
+        cluster.bootstrap()?;
+        if cluster.options.nodes > 0 {
+            let names: Vec<String> =
+                (0..cluster.options.nodes).map(|index| format!("node-{index}")).collect();
+            cluster.add_nodes(&names, &[])?;
+            cluster.wait_nodes_ready(&names, READY)?;
+        }
+        Ok(cluster)
+    }
+
+    /// A directory and its janitor; nothing runs yet.
+    pub(crate) fn prepare(binaries: Binaries, options: Options) -> Result<Self> {
         let dir = directory::create()?;
         let janitor = match Janitor::start(&dir) {
             Ok(janitor) => janitor,
@@ -65,38 +80,33 @@ impl Cluster {
                 return Err(error);
             }
         };
-        let mut cluster = Self {
+        Ok(Self {
             dir,
             url: String::new(),
             binaries,
-            plane: Vec::new(),
+            options,
+            plane: Mutex::default(),
             spawned: Mutex::new(Vec::new()),
             janitor,
             next_node: AtomicU32::new(1),
-        };
-        // From here on, an error drops the cluster and so cleans up.
-        cluster.start_plane(&options)?;
-        cluster.bootstrap()?;
-        if options.nodes > 0 {
-            let names: Vec<String> = (0..options.nodes).map(|index| format!("node-{index}")).collect();
-            cluster.add_nodes(&names, &[])?;
-            cluster.wait_nodes_ready(&names, READY)?;
-        }
-        Ok(cluster)
+        })
     }
 
-    fn start_plane(&mut self, options: &Options) -> Result<()> {
+    fn start_plane(&mut self) -> Result<()> {
         let tokens = plane::write_configuration(&self.dir)?;
         self.start_component("etcd", plane::etcd(&self.binaries, &self.dir))?;
-        let apiserver = self.start_apiserver(options)?;
+        let apiserver = self.start_apiserver()?;
         plane::write_kubeconfigs(&self.dir, &self.url, &tokens)?;
-        self.plane.push(apiserver);
+        self.plane().push(apiserver);
         // These wait for the API server by themselves.
         self.start_component(
-            "kube-controller-manager",
-            plane::kube_controller_manager(&self.binaries, &self.dir, options),
+            plane::CONTROLLER_MANAGER,
+            plane::kube_controller_manager(&self.binaries, &self.dir, &self.options),
         )?;
-        self.start_component("kube-scheduler", plane::kube_scheduler(&self.binaries, &self.dir, options))?;
+        self.start_component(
+            "kube-scheduler",
+            plane::kube_scheduler(&self.binaries, &self.dir, &self.options),
+        )?;
         self.poll("the API server to be ready", READY, |cluster| {
             let output = cluster.kubectl_output(&["get", "--raw=/readyz"])?;
             Ok(if output.status.success() { Ok(()) } else { Err(output.stderr) })
@@ -105,19 +115,19 @@ impl Cluster {
         self.start_component("kwok", plane::kwok(&self.binaries, &self.dir))
     }
 
-    fn start_component(&mut self, name: &str, command: Command) -> Result<()> {
+    fn start_component(&self, name: &str, command: Command) -> Result<()> {
         let process = Process::start(&self.dir, "plane", name, &command)?;
-        self.plane.push(process);
+        self.plane().push(process);
         Ok(())
     }
 
     /// Starts kube-apiserver on a port that is free, and waits until it listens there.
-    fn start_apiserver(&mut self, options: &Options) -> Result<Process> {
+    fn start_apiserver(&mut self) -> Result<Process> {
         let mut attempt = 1;
         loop {
             let address = free_address()?;
             self.url = format!("https://{address}");
-            let command = plane::kube_apiserver(&self.binaries, &self.dir, address.port(), options);
+            let command = plane::kube_apiserver(&self.binaries, &self.dir, address.port(), &self.options);
             let process = Process::start(&self.dir, "plane", "kube-apiserver", &command)?;
             match self.wait_listening(&process, address) {
                 Ok(()) => return Ok(process),
@@ -191,7 +201,13 @@ impl Cluster {
 
     /// An error with the last lines of its log if a component of the control plane has ended.
     pub fn check(&self) -> Result<()> {
-        self.plane.iter().try_for_each(Process::check)
+        self.plane().iter().try_for_each(Process::check)
+    }
+
+    /// The components, in the order of their start.
+    pub(crate) fn plane(&self) -> MutexGuard<'_, Vec<Process>> {
+        // The list is valid whatever a panicking holder of the lock did.
+        self.plane.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves the cluster running when this process ends. Returns the script that ends it: `sh DIR/stop`.
@@ -205,13 +221,14 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.janitor.release();
         let deadline = Instant::now() + STOPPED;
+        let plane = self.plane.get_mut().unwrap_or_else(PoisonError::into_inner);
         let spawned = self.spawned.get_mut().unwrap_or_else(PoisonError::into_inner);
         while !self.janitor.finished() && Instant::now() < deadline {
             // A process is gone only when its parent, which is us, has taken note.
-            self.plane.iter().chain(spawned.iter()).for_each(Process::reap);
+            plane.iter().chain(spawned.iter()).for_each(Process::reap);
             thread::sleep(Duration::from_millis(10));
         }
-        self.plane.iter().chain(spawned.iter()).for_each(Process::reap);
+        plane.iter().chain(spawned.iter()).for_each(Process::reap);
     }
 }
 

@@ -4,6 +4,8 @@
 //! plain processes. Nodes and the containers on them are simulated by KWOK; everything else is the real thing. Any number of
 //! clusters run side by side, and none outlives the process that owns it, however that process ends.
 //!
+//! [`Cluster::attach`] makes the same use of a cluster that was there before, as far as that goes.
+//!
 //! How a pod behaves on a simulated node is chosen by its images' tags or by an annotation: see [`Behaviour`].
 #![forbid(unsafe_code)]
 
@@ -15,6 +17,7 @@ mod cluster;
 mod compile;
 mod directory;
 mod error;
+mod existing;
 mod janitor;
 mod kubectl;
 mod nodes;

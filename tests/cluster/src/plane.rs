@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value, json};
+
 use crate::{Binaries, Options, Result, directory};
 
 /// A client of the API server: file name of its kubeconfig, user name, group.
@@ -12,6 +14,9 @@ const CLIENTS: [(&str, &str, &str); 4] = [
     ("kube-scheduler", "system:kube-scheduler", ""),
     ("kwok", "kwok", "system:masters"),
 ];
+
+/// The name of the process that can be restarted.
+pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
 /// Every write by anybody, except those that say nothing about a workload. Volumes are logged with their body, for the `stop` script.
 const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
@@ -84,8 +89,9 @@ pub(crate) fn write_configuration(dir: &Path) -> Result<Vec<String>> {
 
 /// Writes one kubeconfig per client, and `dir/kubeconfig` for the admin.
 pub(crate) fn write_kubeconfigs(dir: &Path, url: &str, tokens: &[String]) -> Result<()> {
+    let cluster = json!({"server": url, "certificate-authority": dir.join("certs/apiserver.crt")});
     for ((name, user, _), token) in CLIENTS.iter().zip(tokens) {
-        let text = kubeconfig(dir, url, user, token, "default");
+        let text = kubeconfig(&cluster, user, token, "default");
         directory::write(&dir.join("kubeconfigs").join(name), 0o600, &text)?;
         if *name == "admin" {
             directory::write(&dir.join("kubeconfig"), 0o600, &text)?;
@@ -94,14 +100,14 @@ pub(crate) fn write_kubeconfigs(dir: &Path, url: &str, tokens: &[String]) -> Res
     Ok(())
 }
 
-/// A kubeconfig with one context.
-pub(crate) fn kubeconfig(dir: &Path, url: &str, user: &str, token: &str, namespace: &str) -> String {
+/// A kubeconfig with one context; `cluster` is what it says about the cluster.
+pub(crate) fn kubeconfig(cluster: &Value, user: &str, token: &str, namespace: &str) -> String {
     // JSON is YAML, and quotes whatever is in a path.
-    let value = serde_json::json!({
+    let value = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "berth",
-        "clusters": [{"name": "berth", "cluster": {"server": url, "certificate-authority": dir.join("certs/apiserver.crt")}}],
+        "clusters": [{"name": "berth", "cluster": cluster}],
         "users": [{"name": user, "user": {"token": token}}],
         "contexts": [{"name": "berth", "context": {"cluster": "berth", "user": user, "namespace": namespace}}],
     });

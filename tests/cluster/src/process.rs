@@ -132,8 +132,10 @@ impl Process {
     /// How it ended, or `None` while it runs.
     pub fn exit_status(&self) -> Result<Option<ExitStatus>> {
         let status = self.child().try_wait().map_err(Error::run(&self.name))?;
-        if status.is_some() {
-            // Its pid may be given to another process now.
+        // Its pid may be given to another process now; its file may be that of the next process of this name.
+        if status.is_some()
+            && fs::read_to_string(&self.pid_file).is_ok_and(|written| written.trim() == self.pid.to_string())
+        {
             let _ = fs::remove_file(&self.pid_file);
         }
         Ok(status)
@@ -178,5 +180,28 @@ impl Process {
     fn child(&self) -> MutexGuard<'_, Child> {
         // The child is valid whatever a panicking holder of the lock did.
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_used_again_stays_known_to_the_janitor() -> Result<()> {
+        let dir = directory::create()?;
+        let first = Process::start(&dir, "spawned", "twice", &Command::new("true"))?;
+        first.wait_exit(REGISTERED)?;
+        let mut sleep = Command::new("sleep");
+        sleep.arg("1000");
+        let second = Process::start(&dir, "spawned", "twice", &sleep)?;
+        first.exit_status()?;
+        let known = second.pid_file.exists();
+        second.kill()?;
+        second.wait_exit(REGISTERED)?;
+        let forgotten = !second.pid_file.exists();
+        let _ = fs::remove_dir_all(&dir);
+        assert!(known && forgotten, "known while it runs: {known}, forgotten afterwards: {forgotten}");
+        Ok(())
     }
 }
