@@ -11,17 +11,22 @@ use serde_json::json;
 
 use crate::support::health::{ask, free_address};
 use crate::support::manifests::{node_daemon_set, ordinal_set};
-use crate::support::plane::{POOL, project};
+use crate::support::plane::{MEMBER, ORDINALS, pool, project};
 use crate::support::read::{NAMESPACE, NDS, OSET, POD, REVISION, condition, is_settled, name, uid};
-use crate::support::{Plane, Scene, number, text};
+use crate::support::{Plane, Scene, existing, number, text};
 
 #[test]
 fn from_the_first_start_to_an_upgrade() {
+    if existing::leaves_out("the custom resources are missing and changed, on a control plane of its own") {
+        return;
+    }
     let plane = Plane::start();
     plane.install("deploy/namespace.yaml");
     plane.install("deploy/rbac.yaml");
-    plane.cluster.add_nodes(&["plain".to_owned()], &[POOL]).unwrap();
-    plane.cluster.add_nodes(&["logging".to_owned()], &[POOL, ("logging", "enabled")]).unwrap();
+    let member = (pool(ORDINALS), MEMBER);
+    let member = (member.0.as_str(), member.1);
+    plane.cluster.add_nodes(&["plain".to_owned()], &[member]).unwrap();
+    plane.cluster.add_nodes(&["logging".to_owned()], &[member, ("logging", "enabled")]).unwrap();
     let plane = Arc::new(plane);
     let scene = Scene::begin(Arc::clone(&plane), "demo", "berth-system", "");
     let address = free_address();
@@ -108,7 +113,7 @@ fn a_namespace_ends_quietly(plane: &Arc<Plane>, operator: &Process) {
     let mut set = ordinal_set("web", 10);
     set["spec"]["podManagementPolicy"] = json!("Parallel");
     scene.apply(&set);
-    scene.apply(&node_daemon_set("agent", POOL.1));
+    scene.apply(&node_daemon_set("agent", ORDINALS));
     scene.settled(OSET, "web");
     scene.until(NDS, "agent", "2 available", |set| number(set, "/status/numberAvailable") == 2);
     // The sets stay as long as this pod does.

@@ -24,12 +24,12 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
 }
 
 #[test]
-fn an_api_server_that_cannot_be_found_is_one_line_and_exit_code_1() {
+fn an_api_server_that_cannot_be_found_is_one_line_and_exit_code_2() {
     for arguments in [&["run", "--kubeconfig=/nowhere/kubeconfig"][..], &["run", "--context=unheard-of"]] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
         let output = command.args(arguments).env("KUBECONFIG", "/nowhere/else").output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
     }
 }

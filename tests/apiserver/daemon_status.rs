@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::support::manifests::node_daemon_set;
+use crate::support::plane::pool;
 use crate::support::read::{EVENT, NDS, POD, condition, holds, is_settled, number};
 use crate::support::{Scene, text};
 
 #[test]
 fn events_tell_what_was_done_and_what_was_refused() {
-    let scene = Scene::new("daemon-events");
-    scene.add_nodes(&["a"]);
+    let Some(scene) = Scene::on_nodes("daemon-events", &["a"]) else { return };
     let good = node_daemon_set("agent", "daemon-events");
     let mut bad = good.clone();
     let mounts = json!([{"name": "nowhere", "mountPath": "/data"}]);
@@ -25,7 +25,7 @@ fn events_tell_what_was_done_and_what_was_refused() {
     scene.apply(&good);
     let available = |set: &serde_json::Value| is_settled(set) && number(set, "/status/numberAvailable") == 1;
     scene.until(NDS, "agent", "settled on 1 node", available);
-    scene.kubectl(&["label", "node", &scene.node("a"), "tests.berth.dev/pool-"]);
+    scene.kubectl(&["label", "node", &scene.node("a"), &format!("{}-", pool("daemon-events"))]);
     scene.until(NDS, "agent", "settled on no node", |set| {
         is_settled(set) && number(set, "/status/desiredNumberScheduled") == 0
     });

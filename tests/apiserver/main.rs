@@ -4,6 +4,14 @@
 //! that `deploy/rbac.yaml` ships, and to nothing else, so a right that is missing there fails a test here; and the API server's
 //! audit log can be counted by user. What disturbs others (installing and removing the custom resources) has a control
 //! plane of its own, in `as_shipped`.
+//!
+//! With `BERTH_TEST_CONTEXT=CONTEXT`, a context of the usual `KUBECONFIG`, nothing is started: the tests use that cluster, with the
+//! kubectl from `PATH`, and real kubelets if it has them. **A test run owns the cluster.** It applies `crds/` and the namespace and
+//! the rights of `deploy/`, labels all nodes that take any pod (`pool.tests.berth.dev/...`), and leaves these behind; no other Berth
+//! may run there, nor another run of the tests. The namespaces, bindings and labels of the tests themselves are removed at the end of
+//! each test, save those of a test that failed, which the next run removes.
+//! What an existing cluster cannot give (simulated nodes, an audit log, custom resources that are missing) is left out; the test
+//! says so (`cargo test --test apiserver -- --show-output`). Three worker nodes are enough; with fewer, more is left out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

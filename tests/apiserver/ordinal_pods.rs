@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::manifests::{ordinal_set, with_claims, with_image};
+use crate::support::manifests::{never_ready, ordinal_set, with_claims};
 use crate::support::read::{self, CLAIM, OSET, POD, is_ready, names, revision, seconds, uid};
-use crate::support::{Scene, number, text};
+use crate::support::{Scene, existing, number, text};
 
 #[test]
 fn pods_come_in_order_each_with_an_identity_and_a_claim() {
@@ -39,6 +39,9 @@ fn pods_come_in_order_each_with_an_identity_and_a_claim() {
         assert_eq!(claim["metadata"]["labels"]["app"], "web");
         assert_eq!(claim["status"]["phase"], "Bound");
     }
+    if existing::leaves_out("the order of the writes is in the audit log") {
+        return;
+    }
     let created: Vec<String> = scene
         .plane
         .cluster
@@ -67,7 +70,7 @@ fn a_deleted_or_failed_pod_comes_back_with_its_name_and_claim() {
     assert_eq!(after["spec"]["volumes"][0], before["spec"]["volumes"][0]);
 
     let before = scene.get(POD, "web-2");
-    scene.kubectl(&["annotate", "pod", "web-2", "sim.berth.dev/behaviour=failed"]);
+    scene.fail("web-2");
     scene.until(POD, "web-2", "a new one, ready", |pod| uid(pod) != uid(&before) && is_ready(pod));
 
     let uids = |claims: &[serde_json::Value]| claims.iter().map(|c| uid(c).to_owned()).collect::<Vec<_>>();
@@ -77,7 +80,7 @@ fn a_deleted_or_failed_pod_comes_back_with_its_name_and_claim() {
 #[test]
 fn a_parallel_set_waits_for_nobody() {
     let scene = Scene::new("in-parallel");
-    let mut set = with_image(&ordinal_set("web", 4), "registry.test/app:never-ready");
+    let mut set = never_ready(&ordinal_set("web", 4));
     set["spec"]["podManagementPolicy"] = json!("Parallel");
     scene.apply(&set);
     let running = |pod: &serde_json::Value| pod["status"]["phase"] == "Running";

@@ -2,12 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::manifests::{ordinal_set, with_image};
+use crate::support::manifests::{MISSING, NEW, OLD, OTHER, crashing, ordinal_set, with_image};
 use crate::support::read::{OSET, POD, REVISION, condition, image, is_ready, name, revision, uid};
-use crate::support::{Scene, number, text};
-
-const NEW: &str = "registry.test/app:2";
-const OLD: &str = "registry.test/app:1";
+use crate::support::{Scene, existing, number, text};
 
 #[test]
 fn a_partition_holds_the_update_back_until_it_is_lowered() {
@@ -93,9 +90,10 @@ fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
     scene.settled(OSET, "web");
     let chronicle = scene.chronicle();
 
-    scene.apply(&with_image(&set, "registry.test/app:missing"));
+    scene.apply(&with_image(&set, MISSING));
     scene.until(POD, "web-2", "waiting for its image", |pod| {
-        text(pod, "/status/containerStatuses/0/state/waiting/reason").starts_with("ErrImage")
+        let reason = text(pod, "/status/containerStatuses/0/state/waiting/reason");
+        ["ErrImagePull", "ImagePullBackOff"].contains(&reason)
     });
     let status = scene.until(OSET, "web", "says so", |set| {
         text(set, "/status/conditions/0/message").contains("web-2")
@@ -109,6 +107,9 @@ fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
     assert_eq!(chronicle.deleted(), ["web-2", "web-2"], "only the first pod was touched");
     assert_eq!(images(&scene), [OLD; 3]);
     assert_eq!(status["status"]["currentRevision"], status["status"]["updateRevision"]);
+    if existing::leaves_out("who deleted what is in the audit log") {
+        return;
+    }
     let users = scene.plane.cluster.audit().unwrap().into_iter().filter(|event| {
         event.namespace == scene.namespace
             && event.resource == "pods"
@@ -119,10 +120,10 @@ fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
 }
 
 #[test]
-fn a_set_whose_first_image_is_bad_is_cured_by_a_good_one() {
+fn a_set_that_crashes_from_the_start_is_cured_by_another_template() {
     let scene = Scene::new("bad-from-the-start");
     let set = ordinal_set("web", 2);
-    scene.apply(&with_image(&set, "registry.test/app:crash"));
+    scene.apply(&crashing(&set));
     scene.until(POD, "web-0", "crashing", |pod| number(pod, "/status/containerStatuses/0/restartCount") > 0);
     scene.apply(&set);
     scene.settled(OSET, "web");
@@ -154,7 +155,7 @@ fn revisions_are_numbered_reused_and_limited() {
     assert_eq!(revision(&scene.get(POD, "web-0")), first);
 
     // One beside those in use: the oldest goes.
-    let third = text(&roll_to("registry.test/app:3"), "/status/updateRevision").to_owned();
+    let third = text(&roll_to(OTHER), "/status/updateRevision").to_owned();
     scene.gone(REVISION, &second);
     assert_eq!(numbers(&scene), [(first, 3), (third, 4)]);
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::manifests::{ordinal_set, with_claims, with_image};
+use crate::support::manifests::{NEW, OLD, never_ready, ordinal_set, with_claims, with_image};
 use crate::support::read::{OSET, POD, condition, is_ready, uid};
 use crate::support::{Scene, number, text};
 
@@ -10,7 +10,7 @@ use crate::support::{Scene, number, text};
 fn status_counts_and_conditions_say_what_is_the_case() {
     let scene = Scene::new("status");
     let set = ordinal_set("web", 2);
-    scene.apply(&with_image(&set, "registry.test/app:never-ready"));
+    scene.apply(&never_ready(&set));
     let working = scene.until(OSET, "web", "one replica", |set| number(set, "/status/replicas") == 1);
     for (kind, status, reason) in [
         ("Ready", "False", "Progressing"),
@@ -53,7 +53,7 @@ fn kubectl_shows_columns_and_scales() {
     let table = scene.kubectl(&["get", "oset", "web", "--output=wide"]);
     let words = |line: usize| table.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
     assert_eq!(words(0), ["NAME", "DESIRED", "READY", "UPDATED", "AGE", "IMAGES", "REVISION"]);
-    assert_eq!(words(1)[5..], ["registry.test/app:1", text(&set, "/status/updateRevision")]);
+    assert_eq!(words(1)[5..], [OLD, text(&set, "/status/updateRevision")]);
     assert!(scene.kubectl(&["get", "all"]).contains("ordinalset.berth.dev/web"));
 
     // What the HorizontalPodAutoscaler does.
@@ -71,7 +71,7 @@ fn events_tell_what_was_done() {
     scene.apply(&set);
     scene.settled(OSET, "web");
     let first = uid(&scene.get(POD, "web-0")).to_owned();
-    scene.apply(&with_image(&set, "registry.test/app:2"));
+    scene.apply(&with_image(&set, NEW));
     scene.settled(OSET, "web");
     assert_ne!(uid(&scene.get(POD, "web-0")), first);
     let wanted = [

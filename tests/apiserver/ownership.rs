@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::Scene;
 use crate::support::manifests::{node_daemon_set, ordinal_set};
-use crate::support::plane::POOL;
+use crate::support::plane::{ORDINALS, pool};
 use crate::support::read::{self, Kind, NDS, OSET, POD, REVISION, name, number, text, uid};
 
 #[test]
@@ -33,8 +33,7 @@ fn an_orphan_is_taken_over_by_its_canonical_name_only() {
 
 #[test]
 fn a_daemon_takes_over_a_pod_that_runs_on_its_node() {
-    let scene = Scene::new("daemon-orphans");
-    scene.add_nodes(&["a"]);
+    let Some(scene) = Scene::on_nodes("daemon-orphans", &["a"]) else { return };
     let mut set = node_daemon_set("agent", "daemon-orphans");
     set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
     let mut pod = pod_like(&set, "by-hand");
@@ -77,8 +76,7 @@ fn a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way() {
 
 #[test]
 fn deleting_a_set_takes_its_pods_along() {
-    let scene = Scene::new("deleted");
-    scene.add_nodes(&["a"]);
+    let Some(scene) = Scene::on_nodes("deleted", &["a"]) else { return };
     both(&scene, "deleted");
     for (kind, name) in [(OSET, "web"), (NDS, "agent")] {
         scene.kubectl(&["delete", kind.plural, name]);
@@ -93,8 +91,7 @@ fn deleting_a_set_takes_its_pods_along() {
 
 #[test]
 fn orphaned_pods_are_taken_over_by_the_next_set_without_a_restart() {
-    let scene = Scene::new("handed-over");
-    scene.add_nodes(&["a"]);
+    let Some(scene) = Scene::on_nodes("handed-over", &["a"]) else { return };
     both(&scene, "handed-over");
     let facts = |kind: Kind| {
         scene.list(kind).iter().map(|o| (name(o).to_owned(), uid(o).to_owned())).collect::<Vec<_>>()
@@ -125,7 +122,7 @@ fn both(scene: &Scene, pool: &str) {
 fn pod_like(set: &Value, name: &str) -> Value {
     let template = &set["spec"]["template"];
     let mut spec = template["spec"].clone();
-    if spec["nodeSelector"][POOL.0] != POOL.1 {
+    if spec["nodeSelector"].get(pool(ORDINALS)).is_none() {
         spec.as_object_mut().unwrap().remove("nodeSelector");
     }
     json!({

@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 
-use crate::support::Plane;
 use crate::support::plane::project;
+use crate::support::{Plane, Scene};
 
 /// How many kubectl run side by side: each spends most of its time with itself.
 const SIDE_BY_SIDE: usize = 4;
@@ -34,16 +33,13 @@ fn bad_manifests_are_refused_by_the_field_that_is_wrong() {
 
 #[test]
 fn what_cannot_be_changed_is_refused_when_it_is_changed() {
-    let plane = Plane::shared();
-    create_namespace(&plane, "transitions");
+    let scene = namespace("transitions");
     let directories = files(&project("tests/manifests/transitions"));
     let problems = each(&directories, |directory| {
         let apply = |file: &str| {
             let file = directory.join(file);
-            plane
-                .cluster
-                .kubectl_output(&["apply", "--namespace=transitions", "-f", file.to_str().unwrap()])
-                .unwrap()
+            let arguments = ["apply", "--namespace=transitions", "-f", file.to_str().unwrap()];
+            scene.plane.cluster.kubectl_output(&arguments).unwrap()
         };
         let before = apply("before.yaml");
         if !before.status.success() {
@@ -63,20 +59,18 @@ fn what_cannot_be_changed_is_refused_when_it_is_changed() {
 
 #[test]
 fn good_manifests_are_accepted() {
-    let plane = Plane::shared();
-    create_namespace(&plane, "good");
+    let scene = namespace("good");
     let problems = each(&files(&project("tests/manifests/good")), |path| {
-        let answer = plane
-            .cluster
-            .kubectl_output(&["apply", "--namespace=good", "-f", path.to_str().unwrap()])
-            .unwrap();
+        let arguments = ["apply", "--namespace=good", "-f", path.to_str().unwrap()];
+        let answer = scene.plane.cluster.kubectl_output(&arguments).unwrap();
         (!answer.status.success()).then_some(answer.stderr)
     });
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-fn create_namespace(plane: &Arc<Plane>, name: &str) {
-    plane.cluster.kubectl(&["create", "namespace", name]).unwrap();
+/// A namespace without an operator.
+fn namespace(name: &str) -> Scene {
+    Scene::begin(Plane::shared(), name, name, "")
 }
 
 /// The entries of a directory, by name.

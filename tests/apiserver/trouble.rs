@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::manifests::{ordinal_set, with_claims, with_image};
+use crate::support::manifests::{NEW, OLD, ordinal_set, with_claims, with_image};
 use crate::support::read::{EVENT, OSET, POD, condition, holds, name, names, number, text};
-use crate::support::{Scene, writes};
+use crate::support::{Scene, existing, writes};
 
 /// How soon a set must be served that nothing stands in the way of: far less than the longest pause of one that fails.
 const PROMPT: Duration = Duration::from_secs(15);
+/// How soon a set must be served that was mended by hand: less than the pause that it is in.
+const MENDED: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_pod_that_the_api_server_refuses_stalls_its_set_alone() {
@@ -34,21 +36,28 @@ fn a_pod_that_the_api_server_refuses_stalls_its_set_alone() {
     assert_eq!((&event["type"], text(&event, "/involvedObject/name")), (&json!("Warning"), "web"));
     assert!(text(&event, "/message").contains(said), "{event}");
 
-    // The pauses grow: 1, 2, 4 s, ...
-    scene.wait("the fourth attempt", || match attempts(&scene, 422) {
-        count if count >= 4 => Ok(()),
-        count => Err(count.to_string()),
-    });
-    let (count, elapsed) = (attempts(&scene, 422), began.elapsed().as_secs_f64());
-    assert!(elapsed > 6.5, "{count} attempts in {elapsed} s");
+    the_pauses_grow(&scene, began);
     scene.apply(&ordinal_set("other", 2));
-    scene.wait_at_most(PROMPT, "the other set", || settled(&scene, "other"));
+    scene.wait_at_most(existing::limit(PROMPT), "the other set", || settled(&scene, "other"));
 
     // Mended by hand: no reason to wait out a pause that was meant for the broken template.
     scene.apply(&good);
-    scene.wait_at_most(Duration::from_secs(5), "the mended set", || settled(&scene, "web"));
+    scene.wait_at_most(existing::limit(MENDED), "the mended set", || settled(&scene, "web"));
     let set = scene.get(OSET, "web");
     assert_eq!(condition(&set, "Stalled")["status"], "False");
+}
+
+/// 1, 2, 4 s, ...
+fn the_pauses_grow(scene: &Scene, began: Instant) {
+    if existing::leaves_out("attempts are counted in the audit log") {
+        return;
+    }
+    scene.wait("the fourth attempt", || match attempts(scene, 422) {
+        count if count >= 4 => Ok(()),
+        count => Err(count.to_string()),
+    });
+    let (count, elapsed) = (attempts(scene, 422), began.elapsed().as_secs_f64());
+    assert!(elapsed > 6.5, "{count} attempts in {elapsed} s");
 }
 
 #[test]
@@ -72,7 +81,7 @@ fn a_name_that_is_taken_is_waited_for() {
     let scene = Scene::new("name-taken");
     scene.apply(&json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "labels": {"app": "foreign"}},
-        "spec": {"containers": [{"name": "main", "image": "registry.test/app:1"}]},
+        "spec": {"containers": [{"name": "main", "image": OLD}]},
     }));
     scene.apply(&with_claims("web", 2));
     let set = scene.until(OSET, "web", "stalled", |set| holds(set, "Stalled"));
@@ -81,7 +90,7 @@ fn a_name_that_is_taken_is_waited_for() {
     let foreign = scene.get(POD, "web-1");
     assert_eq!(foreign["metadata"]["labels"], json!({"app": "foreign"}), "nobody touched it");
     scene.kubectl(&["delete", "pod", "web-1", "--wait=false"]);
-    scene.wait_at_most(PROMPT, "web to go on", || settled(&scene, "web"));
+    scene.wait_at_most(existing::limit(PROMPT), "web to go on", || settled(&scene, "web"));
 }
 
 #[test]
@@ -99,15 +108,22 @@ fn the_largest_number_of_replicas_costs_what_exists() {
     let mut other = ordinal_set("other", 2);
     other["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "1m"}});
     scene.apply(&other);
-    scene.wait_at_most(PROMPT, "the other set", || settled(&scene, "other"));
-    // Slow start: 1, 2, then 4 at once of which none is admitted, and after each pause one.
-    let refused = attempts(&scene, 403);
-    assert!(refused <= 40, "{refused} refused attempts");
-    scene.apply(&with_image(&set, "registry.test/app:2"));
+    scene.wait_at_most(existing::limit(PROMPT), "the other set", || settled(&scene, "other"));
+    few_are_refused(&scene);
+    scene.apply(&with_image(&set, NEW));
     set["spec"]["replicas"] = json!(1);
     scene.apply(&set);
     scene.settled(OSET, "web");
     assert_eq!(names(&scene.list(POD)), ["other-0", "other-1", "web-0"]);
+}
+
+/// Slow start: 1, 2, then 4 at once of which none is admitted, and after each pause one.
+fn few_are_refused(scene: &Scene) {
+    if existing::leaves_out("refused attempts are counted in the audit log") {
+        return;
+    }
+    let refused = attempts(scene, 403);
+    assert!(refused <= 40, "{refused} refused attempts");
 }
 
 /// Whether a set is settled.

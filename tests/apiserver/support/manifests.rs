@@ -1,8 +1,18 @@
 //! The sets that tests begin with.
 
+use berth_cluster::{BEHAVIOUR_ANNOTATION, Behaviour};
 use serde_json::{Value, json};
 
-use super::plane::POOL;
+use super::plane::{MEMBER, ORDINALS, pool};
+
+/// The image that sets begin with. All but [`MISSING`] exist and are small, so that real nodes can run them too.
+pub const OLD: &str = "registry.k8s.io/pause:3.9";
+/// The image of the next version.
+pub const NEW: &str = "registry.k8s.io/pause:3.10";
+/// A third one.
+pub const OTHER: &str = "registry.k8s.io/pause:3.8";
+/// An image that nobody has; simulated nodes know that from its tag.
+pub const MISSING: &str = "registry.k8s.io/pause:missing";
 
 /// An ordinal set with a headless service name and one container.
 pub fn ordinal_set(name: &str, replicas: u32) -> Value {
@@ -15,8 +25,8 @@ pub fn ordinal_set(name: &str, replicas: u32) -> Value {
             "template": {
                 "metadata": {"labels": {"app": name}},
                 "spec": {
-                    "nodeSelector": {POOL.0: POOL.1},
-                    "containers": [{"name": "main", "image": "registry.test/app:1"}],
+                    "nodeSelector": {(pool(ORDINALS)): MEMBER},
+                    "containers": [{"name": "main", "image": OLD}],
                 },
             },
         },
@@ -33,8 +43,8 @@ pub fn with_claims(name: &str, replicas: u32) -> Value {
     set
 }
 
-/// A node daemon set for the nodes that have the label `pool` of its namespace.
-pub fn node_daemon_set(name: &str, pool: &str) -> Value {
+/// A node daemon set for the nodes of a pool.
+pub fn node_daemon_set(name: &str, on: &str) -> Value {
     json!({
         "apiVersion": "berth.dev/v1", "kind": "NodeDaemonSet", "metadata": {"name": name},
         "spec": {
@@ -42,8 +52,8 @@ pub fn node_daemon_set(name: &str, pool: &str) -> Value {
             "template": {
                 "metadata": {"labels": {"app": name}},
                 "spec": {
-                    "nodeSelector": {POOL.0: pool},
-                    "containers": [{"name": "main", "image": "registry.test/agent:1"}],
+                    "nodeSelector": {(pool(on)): MEMBER},
+                    "containers": [{"name": "main", "image": OLD}],
                 },
             },
         },
@@ -54,5 +64,27 @@ pub fn node_daemon_set(name: &str, pool: &str) -> Value {
 pub fn with_image(set: &Value, image: &str) -> Value {
     let mut set = set.clone();
     set["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    set
+}
+
+/// The same set, its containers running and its pods never ready.
+pub fn never_ready(set: &Value) -> Value {
+    // Nobody ever sets this condition; the annotation is for simulated nodes, which do not know gates.
+    let mut set = behaving(set, Behaviour::NeverReady);
+    set["spec"]["template"]["spec"]["readinessGates"] = json!([{"conditionType": "tests.berth.dev/never"}]);
+    set
+}
+
+/// The same set, its containers ending as soon as they have started.
+pub fn crashing(set: &Value) -> Value {
+    // It prints its version and ends; simulated nodes run nothing.
+    let mut set = behaving(set, Behaviour::CrashLoop);
+    set["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["-v"]);
+    set
+}
+
+fn behaving(set: &Value, behaviour: Behaviour) -> Value {
+    let mut set = set.clone();
+    set["spec"]["template"]["metadata"]["annotations"] = json!({BEHAVIOUR_ANNOTATION: behaviour.name()});
     set
 }

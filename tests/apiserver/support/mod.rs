@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub mod chronicle;
+pub mod existing;
 pub mod health;
 pub mod manifests;
 pub mod plane;

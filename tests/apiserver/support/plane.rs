@@ -1,4 +1,4 @@
-//! A control plane with what `deploy/` and `crds/` install.
+//! A cluster with what `deploy/` and `crds/` install: a control plane of ours, or one that was there before.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,24 @@ use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::read;
+use super::{existing, read};
 
-/// Nodes with this label take the pods of ordinal sets. Nodes of daemon tests lack it: they come and go, and a pod of another test
-/// would go with them.
-pub const POOL: (&str, &str) = ("tests.berth.dev/pool", "ordinals");
+/// The pool of the nodes that take the pods of ordinal sets. Simulated nodes of daemon tests are not in it: they come and go, and a
+/// pod of another test would go with them.
+pub const ORDINALS: &str = "ordinals";
+/// The value of a [`pool`]'s label.
+pub const MEMBER: &str = "member";
 
+/// The group of the custom resources.
+const GROUP: &str = "berth.dev";
 /// How long a definition may take to be served.
 const ESTABLISHED: Duration = Duration::from_secs(60);
+
+/// The label of the nodes of a pool: that of ordinal sets, or that of the daemon test of a namespace. Each pool has a label of its
+/// own because a node of an existing cluster is in several.
+pub fn pool(name: &str) -> String {
+    format!("pool.tests.berth.dev/{name}")
+}
 
 /// A running control plane and an admin's client for it: reading through kubectl would cost a process each time.
 pub struct Plane {
@@ -27,6 +37,8 @@ pub struct Plane {
     pub cluster: Cluster,
     /// An admin's client.
     pub client: Client,
+    /// On an existing cluster, the nodes that take any pod; `None` where nodes are simulated as they are needed.
+    lent: Option<Vec<String>>,
 }
 
 /// Runs a future to its end. One runtime serves all tests.
@@ -48,16 +60,19 @@ pub fn project(path: &str) -> PathBuf {
 }
 
 impl Plane {
-    /// The control plane that most tests share. It is never dropped; its janitor ends it with the process.
+    /// The cluster that most tests share. It is never dropped; its janitor ends with the process what was started.
     pub fn shared() -> Arc<Self> {
         static PLANE: OnceLock<Arc<Plane>> = OnceLock::new();
         let shared = PLANE.get_or_init(|| {
-            let plane = Self::start();
+            let plane = match existing::context() {
+                Some(context) => Self::attach(&context),
+                None => Self::start(),
+            };
             plane.install("crds");
             plane.install("deploy/namespace.yaml");
             plane.install("deploy/rbac.yaml");
-            let names: Vec<String> = (0..4).map(|n| format!("shared-{n}")).collect();
-            plane.cluster.add_nodes(&names, &[POOL]).unwrap();
+            let simulated = || (0..4).map(|n| format!("shared-{n}")).collect();
+            plane.add_nodes(&plane.lent.clone().unwrap_or_else(simulated), ORDINALS);
             Arc::new(plane)
         });
         Arc::clone(shared)
@@ -65,14 +80,62 @@ impl Plane {
 
     /// A control plane of its own: no nodes, nothing installed.
     pub fn start() -> Self {
-        let cluster = Cluster::start(Options::default()).unwrap();
+        Self::with(Cluster::start(Options::default()).unwrap())
+    }
+
+    /// The cluster of a context of the user's kubeconfig.
+    fn attach(context: &str) -> Self {
+        let mut plane = Self::with(Cluster::attach(context).unwrap());
+        let free = existing::free_nodes(&plane.read("/api/v1/nodes").unwrap());
+        assert!(!free.is_empty(), "no node of {context} takes any pod");
+        plane.lent = Some(free);
+        plane
+    }
+
+    fn with(cluster: Cluster) -> Self {
         let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).unwrap();
         let client = block_on(async {
             let options = KubeConfigOptions::default();
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
             Client::try_from(config).unwrap()
         });
-        Self { cluster, client }
+        Self { cluster, client, lent: None }
+    }
+
+    /// Whether it is a cluster that was there before.
+    pub fn is_existing(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Whether an existing cluster has fewer nodes than a test needs, which is then left out.
+    pub fn lacks_nodes(&self, count: usize) -> bool {
+        self.lent.as_ref().is_some_and(|free| {
+            let why = format!("{count} nodes that take any pod are needed, and it has {}", free.len());
+            free.len() < count && existing::leaves_out(&why)
+        })
+    }
+
+    /// The full name of the node that a test calls `a`, `b`, ...: one of its own if nodes are simulated.
+    pub fn node(&self, namespace: &str, name: &str) -> String {
+        let simulated = || format!("{namespace}-{name}");
+        self.lent.as_ref().map_or_else(simulated, |free| {
+            let index = name.bytes().next().unwrap() - b'a';
+            free[usize::from(index)].clone()
+        })
+    }
+
+    /// Adds nodes to a pool: simulated ones are made for it.
+    pub fn add_nodes(&self, names: &[String], to: &str) {
+        let label = pool(to);
+        if self.is_existing() {
+            let label = format!("{label}={MEMBER}");
+            let names = names.iter().map(String::as_str);
+            let arguments: Vec<&str> =
+                ["label", "nodes", "--overwrite"].into_iter().chain(names).chain([label.as_str()]).collect();
+            self.cluster.kubectl(&arguments).unwrap();
+        } else {
+            self.cluster.add_nodes(names, &[(&label, MEMBER)]).unwrap();
+        }
     }
 
     /// `kubectl apply -f` of a file or directory of the project; custom resources are then waited for.
@@ -83,7 +146,9 @@ impl Plane {
         let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         let established = || {
             let list = self.read(definitions).unwrap();
-            list["items"].as_array().is_none_or(|all| all.iter().all(|one| read::holds(one, "Established")))
+            let mut ours =
+                list["items"].as_array().into_iter().flatten().filter(|one| one["spec"]["group"] == GROUP);
+            ours.all(|one| read::holds(one, "Established"))
         };
         let deadline = Instant::now() + ESTABLISHED;
         while !established() {

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use berth_cluster::{AuditEvent, Process};
+use berth_cluster::{BEHAVIOUR_ANNOTATION, Behaviour, Process};
 use serde_json::{Value, json};
 
-use super::Chronicle;
-use super::plane::{POOL, Plane};
+use super::plane::{Plane, pool};
 use super::read::{self, ACCOUNT, Kind, OSET, POD};
-use super::writes::Writes;
+use super::{Chronicle, existing};
 
 /// How long anything may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -27,7 +26,7 @@ pub struct Scene {
     /// The namespace.
     pub namespace: String,
     /// The namespace of the ServiceAccount `berth` that the operators run as.
-    account: String,
+    pub(super) account: String,
     operators: Mutex<Vec<Process>>,
 }
 
@@ -39,6 +38,16 @@ impl Scene {
         scene
     }
 
+    /// [`Self::new`] with nodes in the pool of the namespace; `None` where there are not so many.
+    pub fn on_nodes(namespace: &str, names: &[&str]) -> Option<Self> {
+        if Plane::shared().lacks_nodes(names.len()) {
+            return None;
+        }
+        let scene = Self::new(namespace);
+        scene.add_nodes(names);
+        Some(scene)
+    }
+
     /// A namespace whose ServiceAccount may do what the shipped ClusterRole says.
     pub fn without_operator(namespace: &str) -> Self {
         let account = json!({
@@ -46,7 +55,7 @@ impl Scene {
         });
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": format!("berth-in-{namespace}")},
+            "metadata": {"name": existing::binding(namespace)},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth"},
             "subjects": [{"kind": "ServiceAccount", "name": "berth", "namespace": namespace}],
         });
@@ -55,8 +64,15 @@ impl Scene {
 
     /// A namespace of a control plane with more in it, for operators that run as the ServiceAccount `berth` of a namespace.
     pub fn begin(plane: Arc<Plane>, namespace: &str, account: &str, more: &str) -> Self {
-        let own = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        plane.cluster.kubectl_stdin(&["apply", "-f", "-"], &format!("{own}\n---\n{more}")).unwrap();
+        if plane.is_existing() {
+            existing::clear(&plane.cluster, namespace, &pool(namespace));
+        }
+        let metadata = json!({"name": namespace, "labels": {existing::MADE: ""}});
+        let own = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        // Older kubectl takes what begins with a brace for nothing but JSON.
+        let all = format!("---\n{own}\n---\n{more}");
+        // Not `apply`: a namespace of somebody else is not to become ours.
+        plane.cluster.kubectl_stdin(&["create", "-f", "-"], &all).unwrap();
         let (namespace, account) = (namespace.to_owned(), account.to_owned());
         let scene = Self { plane, namespace, account, operators: Mutex::new(vec![]) };
         // Without it no pod is admitted, and an operator would rightly begin by backing off.
@@ -105,26 +121,6 @@ impl Scene {
             }
         }
         log
-    }
-
-    /// The name of the operator's account in the audit log.
-    pub fn user(&self) -> String {
-        format!("system:serviceaccount:{}:berth", self.account)
-    }
-
-    /// What the operator has asked for in this namespace so far, answered or refused, apart from dry runs.
-    pub fn requests(&self) -> Vec<AuditEvent> {
-        let mut events = self.plane.cluster.audit().unwrap();
-        events
-            .retain(|event| event.user == self.user() && event.namespace == self.namespace && !event.dry_run);
-        events
-    }
-
-    /// What the operator has written about the set `name` so far: the set, its revisions, its pods and their claims.
-    pub fn writes(&self, name: &str) -> Writes {
-        let mut requests = self.requests();
-        requests.retain(|event| event.code < 300 && event.name.split('-').any(|part| part == name));
-        Writes::of(&requests)
     }
 
     /// Runs kubectl in this namespace as admin.
@@ -180,7 +176,7 @@ impl Scene {
 
     /// Looks until `look` answers `Ok`; its `Err` says what is missing. Fails with what there is and what the operator said.
     pub fn wait<T>(&self, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
-        self.wait_at_most(PATIENCE, what, look)
+        self.wait_at_most(existing::limit(PATIENCE), what, look)
     }
 
     /// [`Self::wait`] with another limit, where the limit is what is tested.
@@ -229,15 +225,28 @@ impl Scene {
         self.settled(OSET, name);
     }
 
-    /// Adds nodes to the pool of this namespace: `a` is the node `NAMESPACE-a`.
+    /// Has a pod fail: at once on a simulated node, by a deadline on a real one.
+    pub fn fail(&self, pod: &str) {
+        let annotations = json!({BEHAVIOUR_ANNOTATION: Behaviour::Failed.name()});
+        let patch = json!({"metadata": {"annotations": annotations}, "spec": {"activeDeadlineSeconds": 1}});
+        self.patch(POD, pod, &patch);
+    }
+
+    /// Adds nodes to the pool of this namespace: `a`, `b`, ...
     pub fn add_nodes(&self, names: &[&str]) {
-        let names: Vec<String> = names.iter().map(|name| self.node(name)).collect();
-        self.plane.cluster.add_nodes(&names, &[(POOL.0, &self.namespace)]).unwrap();
+        self.plane.add_nodes(&self.nodes(names), &self.namespace);
+    }
+
+    /// The full names of nodes of this namespace's pool, sorted.
+    pub fn nodes(&self, names: &[&str]) -> Vec<String> {
+        let mut nodes: Vec<String> = names.iter().map(|name| self.node(name)).collect();
+        nodes.sort();
+        nodes
     }
 
     /// The full name of a node of this namespace's pool.
     pub fn node(&self, name: &str) -> String {
-        format!("{}-{name}", self.namespace)
+        self.plane.node(&self.namespace, name)
     }
 
     /// What there is, for the message of a failure.
@@ -267,6 +276,10 @@ impl Drop for Scene {
         for operator in self.operators().iter() {
             // Nobody waits for it: the control plane's own end is thorough.
             let _ = operator.terminate();
+        }
+        // What is left of a failure is worth a look; the next run removes it.
+        if self.plane.is_existing() && !thread::panicking() {
+            existing::remove(&self.plane.cluster, &self.namespace, &pool(&self.namespace));
         }
     }
 }

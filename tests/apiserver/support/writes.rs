@@ -5,6 +5,8 @@ use std::fmt;
 
 use berth_cluster::AuditEvent;
 
+use super::Scene;
+
 /// How often what was done: `create pods`, `patch ordinalsets/status`, ... Events and leases are not in the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Writes(BTreeMap<String, usize>);
@@ -33,6 +35,28 @@ impl Writes {
     pub fn since(&self, earlier: &Self) -> Self {
         let more = |(what, count): (&String, &usize)| (what.clone(), count - earlier.count(what));
         Self(self.0.iter().map(more).filter(|(_, count)| *count > 0).collect())
+    }
+}
+
+impl Scene {
+    /// The name of the operator's account in the audit log.
+    pub fn user(&self) -> String {
+        format!("system:serviceaccount:{}:berth", self.account)
+    }
+
+    /// What the operator has asked for in this namespace so far, answered or refused, apart from dry runs.
+    pub fn requests(&self) -> Vec<AuditEvent> {
+        let mut events = self.plane.cluster.audit().unwrap();
+        events
+            .retain(|event| event.user == self.user() && event.namespace == self.namespace && !event.dry_run);
+        events
+    }
+
+    /// What the operator has written about the set `name` so far: the set, its revisions, its pods and their claims.
+    pub fn writes(&self, name: &str) -> Writes {
+        let mut requests = self.requests();
+        requests.retain(|event| event.code < 300 && event.name.split('-').any(|part| part == name));
+        Writes::of(&requests)
     }
 }
 
