@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::api::{ObjectRef, Uid};
+use crate::api::ObjectRef;
 
 /// The place of a pod in its owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -117,11 +117,6 @@ pub enum Reason {
     },
     /// More old revisions than `revisionHistoryLimit`.
     HistoryLimit,
-    /// The same template recorded twice.
-    SameTemplate {
-        /// The revision that stays.
-        survivor: String,
-    },
     /// A later plan reads this.
     ReadLater,
     /// The status tells what is the case.
@@ -159,7 +154,6 @@ impl fmt::Display for Reason {
                 write!(f, "the template is that of revision {from} again, now {to}")
             }
             Reason::HistoryLimit => f.write_str("more old revisions than revisionHistoryLimit"),
-            Reason::SameTemplate { survivor } => write!(f, "revision {survivor} has the same template"),
             Reason::ReadLater => f.write_str("later decisions rest on it"),
             Reason::StatusChanged => f.write_str("it tells what is the case"),
         }
@@ -241,24 +235,12 @@ pub enum Waiting {
         #[serde(skip)]
         delay: Duration,
     },
-    /// Something is yet to be seen before a plan can be made.
-    Observing {
-        /// Why.
-        because: String,
-    },
     /// The owner is being deleted.
     OwnerTerminating,
     /// The spec cannot be carried out.
     Invalid {
         /// The field and what is wrong with it.
         message: String,
-    },
-    /// The object is another incarnation than the one that was looked at.
-    OtherIncarnation {
-        /// The object.
-        object: ObjectRef,
-        /// The incarnation that was looked at.
-        uid: Uid,
     },
 }
 
@@ -267,7 +249,7 @@ impl Waiting {
     pub fn awaits(&self) -> Option<&ObjectRef> {
         match self {
             Waiting::Claim { claim, .. } => Some(claim),
-            Waiting::NameTaken { object } | Waiting::OtherIncarnation { object, .. } => Some(object),
+            Waiting::NameTaken { object } => Some(object),
             _ => None,
         }
     }
@@ -303,12 +285,8 @@ impl fmt::Display for Waiting {
             Waiting::FailedPod { slot, .. } => {
                 write!(f, "pods of {slot} keep failing; the next one is made later")
             }
-            Waiting::Observing { because } => f.write_str(because),
             Waiting::OwnerTerminating => f.write_str("the set is being deleted"),
             Waiting::Invalid { message } => f.write_str(message),
-            Waiting::OtherIncarnation { object, uid } => {
-                write!(f, "{object} is no longer the one with uid {uid}")
-            }
         }
     }
 }
