@@ -2,6 +2,7 @@
 
 mod apply;
 mod cache;
+mod classify;
 mod condition;
 mod lease;
 mod limiter;
