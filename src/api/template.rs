@@ -18,6 +18,13 @@ impl Template {
         self.0.get("metadata").and_then(|m| Meta::deserialize(m).ok()).unwrap_or_default()
     }
 
+    /// Whether a pod can be built of this pod template: it is an object whose `spec`, if there is one, is an object too, and
+    /// those of its fields that are read have the types that Kubernetes allows.
+    pub fn is_sound(&self) -> bool {
+        let spec = self.0.get("spec");
+        self.0.is_object() && spec.is_none_or(Value::is_object) && self.placement().is_ok()
+    }
+
     /// The fields of a pod template that decide on which nodes its pods may run.
     ///
     /// # Errors

@@ -170,10 +170,12 @@ fn create(
     metadata.remove("creationTimestamp");
     let selector = &observation.set.spec.selector.match_labels;
     if !selector.is_empty() {
-        let labels = metadata.entry("labels").or_insert_with(|| json!({}));
-        for (key, value) in selector {
-            labels[key] = json!(value);
-        }
+        let mut labels = match metadata.remove("labels") {
+            Some(Value::Object(labels)) => labels,
+            _ => Map::new(),
+        };
+        labels.extend(selector.iter().map(|(key, value)| (key.clone(), json!(value))));
+        metadata.insert("labels".to_owned(), Value::Object(labels));
     }
     if let Some(reference) = owners.wanted() {
         metadata.insert("ownerReferences".to_owned(), json!([reference]));

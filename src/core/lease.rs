@@ -206,7 +206,7 @@ impl Election {
         });
         if !renews {
             spec["acquireTime"] = json!(micro);
-            spec["leaseTransitions"] = json!(lease.spec.lease_transitions.unwrap_or(-1) + 1);
+            spec["leaseTransitions"] = json!(lease.spec.lease_transitions.unwrap_or(-1).saturating_add(1));
         }
         if lease.metadata.name.is_empty() {
             let body = json!({

@@ -27,6 +27,10 @@ pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
     if !set.template().0.is_object() {
         return Some(Waiting::Invalid { message: "spec.template: is required".to_owned() });
     }
+    if !set.template().is_sound() {
+        let message = "spec.template.spec: a field has a type that no pod can have".to_owned();
+        return Some(Waiting::Invalid { message });
+    }
     if !set.selector().matches(&set.template().metadata().labels) {
         let message = "spec.template.metadata.labels: must match spec.selector".to_owned();
         return Some(Waiting::Invalid { message });

@@ -19,11 +19,12 @@ pub fn record(template: &Template) -> Value {
     json!({ "spec": { "template": recorded } })
 }
 
-/// The pod template that was recorded, or `None` when `data` is not of this form.
+/// The pod template that was recorded, or `None` when `data` is not of this form. Anybody may write a revision, and the API
+/// server asks only for some JSON object, so a template of which no pod can be built counts as none.
 pub fn template(data: &Value) -> Option<Value> {
     let mut fields = data.get("spec")?.get("template")?.as_object()?.clone();
     fields.remove(PATCH);
-    Some(Value::Object(fields))
+    Some(Template(Value::Object(fields))).filter(Template::is_sound).map(|template| template.0)
 }
 
 /// Whether `data` records exactly this template. Nothing is copied, for this is asked at every plan.

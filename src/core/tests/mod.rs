@@ -1,6 +1,7 @@
 //! Tables of the machines.
 
 mod apply;
+mod broken_objects;
 mod cache;
 mod classify;
 mod condition;
