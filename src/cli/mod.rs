@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 
 /// Ordinal sets and node daemon sets for Kubernetes.
 #[derive(Debug, Parser)]
-#[command(name = "berth", version, about, disable_help_subcommand = true)]
+#[command(name = "berth", version = crate::VERSION, about, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

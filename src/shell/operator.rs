@@ -9,6 +9,7 @@ use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::AbortHandle;
 
+use super::watch::Scope;
 use super::{transport, watch};
 use crate::api::Resource;
 use crate::core::engine::{Config, Engine, Input, Note, Output};
@@ -114,14 +115,16 @@ impl Operator {
     fn carry(&mut self, output: Output) {
         let (client, sender) = (self.client.clone(), self.sender.clone());
         match output {
-            Output::List { resource, session, namespace, token } => {
+            Output::List { resource, session, namespace, name, token } => {
+                let scope = Scope { resource, namespace, name };
                 tokio::spawn(async move {
-                    let input = watch::list(&client, resource, session, &namespace, &token).await;
+                    let input = watch::list(&client, &scope, session, &token).await;
                     let _ = sender.send(input).await;
                 });
             }
-            Output::Watch { resource, session, namespace, version } => {
-                let task = tokio::spawn(watch::watch(client, resource, session, namespace, version, sender));
+            Output::Watch { resource, session, namespace, name, version } => {
+                let scope = Scope { resource, namespace, name };
+                let task = tokio::spawn(watch::watch(client, scope, session, version, sender));
                 if let Some(old) = self.watches.insert(resource, task.abort_handle()) {
                     old.abort();
                 }

@@ -38,9 +38,31 @@ struct PageMeta {
     token: String,
 }
 
+/// What is listed or watched.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The resource.
+    pub resource: Resource,
+    /// In which namespace; empty for all.
+    pub namespace: String,
+    /// Of this name only; empty for all.
+    pub name: String,
+}
+
+impl Scope {
+    /// The path with the first parameters of the query.
+    fn uri(&self, query: &str) -> String {
+        let path = self.resource.path(&self.namespace);
+        // This is how RBAC knows which one is meant.
+        let only = if self.name.is_empty() { "" } else { "&fieldSelector=metadata.name%3D" };
+        format!("{path}?{query}{only}{}", percent_encode(&self.name))
+    }
+}
+
 /// Reads one page of a list, the first from the newest state.
-pub async fn list(client: &Client, resource: Resource, session: u64, namespace: &str, token: &str) -> Input {
-    let mut uri = format!("{}?limit={PAGE}", resource.path(namespace));
+pub async fn list(client: &Client, scope: &Scope, session: u64, token: &str) -> Input {
+    let resource = scope.resource;
+    let mut uri = scope.uri(&format!("limit={PAGE}"));
     if !token.is_empty() {
         uri = format!("{uri}&continue={}", percent_encode(token));
     }
@@ -66,15 +88,9 @@ pub async fn list(client: &Client, resource: Resource, session: u64, namespace: 
 }
 
 /// Reads a watch to its end.
-pub async fn watch(
-    client: Client,
-    resource: Resource,
-    session: u64,
-    namespace: String,
-    version: u64,
-    inputs: Sender<Input>,
-) {
-    let end = match read(&client, resource, session, &namespace, version, &inputs).await {
+pub async fn watch(client: Client, scope: Scope, session: u64, version: u64, inputs: Sender<Input>) {
+    let resource = scope.resource;
+    let end = match read(&client, &scope, session, version, &inputs).await {
         Ok(()) => Event::Ended,
         Err(event) => event,
     };
@@ -83,16 +99,15 @@ pub async fn watch(
 
 async fn read(
     client: &Client,
-    resource: Resource,
+    scope: &Scope,
     session: u64,
-    namespace: &str,
     version: u64,
     inputs: &Sender<Input>,
 ) -> Result<(), Event> {
-    let uri = format!(
-        "{}?watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}",
-        resource.path(namespace)
-    );
+    let resource = scope.resource;
+    let uri = scope.uri(&format!(
+        "watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}"
+    ));
     let request = http::Request::get(uri).body(vec![]).map_err(|e| Event::Failed(e.to_string()))?;
     let started =
         tokio::time::timeout(transport::TIMEOUT, client.request_events::<Box<RawValue>>(request)).await;

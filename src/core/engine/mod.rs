@@ -11,6 +11,7 @@ pub mod interface;
 pub mod stores;
 
 mod answers;
+mod electing;
 mod watching;
 mod working;
 
@@ -75,6 +76,8 @@ pub struct Engine {
     notes: Vec<Note>,
     following: Option<String>,
     lease_problem: Option<String>,
+    /// Whether the election found that somebody else leads.
+    lost: bool,
 }
 
 impl Engine {
@@ -85,6 +88,7 @@ impl Engine {
         for surface in &config.surfaces {
             resources.extend([Resource::OrdinalSets(*surface), Resource::DaemonSets(*surface)]);
         }
+        resources.extend(config.lease.iter().map(|_| Resource::Leases));
         Engine {
             election: config.lease.clone().map(Election::new),
             leading_since: config.lease.is_none().then_some(Duration::ZERO),
@@ -108,6 +112,7 @@ impl Engine {
             notes: vec![],
             following: None,
             lease_problem: None,
+            lost: false,
         }
     }
 
@@ -121,7 +126,7 @@ impl Engine {
                     self.page(resource, session, items, token, version, now);
                 }
                 Input::Event { resource, session, event } => self.event(resource, session, event, now),
-                Input::Answer { id, answer } => self.answer(id, answer, now, &mut outputs),
+                Input::Answer { id, answer } => self.answer(id, answer, now),
                 Input::Tick => {}
                 Input::Stop => self.stop(),
             }
@@ -154,7 +159,9 @@ impl Engine {
             None => None,
         };
         let lease = self.lease_problem.iter().map(|problem| format!("lease: {problem}"));
-        self.reflectors.iter().filter_map(problem).chain(lease).collect()
+        // Without a watch the lease is polled.
+        let cached = self.reflectors.iter().filter(|(resource, _)| **resource != Resource::Leases);
+        cached.filter_map(problem).chain(lease).collect()
     }
 
     /// Whether we lead.
@@ -208,22 +215,6 @@ impl Engine {
             {
                 reflector.relist(now.mono);
             }
-        }
-    }
-
-    /// Runs the election.
-    fn elect(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        let Some(election) = &mut self.election else { return };
-        if election.expired(now.mono) {
-            outputs.push(Output::LeaseLost);
-            self.leading_since = None;
-            return;
-        }
-        if self.stopping {
-            return;
-        }
-        if let Some(request) = election.ask(now) {
-            self.push(Class::Lease, None, request, Purpose::Lease);
         }
     }
 

@@ -14,10 +14,14 @@ impl Engine {
             return;
         }
         for (resource, reflector) in &mut self.reflectors {
-            let (resource, namespace) = (*resource, self.config.namespace.clone());
+            let resource = *resource;
+            let (namespace, name) = match &self.config.lease {
+                Some(lease) if resource == Resource::Leases => (lease.namespace.clone(), lease.name.clone()),
+                _ => (self.config.namespace.clone(), String::new()),
+            };
             outputs.extend(reflector.ask(now.mono).map(|(session, ask)| match ask {
-                Ask::List { token } => Output::List { resource, session, namespace, token },
-                Ask::Watch { version } => Output::Watch { resource, session, namespace, version },
+                Ask::List { token } => Output::List { resource, session, namespace, name, token },
+                Ask::Watch { version } => Output::Watch { resource, session, namespace, name, version },
             }));
         }
     }
@@ -37,6 +41,10 @@ impl Engine {
             return;
         }
         let Some(whole) = reflector.page(items, token, version) else { return };
+        if resource == Resource::Leases {
+            reflector.taken(whole.started);
+            return whole.items.into_iter().for_each(|item| self.lease_seen(item, now));
+        }
         let first = reflector.listed().is_none();
         self.notes.extend(whole.items.iter().filter_map(unreadable));
         match self.stores.replace(resource, whole.items, whole.version) {
@@ -66,11 +74,15 @@ impl Engine {
 
     /// Takes in an event of a watch.
     pub(super) fn event(&mut self, resource: Resource, session: u64, event: Event, now: Now) {
-        let Some(reflector) = self.reflectors.get_mut(&resource) else { return };
-        if !reflector.is_current(session) {
+        if self.reflectors.get(&resource).is_none_or(|reflector| !reflector.is_current(session)) {
             return;
         }
+        if resource == Resource::Leases {
+            self.lease_event(&event, now);
+        }
+        let Some(reflector) = self.reflectors.get_mut(&resource) else { return };
         match event {
+            Event::Put(item) if resource == Resource::Leases => self.lease_seen(*item, now),
             Event::Put(item) => {
                 self.notes.extend(unreadable(&item));
                 let changed = self.stores.put(*item);
@@ -150,6 +162,9 @@ pub(super) fn explain(resource: Resource, problem: &str, config: &Config) -> Str
             if problem.contains("not found") || problem.contains("could not find") =>
         {
             " (install the custom resources: kubectl apply -f crds/)"
+        }
+        Resource::Leases => {
+            " (it is looked at every two seconds instead; deploy/rbac.yaml has the right to watch it)"
         }
         _ => "",
     };
