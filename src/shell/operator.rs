@@ -1,14 +1,17 @@
 //! The operator: the engine, run on tokio against a real API server.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::metrics::Metrics;
+use super::serve::Report;
 use super::watch::Scope;
 use super::{transport, watch};
 use crate::api::Resource;
@@ -20,13 +23,15 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Inputs that are taken in at once, before anything is planned.
 const BATCH: usize = 1024;
 
-/// What others may know of a running operator.
-#[derive(Clone, Debug, Default)]
-pub struct Health {
-    /// What keeps it from serving, one line each; empty when it is ready.
-    pub problems: Vec<String>,
-    /// Whether it leads.
-    pub leads: bool,
+/// What can be asked of a running operator, and what it counts meanwhile.
+#[derive(Debug)]
+pub struct Window {
+    /// Those who want a report.
+    pub asked: Receiver<oneshot::Sender<Report>>,
+    /// At most this many sets are told by name.
+    pub most_sets: usize,
+    /// Where requests and steps are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why the operator ended though nobody asked it to.
@@ -44,12 +49,12 @@ pub enum OperatorError {
 pub async fn run(
     client: Client,
     config: Config,
-    health: Arc<Mutex<Health>>,
+    window: Window,
     stop: impl Future<Output = ()>,
 ) -> Result<(), OperatorError> {
     let (sender, receiver) = mpsc::channel(BATCH * 4);
     let (engine, start, watches) = (Engine::new(config), Instant::now(), BTreeMap::new());
-    Operator { engine, client, sender, receiver, start, health, watches }.run(stop).await
+    Operator { engine, client, sender, receiver, start, window, watches }.run(stop).await
 }
 
 struct Operator {
@@ -58,7 +63,7 @@ struct Operator {
     sender: Sender<Input>,
     receiver: Receiver<Input>,
     start: Instant,
-    health: Arc<Mutex<Health>>,
+    window: Window,
     /// The watch of each resource; a new one takes the place of the old.
     watches: BTreeMap<Resource, AbortHandle>,
 }
@@ -69,7 +74,9 @@ impl Operator {
         let mut stopping: Option<Instant> = None;
         let mut inputs = vec![Input::Tick];
         loop {
-            let outputs = self.engine.step(std::mem::take(&mut inputs), self.now());
+            let (began, now) = (Instant::now(), self.now());
+            let outputs = self.engine.step(std::mem::take(&mut inputs), now);
+            self.window.metrics.stepped(began.elapsed());
             for output in outputs {
                 match output {
                     Output::Stopped => return Ok(()),
@@ -77,11 +84,15 @@ impl Operator {
                     other => self.carry(other),
                 }
             }
-            self.publish();
             let wakeup = self.engine.next_wakeup().map(|at| self.start + at);
             let wakeup = wakeup.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
             tokio::select! {
                 received = self.receiver.recv() => inputs.extend(received),
+                Some(asked) = self.window.asked.recv() => {
+                    // Who hangs up before the answer is no news.
+                    let _ = asked.send(self.report());
+                    continue;
+                }
                 () = tokio::time::sleep_until(wakeup.into()) => inputs.push(Input::Tick),
                 () = &mut stop, if stopping.is_none() => {
                     tracing::info!("stopping");
@@ -105,11 +116,9 @@ impl Operator {
         Now { wall: Timestamp::now(), mono: self.start.elapsed() }
     }
 
-    fn publish(&self) {
-        let now = Health { problems: self.engine.problems(), leads: self.engine.leads() };
-        if let Ok(mut health) = self.health.lock() {
-            *health = now;
-        }
+    fn report(&self) -> Report {
+        let figures = self.engine.figures(self.window.most_sets, self.now());
+        Report { problems: self.engine.problems(), figures }
     }
 
     fn carry(&mut self, output: Output) {
@@ -130,8 +139,11 @@ impl Operator {
                 }
             }
             Output::Send { id, request } => {
+                let metrics = Arc::clone(&self.window.metrics);
                 tokio::spawn(async move {
+                    let began = Instant::now();
                     let answer = transport::send(&client, &request).await;
+                    metrics.answered(&request, &answer, began.elapsed());
                     let _ = sender.send(Input::Answer { id, answer }).await;
                 });
             }

@@ -127,6 +127,9 @@ impl Engine {
             }
             Failure::NamespaceTerminating => {
                 self.refuse(key, action, String::new(), Some(NAMESPACE_REST), false, now);
+                if let Some(active) = self.active.get_mut(key) {
+                    active.refused = true;
+                }
                 return;
             }
             Failure::Rejected(_) => {
@@ -137,6 +140,7 @@ impl Engine {
         }
         if let Some(active) = self.active.get_mut(key) {
             active.stale |= stale;
+            active.refused |= !stale;
         }
         if stale {
             let (key, action) = (key.clone(), Box::new(action.clone()));

@@ -61,6 +61,7 @@ impl Engine {
             Some(Verdict::Acquired) => {
                 self.leading_since = Some(now.mono);
                 self.following = None;
+                self.tally.led += 1;
                 self.notes.push(Note::Leading);
                 // What was seen before may be older than what the last leader wrote.
                 let cached =

@@ -7,6 +7,7 @@
 //!              └────────── pending writes ◄─────────────┘
 //! ```
 
+pub mod figures;
 pub mod interface;
 pub mod stores;
 
@@ -30,6 +31,7 @@ use super::plan::Action;
 use super::queue::Queue;
 use super::reflect::Reflector;
 use super::request::Request;
+use super::tally::Tally;
 use super::time::Now;
 use crate::api::{Key, Kind, ObjectRef, Resource};
 
@@ -74,6 +76,7 @@ pub struct Engine {
     stopping: bool,
     stopped: bool,
     notes: Vec<Note>,
+    tally: Tally,
     following: Option<String>,
     lease_problem: Option<String>,
     /// Whether the election found that somebody else leads.
@@ -110,6 +113,7 @@ impl Engine {
             stopping: false,
             stopped: false,
             notes: vec![],
+            tally: Tally::default(),
             following: None,
             lease_problem: None,
             lost: false,
@@ -119,6 +123,7 @@ impl Engine {
     /// Takes in what happened and returns what is to be done. Everything in `inputs` is taken in before anything is planned,
     /// so a burst of events costs one plan. Call it with [`Input::Tick`] when [`Self::next_wakeup`] is due.
     pub fn step(&mut self, inputs: impl IntoIterator<Item = Input>, now: Now) -> Vec<Output> {
+        self.queue.at(now.mono);
         let mut outputs = vec![];
         for input in inputs {
             match input {

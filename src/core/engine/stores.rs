@@ -327,6 +327,11 @@ fn of_owner<T: Object>(
 }
 
 impl Stores {
+    /// How many objects of a resource there are.
+    pub fn count(&self, resource: Resource) -> usize {
+        with_store!(self, resource, store => store.len(), 0)
+    }
+
     /// How far the cache of a resource has got.
     pub fn seen(&self, resource: Resource) -> u64 {
         with_store!(self, resource, store => store.seen(), 0)

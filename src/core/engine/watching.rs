@@ -4,6 +4,7 @@ use super::stores::{Changed, Item};
 use super::{Config, Engine, Event, Note, Output};
 use crate::api::Resource;
 use crate::core::reflect::Ask;
+use crate::core::tally::Tally;
 use crate::core::time::Now;
 use crate::core::triggers;
 
@@ -41,6 +42,8 @@ impl Engine {
             return;
         }
         let Some(whole) = reflector.page(items, token, version) else { return };
+        Tally::count(&mut self.tally.lists, resource);
+        self.tally.heard.insert(resource, now.mono);
         if resource == Resource::Leases {
             reflector.taken(whole.started);
             return whole.items.into_iter().for_each(|item| self.lease_seen(item, now));
@@ -76,6 +79,14 @@ impl Engine {
     pub(super) fn event(&mut self, resource: Resource, session: u64, event: Event, now: Now) {
         if self.reflectors.get(&resource).is_none_or(|reflector| !reflector.is_current(session)) {
             return;
+        }
+        match &event {
+            Event::Put(_) | Event::Deleted(_) => Tally::count(&mut self.tally.events, resource),
+            Event::Opened => Tally::count(&mut self.tally.watches, resource),
+            _ => {}
+        }
+        if matches!(event, Event::Put(_) | Event::Deleted(_) | Event::Bookmark(_)) {
+            self.tally.heard.insert(resource, now.mono);
         }
         if resource == Resource::Leases {
             self.lease_event(&event, now);

@@ -10,6 +10,7 @@ use crate::core::limiter::Class;
 use crate::core::pace;
 use crate::core::plan::{Action, Pace, Part, Plan, Stage};
 use crate::core::reason::Reason;
+use crate::core::tally::Outcome;
 use crate::core::time::Now;
 use crate::{daemons, ordinals};
 
@@ -19,6 +20,8 @@ pub(super) struct Active {
     pub(super) run: Run,
     /// Whether a write failed because the view was old.
     pub(super) stale: bool,
+    /// Whether the API server refused a write.
+    pub(super) refused: bool,
     /// Whether anything was sent.
     pub(super) acted: bool,
     /// The incarnation and the generation of the owner that the plan was made for.
@@ -39,26 +42,28 @@ impl Engine {
         }
         while self.queue.running() < self.config.workers {
             let Some(key) = self.queue.pop(now.mono) else { return };
-            if !self.begin(&key, now) {
+            self.tally.queued.add(self.queue.turn(&key).unwrap_or_default().waited);
+            if let Err(outcome) = self.begin(&key, now) {
+                self.tally.round(key.resource(), outcome);
                 self.queue.done(&key);
             }
         }
     }
 
-    /// Plans for one owner and starts what the plan says. False when there is nothing to run.
-    fn begin(&mut self, key: &Key, now: Now) -> bool {
+    /// Plans for one owner and starts what the plan says. `Err` when there is nothing to run, and why.
+    fn begin(&mut self, key: &Key, now: Now) -> Result<(), Outcome> {
         if !Self::required(key).into_iter().all(|resource| self.is_fresh(resource)) {
-            return false;
+            return Err(Outcome::Unfilled);
         }
         let Some(owner) = self.stores.owner(key).cloned() else {
             self.forget(key);
-            return false;
+            return Err(Outcome::Gone);
         };
         if self.pending.blocks(key) {
-            return false;
+            return Err(Outcome::Waiting);
         }
         self.memory.entry(key.clone()).or_default().concerns(&owner);
-        let Some(mut plan) = self.plan(key, now) else { return false };
+        let Some(mut plan) = self.plan(key, now) else { return Err(Outcome::Gone) };
         self.remember_waits(key, &plan);
         if let Some(delay) = plan.recheck_after {
             self.queue.add_at(key.clone(), now.mono + delay);
@@ -71,7 +76,7 @@ impl Engine {
         let refused = memory.and_then(|m| m.refused.as_ref()).filter(|r| r.object == key.object());
         if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
             self.queue.add_at(key.clone(), now.mono + delay);
-            return false;
+            return Err(Outcome::Paused);
         }
         self.status_held.remove(key);
         if let Some(write) = plan.status.take() {
@@ -87,12 +92,15 @@ impl Engine {
             }
         }
         if plan.stages.is_empty() {
-            return false;
+            return Err(Outcome::Unchanged);
         }
         let run = Run::new(plan.stages);
-        self.active.insert(key.clone(), Active { run, stale: false, acted: false, basis: basis(&owner) });
+        self.active.insert(
+            key.clone(),
+            Active { run, stale: false, refused: false, acted: false, basis: basis(&owner) },
+        );
         self.advance_run(key, now);
-        true
+        Ok(())
     }
 
     /// The plan for an owner, from what the caches show now; `None` when there is no such owner.
@@ -123,7 +131,16 @@ impl Engine {
         }
         let Some(active) = self.active.get(key).filter(|a| a.run.is_done()) else { return };
         let (stale, acted) = (active.stale, active.acted);
+        let outcome = match (stale, active.refused) {
+            _ if !acted => Outcome::Unchanged,
+            (true, _) => Outcome::Stale,
+            (false, true) => Outcome::Refused,
+            (false, false) => Outcome::Written,
+        };
         self.active.remove(key);
+        let began = self.queue.turn(key).unwrap_or_default().began;
+        self.tally.round(key.resource(), outcome);
+        self.tally.writing.entry(key.resource()).or_default().add(now.mono.saturating_sub(began));
         self.queue.done(key);
         if stale {
             self.queue.retry(key.clone(), now.mono);
