@@ -47,6 +47,11 @@ fn the_one_manifest_is_made_of_its_parts() {
     let how =
         format!("cd deploy; for part in {}; do echo ---; cat $part.yaml; done > berth.yaml", PARTS.join(" "));
     assert!(read("deploy/berth.yaml") == parts.concat(), "make it anew: {how}");
+    let image = format!("image: berth:{}\n", env!("CARGO_PKG_VERSION"));
+    assert!(
+        read("deploy/deployment.yaml").contains(&image)
+            && read("docs/installing.md").contains(&image[7..image.len() - 1])
+    );
     let kinds: BTreeSet<String> =
         objects("deploy/berth.yaml").iter().map(|object| text(object, "/kind").to_owned()).collect();
     assert!(!kinds.contains("CustomResourceDefinition"), "who deletes the manifest would delete every set");
