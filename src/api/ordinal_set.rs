@@ -97,8 +97,7 @@ pub enum OrdinalUpdateType {
     RollingUpdate,
     /// People replace pods.
     OnDelete,
-    /// All old pods go before the first new one comes (alpha in Kubernetes 1.37). Native sets only.
-    #[schemars(skip)]
+    /// All old pods go before the first new one comes (of a StatefulSet alpha in Kubernetes 1.37, behind its gate).
     Recreate,
 }
 

@@ -44,7 +44,7 @@ pub enum ConditionType {
 }
 
 /// The reasons that Berth gives in conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ConditionReason {
     /// All is as the spec says.
     Settled,

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod crds;
+mod handback;
 mod run;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ enum Command {
     Run(run::Args),
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
+    /// Take Berth's conditions off native objects, before kube-controller-manager has them again
+    Handback(handback::Args),
 }
 
 /// What went wrong, and with which exit code the program ends: 2 for wrong use, 1 for everything else.
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Crds(args) => crds::run(&args),
+        Command::Handback(args) => handback::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,7 +74,7 @@ fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let missing = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if missing {
-        return "a command is needed: run or crds (see berth --help)".to_owned();
+        return "a command is needed: run, crds or handback (see berth --help)".to_owned();
     }
     let first = text.split("\n\n").next().unwrap_or_default();
     let line = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");

@@ -116,20 +116,31 @@ pub fn conditions(
     conditions
 }
 
+/// How far a native set with the strategy Recreate is (A10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recreation {
+    /// Pods at other revisions are left.
+    Deleting,
+    /// Pods at the new revision are yet to come.
+    Creating,
+    /// All wanted pods are there, ready and new.
+    Completed,
+}
+
 /// Upstream's condition of a native set with the strategy Recreate (A10): under way while old pods are left or new ones are
 /// yet to come, and over once it was under way and all is done.
-pub fn recreation(conditions: &mut Vec<Condition>, old_left: bool, complete: bool, now: Timestamp) {
+pub fn recreation(conditions: &mut Vec<Condition>, stage: Recreation, now: Timestamp) {
     let type_ = ConditionType::Progressing.to_string();
     let known = conditions.iter().position(|c| c.type_ == type_);
-    let (status, reason, message) = match (old_left, complete) {
-        (true, _) => ("True", ConditionReason::RecreateInProgress, "Deleting old revision pods"),
-        (false, false) => {
+    let (status, reason, message) = match stage {
+        Recreation::Deleting => ("True", ConditionReason::RecreateInProgress, "Deleting old revision pods"),
+        Recreation::Creating => {
             ("True", ConditionReason::RecreateInProgress, "Waiting for new-revision pods to be created")
         }
-        (false, true) if known.is_some() => {
+        Recreation::Completed if known.is_some() => {
             ("False", ConditionReason::RecreateCompleted, "All pods recreated successfully")
         }
-        (false, true) => return,
+        Recreation::Completed => return,
     };
     let before = known.map(|at| conditions.remove(at));
     let since = before.filter(|c| c.status == status).and_then(|c| c.last_transition_time).unwrap_or(now);

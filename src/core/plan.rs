@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::events::Event;
 use super::reason::{Reason, Waiting};
 use super::request::{Request, Verb};
 use crate::api::{Meta, ObjectRef, ResourceVersion, Uid};
@@ -228,6 +229,8 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// When to look again even if nothing happens.
     pub recheck_after: Option<Duration>,
+    /// What people are told by an event though nothing is written for it; told once as long as it stays the case.
+    pub notices: Vec<Event>,
 }
 
 impl Plan {

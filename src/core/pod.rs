@@ -158,6 +158,8 @@ pub fn build(desired: &Desired<'_>) -> (ObjectRef, Value) {
 
     let mut metadata = json!({
         "name": desired.name,
+        // Of no effect beside a name, but upstream stores it too (A3.4).
+        "generateName": format!("{}-", desired.owner.name),
         "namespace": desired.namespace,
         "labels": labels,
         "ownerReferences": [desired.owner],
@@ -192,8 +194,9 @@ pub fn replace(pod: &Pod, slot: Slot, to: &str, broken: bool) -> Action {
 
 /// Deletes exactly this incarnation of a pod, with its own grace period.
 pub fn delete(pod: &Pod, why: Reason) -> Action {
-    // A voluntary deletion rests on the pod's state, so it holds for that state only.
-    let voluntary = matches!(why, Reason::Outdated { .. } | Reason::BrokenAndOutdated { .. });
+    // A deletion that rests on the pod's state, or on which of two stays, holds for that state only.
+    let voluntary =
+        matches!(why, Reason::Outdated { .. } | Reason::BrokenAndOutdated { .. } | Reason::Duplicate { .. });
     let guard = if voluntary { Guard::version(&pod.metadata) } else { Guard::incarnation(&pod.metadata) };
     Action { act: Act::Delete { object: object(pod), guard }, why }
 }

@@ -115,12 +115,31 @@ pub enum Reason {
         /// The number that it gets.
         to: i64,
     },
+    /// The template means the same as the newest revision, which is noted there so that it need not be asked again.
+    SameInDefaults,
     /// More old revisions than `revisionHistoryLimit`.
     HistoryLimit,
     /// A later plan reads this.
     ReadLater,
     /// The status tells what is the case.
     StatusChanged,
+}
+
+impl Reason {
+    /// The slot whose pod is made or deleted, if it is one of a slot.
+    pub fn slot(&self) -> Option<&Slot> {
+        match self {
+            Reason::Missing { slot, .. }
+            | Reason::Ended { slot, .. }
+            | Reason::Condemned { slot }
+            | Reason::Outdated { slot, .. }
+            | Reason::BrokenAndOutdated { slot, .. }
+            | Reason::Duplicate { slot, .. }
+            | Reason::NodeUnfit { slot, .. }
+            | Reason::NodeGone { slot } => Some(slot),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -148,6 +167,9 @@ impl fmt::Display for Reason {
             Reason::NameHeld => f.write_str("the next name is used only while this one is held"),
             Reason::DefaultsMayDiffer => {
                 f.write_str("the template may differ from the newest revision in defaults only")
+            }
+            Reason::SameInDefaults => {
+                f.write_str("the template means the same, which need not be found out again")
             }
             Reason::NewTemplate => f.write_str("the template is new"),
             Reason::Rollback { from, to } => {
@@ -235,6 +257,16 @@ pub enum Waiting {
         #[serde(skip)]
         delay: Duration,
     },
+    /// Pods of this slot keep vanishing without our doing; the next one is made later (X9).
+    Vanishing {
+        /// Which slot.
+        slot: Slot,
+        /// How long from now.
+        #[serde(skip)]
+        delay: Duration,
+    },
+    /// kube-controller-manager's own controller works on the owner too (F1).
+    Rival,
     /// The owner is being deleted.
     OwnerTerminating,
     /// The spec cannot be carried out.
@@ -285,6 +317,13 @@ impl fmt::Display for Waiting {
             Waiting::FailedPod { slot, .. } => {
                 write!(f, "pods of {slot} keep failing; the next one is made later")
             }
+            Waiting::Vanishing { slot, .. } => {
+                write!(f, "pods of {slot} keep vanishing, though nobody here deletes them; the next one is made later")
+            }
+            Waiting::Rival => f.write_str(
+                "kube-controller-manager writes its status too, so nothing is done for it; start kube-controller-manager \
+                 with --controllers=*,-statefulset-controller,-daemonset-controller, then restart berth",
+            ),
             Waiting::OwnerTerminating => f.write_str("the set is being deleted"),
             Waiting::Invalid { message } => f.write_str(message),
         }

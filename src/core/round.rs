@@ -3,14 +3,15 @@
 use serde::Serialize;
 
 use super::condition::{self, Progress};
+use super::events::Event;
 use super::membership::Members;
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Act, Action, Pace, Part, Plan};
+use super::plan::{Act, Action, Pace, Part, Plan, Unit};
 use super::pod;
 use super::reason::{Reason, Waiting};
 use crate::api::status::{Condition, ConditionReason};
-use crate::api::{Pod, Revision};
+use crate::api::{Pod, Revision, Surface};
 use crate::revisions::{self, History};
 
 /// Why nothing can be decided for this owner at all, if so.
@@ -36,6 +37,19 @@ pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
         return Some(Waiting::Invalid { message });
     }
     None
+}
+
+/// The plan for an owner that kube-controller-manager works on too: nothing is written, and people are told (F1).
+pub fn yield_to_rival<S: Set>(observation: &Observation<S>) -> Option<Plan> {
+    let native = observation.key.surface == Surface::Apps;
+    (native && observation.memory.has_rival()).then(|| {
+        let message = format!("{}: {}", observation.key, Waiting::Rival);
+        Plan {
+            waiting: vec![Waiting::Rival],
+            notices: vec![Event::warning("RivalController", message, None)],
+            ..Plan::default()
+        }
+    })
 }
 
 /// A plan that does nothing but report why; an object that cannot be read is not even written to.
@@ -108,6 +122,7 @@ pub fn conclude<S: Set, T: SetStatus>(
     after: &mut T,
     outlook: Outlook,
 ) {
+    refused_last(observation, plan);
     hold(observation, plan);
     let meta = observation.set.meta();
     let progress = if meta.is_terminating() {
@@ -140,16 +155,33 @@ pub fn trim<S: Set, T: SetStatus>(
     revisions: &Members<'_, Revision>,
     pods: &Members<'_, Pod>,
     statuses: [&T; 2],
+    update: Option<&Revision>,
 ) {
     if plan.stages.iter().any(|s| s.part == Part::Membership) {
         return;
     }
     let live = History {
-        live_names: statuses.iter().flat_map(|status| status.revisions()).collect(),
+        live_names: statuses
+            .iter()
+            .flat_map(|status| status.revisions())
+            .chain(update.map(|r| r.metadata.name.as_str()))
+            .collect(),
         live_labels: pods.ours.iter().map(|p| pod::revision(p)).collect(),
     };
     let history = revisions::history(observation, revisions, &live);
     plan.stage(Part::History, Pace::Together, vec![history]);
+}
+
+/// What was refused last is tried last, and what came after it first: a refusal that concerns one pod alone, such as a
+/// policy about its node, never keeps the others waiting (X6).
+fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
+    let Some(refused) = &observation.memory.refused else { return };
+    for stage in plan.stages.iter_mut().filter(|s| s.pace == Pace::SlowStart) {
+        let is_it = |unit: &Unit| unit.iter().any(|action| action.act.object() == &refused.object);
+        if let Some(at) = stage.units.iter().position(is_it) {
+            stage.units.rotate_left(at + 1);
+        }
+    }
 }
 
 /// After a refused write it, and what would come after it, is not tried until the pause is over. After a refused creation no

@@ -38,8 +38,9 @@ pub fn places<'a>(
     observation: &'a Observation<NodeDaemonSet>,
     pods: impl Iterator<Item = &'a Pod>,
 ) -> Result<BTreeMap<&'a str, Place<'a>>, String> {
-    let placement =
+    let mut placement =
         observation.set.spec.template.placement().map_err(|e| format!("spec.template.spec: {e}"))?;
+    placement.compares = observation.gates.comparison;
     let mut places: BTreeMap<&str, Place<'_>> = observation
         .nodes
         .values()
@@ -69,16 +70,19 @@ pub fn places<'a>(
 
 /// What a plan knows before it looks at the nodes one by one.
 #[derive(Clone, Debug)]
-
 pub struct Aim<'a> {
     /// The revision that pods should have.
     pub update: &'a Arc<Revision>,
-    /// The label of pods at that revision.
+    /// The label of pods that are made at that revision.
     pub label: &'a str,
+    /// The labels of all revisions that record the same template.
+    pub labels: &'a [&'a str],
     /// How many nodes should run a pod.
     pub desired: i64,
     /// How a rollout makes room.
     pub room: Room,
+    /// Whether new pods come before old ones go.
+    pub surges: bool,
     /// What was observed.
     pub observation: &'a Observation<NodeDaemonSet>,
 }
@@ -95,12 +99,7 @@ pub enum Room {
 impl Aim<'_> {
     /// Whether the pod is at another revision than it should be.
     pub fn is_outdated(&self, pod: &Pod) -> bool {
-        !identity::is_current(self.observation, pod, self.label)
-    }
-
-    /// Whether new pods come before old ones go.
-    pub fn surges(&self) -> bool {
-        matches!(self.room, Room::Surge(_))
+        !identity::is_current(self.observation, pod, self.labels)
     }
 }
 
@@ -127,10 +126,8 @@ impl Work {
             return;
         }
         match identity::create(observation, node, aim.update, why) {
-            Some(unit) => self.create.push(unit),
-            None => plan.waiting.push(Waiting::Invalid {
-                message: format!("revision {} holds no pod template", aim.update.metadata.name),
-            }),
+            Ok(unit) => self.create.push(unit),
+            Err(waiting) => plan.waiting.push(waiting),
         }
     }
 
@@ -156,9 +153,14 @@ pub fn keep(
     for (name, place) in places {
         let slot = Slot::Node((*name).to_owned());
         // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
-        let empty = if aim.surges() { place.live().next().is_none() } else { place.pods.is_empty() };
+        let empty = if aim.surges { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
             Verdict::Run if empty => {
+                if let Some(delay) = observation.memory.making_held(&slot, observation.now.mono) {
+                    plan.recheck(delay);
+                    plan.waiting.push(Waiting::Vanishing { slot, delay });
+                    continue;
+                }
                 let why = Reason::Missing { slot, revision: aim.update.metadata.name.clone() };
                 work.create(observation, name, aim, why, plan);
             }
@@ -204,7 +206,7 @@ fn settle(
             }
         }
     }
-    let keep_each_revision = aim.surges();
+    let keep_each_revision = aim.surges;
     let mut survivors: Vec<&Pod> = vec![];
     for pod in running {
         let rival =

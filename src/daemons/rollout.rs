@@ -29,7 +29,15 @@ pub fn room(set: &NodeDaemonSet, desired: i64) -> Result<Room, String> {
     };
     let surge = count("maxSurge", rolling.max_surge, 0)?;
     let unavailable = count("maxUnavailable", rolling.max_unavailable, 1)?;
-    Ok(if surge > 0 { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(1)) })
+    // Where no node should run a pod nothing has to move either: nodes that only keep their pods keep them.
+    let least = desired.min(1);
+    Ok(if surge > 0 { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(least)) })
+}
+
+/// Whether new pods come before old ones go, however many nodes there are (B4.2).
+pub fn allows_surge(set: &NodeDaemonSet) -> bool {
+    let surge = set.spec.rolls().then(|| set.spec.rolling_update().max_surge).flatten();
+    surge.is_some_and(|surge| scaled(&surge, 1, Rounding::Up).is_ok_and(|count| count > 0))
 }
 
 /// Replaces pods at other revisions, in the order of the nodes' names (upstream takes a random order, so two views of the
@@ -144,13 +152,10 @@ fn surge(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
     let turns = turns(places, aim);
+    // Also a node whose new pod is available: if its old one cannot be deleted, surging on would fill every node (D5).
     let two: Vec<String> = turns
         .iter()
-        .filter(|t| {
-            t.old.len() > 1
-                || t.new.len() > 1
-                || (t.old.len() == 1 && t.new.len() == 1 && !available(t.new[0]))
-        })
+        .filter(|t| t.old.len() + t.new.len() > 1)
         .map(|t| {
             format!(
                 "{} ({})",

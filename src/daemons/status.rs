@@ -17,8 +17,8 @@ pub struct Names<'a> {
     pub current: &'a str,
     /// The name of the revision of the present template.
     pub update: &'a str,
-    /// The label of pods at the update revision.
-    pub label: &'a str,
+    /// The labels of pods at the present template.
+    pub labels: &'a [&'a str],
 }
 
 /// Counts and revisions; conditions are left as they are. Of the pods of a node only the first counts (B7.1).
@@ -50,7 +50,7 @@ pub fn status(
         status.number_ready += i32::from(pod::is_ready(first));
         status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
         status.updated_number_scheduled +=
-            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.label)));
+            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.labels)));
     }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
     // Native objects have no such fields.

@@ -63,6 +63,8 @@ pub enum Pass {
 struct Work {
     claims: Vec<Unit>,
     pods: Vec<Unit>,
+    /// How many pods are made; ordinals at which something is in the way do not count.
+    made: usize,
 }
 
 /// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
@@ -77,22 +79,24 @@ pub fn pass(
     let ordered = spec.is_ordered();
     let mut work = Work::default();
     let mut outcome = Pass::Complete;
-    let mut missing = 0;
     let mut next = spec.start();
-    // Walks present pods and the gaps between them, without visiting ordinals that will not be looked at.
-    while next < spec.end() && missing < BURST {
+    // Walks present pods and the gaps between them, as far as pods are made in one plan.
+    while next < spec.end() && work.made < BURST {
         let step = match replicas.wanted.get(&next) {
             Some(pod) => present(observation, next, pod, target, plan, &mut work),
-            None => {
-                missing += 1;
-                absent(observation, next, target, plan, &mut work)
-            }
+            None => absent(observation, next, target, plan, &mut work),
         };
+        next += 1;
         if step == Pass::Stopped && ordered {
             outcome = Pass::Stopped;
             break;
         }
-        next += 1;
+    }
+    // The gaps further on come later; the pods between them are looked after all the same.
+    if outcome == Pass::Complete {
+        for (ordinal, pod) in replicas.wanted.range(next..) {
+            present(observation, *ordinal, pod, target, plan, &mut work);
+        }
     }
     let pace = if ordered { Pace::OneByOne } else { Pace::SlowStart };
     plan.stage(Part::Claims, Pace::SlowStart, work.claims);
@@ -112,13 +116,14 @@ fn present(
     let need = claims::for_present_pod(observation, ordinal, pod, false);
     work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
     plan.waiting.extend(need.blocked);
+    plan.notices.extend(need.notices);
     if !need.create.is_empty() {
         work.pods.push(need.create);
     }
     if pod::is_terminal(pod) && !pod.metadata.is_terminating() {
         let slot = Slot::Ordinal(ordinal);
         // A pause is for a pod that would come back just as it was.
-        let same = pod::is_current(pod, &target.for_new_pod(observation, ordinal).metadata.name);
+        let same = pod::is_current(pod, &target.for_new_pod(&observation.set, ordinal).metadata.name);
         match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| same) {
             Some(delay) => {
                 plan.recheck(delay);
@@ -176,14 +181,22 @@ fn absent(
         plan.waiting.push(Waiting::NameTaken { object: pod::object(holder) });
         return Pass::Stopped;
     }
+    let slot = Slot::Ordinal(ordinal);
+    if let Some(delay) = observation.memory.making_held(&slot, observation.now.mono) {
+        plan.recheck(delay);
+        plan.waiting.push(Waiting::Vanishing { slot, delay });
+        return Pass::Stopped;
+    }
     let need = claims::for_new_pod(observation, ordinal, &name);
     work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
+    plan.notices.extend(need.notices);
     if let Some(blocked) = need.blocked {
         plan.waiting.push(blocked);
         return Pass::Stopped;
     }
-    let revision = target.for_new_pod(observation, ordinal);
-    let why = Reason::Missing { slot: Slot::Ordinal(ordinal), revision: revision.metadata.name.clone() };
+    work.made += 1;
+    let revision = target.for_new_pod(&observation.set, ordinal);
+    let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
     match identity::create(observation, ordinal, revision, why) {
         Some(action) => {
             let mut unit = need.create;
@@ -213,6 +226,7 @@ pub fn condemn(
     for (ordinal, pod) in &replicas.condemned {
         let need = claims::for_present_pod(observation, *ordinal, pod, true);
         mends.extend(need.mend.into_iter().map(|action| vec![action]));
+        plan.notices.extend(need.notices);
     }
     plan.stage(Part::Claims, Pace::SlowStart, mends);
 

@@ -45,13 +45,17 @@ pub fn status(
         }
     }
     // The rollout is complete when every wanted pod is there, ready and up to date, and no other is (A11.5).
-    let wanted = set.spec.wanted();
-    let all = [status.replicas, status.ready_replicas, status.updated_replicas];
-    if target.is_some() && all.iter().all(|n| i64::from(*n) == wanted) {
+    if target.is_some() && is_complete(set, &status) {
         status.current_revision.clone_from(&status.update_revision);
         status.current_replicas = status.updated_replicas;
     }
     status
+}
+
+/// Whether every wanted pod is there, ready and at the update revision, and no other is (A11.5; available or not).
+pub fn is_complete(set: &OrdinalSet, status: &OrdinalSetStatus) -> bool {
+    let counts = [status.replicas, status.ready_replicas, status.updated_replicas];
+    counts.iter().all(|count| i64::from(*count) == set.spec.wanted())
 }
 
 /// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all from the partition on

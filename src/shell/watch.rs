@@ -6,6 +6,7 @@ use futures::StreamExt;
 use kube::Client;
 use kube::core::WatchEvent;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 
@@ -40,19 +41,10 @@ struct PageMeta {
 
 /// Reads one page of a list, the first from the newest state.
 pub async fn list(client: &Client, resource: Resource, session: u64, namespace: &str, token: &str) -> Input {
-    let mut uri = format!("{}?limit={PAGE}", resource.path(namespace));
-    if !token.is_empty() {
-        uri = format!("{uri}&continue={}", percent_encode(token));
-    }
     let event = |event| Input::Event { resource, session, event };
-    let request = match http::Request::get(uri).body(vec![]) {
-        Ok(request) => request,
-        Err(error) => return event(Event::Failed(error.to_string())),
-    };
-    let text = match tokio::time::timeout(transport::TIMEOUT * 2, client.request_text(request)).await {
-        Ok(Ok(text)) => text,
-        Ok(Err(error)) => return event(failed(error)),
-        Err(_) => return event(Event::Failed("no answer to a list".to_owned())),
+    let text = match page(client, resource, namespace, token).await {
+        Ok(text) => text,
+        Err(failure) => return event(failure),
     };
     match serde_json::from_str::<Page>(&text) {
         Ok(page) => {
@@ -62,6 +54,41 @@ pub async fn list(client: &Client, resource: Resource, session: u64, namespace: 
             Input::Page { resource, session, items, token: page.metadata.token, version }
         }
         Err(error) => event(Event::Failed(format!("the list cannot be read: {error}"))),
+    }
+}
+
+/// Reads all objects of a resource from the newest state, page by page, as they are.
+///
+/// # Errors
+/// In one line.
+pub async fn read_all(client: &Client, resource: Resource, namespace: &str) -> Result<Vec<Value>, String> {
+    let (mut all, mut token) = (vec![], String::new());
+    loop {
+        let text = page(client, resource, namespace, &token).await.map_err(|event| match event {
+            Event::Failed(what) => what,
+            _ => "the list took too long; try again".to_owned(),
+        })?;
+        let page: Page = serde_json::from_str(&text).map_err(|e| format!("the list cannot be read: {e}"))?;
+        for item in page.items.unwrap_or_default() {
+            all.push(serde_json::from_str(item.get()).map_err(|e| e.to_string())?);
+        }
+        token = page.metadata.token;
+        if token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The text of one page of a list.
+async fn page(client: &Client, resource: Resource, namespace: &str, token: &str) -> Result<String, Event> {
+    let mut uri = format!("{}?limit={PAGE}", resource.path(namespace));
+    if !token.is_empty() {
+        uri = format!("{uri}&continue={}", percent_encode(token));
+    }
+    let request = http::Request::get(uri).body(vec![]).map_err(|e| Event::Failed(e.to_string()))?;
+    match tokio::time::timeout(transport::TIMEOUT * 2, client.request_text(request)).await {
+        Ok(text) => text.map_err(failed),
+        Err(_) => Err(Event::Failed("no answer to a list".to_owned())),
     }
 }
 

@@ -166,7 +166,7 @@ pub const ORDINAL_SET: &[Rule] = &[
         at: "spec.updateStrategy",
         field: "spec.updateStrategy.rollingUpdate",
         reason: FORBIDDEN,
-        says: "must be left out when spec.updateStrategy.type is OnDelete",
+        says: "must be left out when spec.updateStrategy.type is OnDelete or Recreate",
         cel: "self.?type.orValue('RollingUpdate') == 'RollingUpdate' || !has(self.rollingUpdate)",
     },
     Rule {

@@ -7,7 +7,6 @@ use crate::api::meta::Object;
 use crate::api::{
     Claim, Key, Kind, Meta, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Resource, Revision, Surface, Uid,
 };
-use crate::claims;
 use crate::core::cache::{Change, ListFromThePast, Store};
 use crate::core::gates::Gates;
 use crate::core::memory::Memory;
@@ -15,6 +14,7 @@ use crate::core::observation::Observation;
 use crate::core::owner::Set;
 use crate::core::pending::View;
 use crate::core::time::Now;
+use crate::{claims, daemons, revisions};
 
 /// One object of any resource that is cached.
 #[derive(Clone, Debug, PartialEq)]
@@ -277,8 +277,12 @@ impl Stores {
         now: Now,
     ) -> Observation<S> {
         let uid = set.meta().uid.clone();
-        let prefix = format!("{}-", key.name);
+        let prefix = match key.kind {
+            Kind::Ordinal => format!("{}-", key.name),
+            Kind::Daemon => daemons::identity::pod_prefix(&key.name),
+        };
         let pods = of_owner(&self.pods, key, &uid, &prefix, |labels| set.selector().matches(labels));
+        let prefix = revisions::prefix(&key.name);
         let revisions =
             of_owner(&self.revisions, key, &uid, &prefix, |labels| set.selector().matches(labels));
         Observation {

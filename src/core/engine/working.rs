@@ -23,6 +23,8 @@ pub(super) struct Active {
     pub(super) acted: bool,
     /// The incarnation and the generation of the owner that the plan was made for.
     basis: (Uid, i64),
+    /// Whether it was begun at the end: it writes the last status.
+    last: bool,
 }
 
 impl Active {
@@ -60,17 +62,19 @@ impl Engine {
         self.memory.entry(key.clone()).or_default().concerns(&owner);
         let Some(mut plan) = self.plan(key, now) else { return false };
         self.remember_waits(key, &plan);
+        self.notify(key, std::mem::take(&mut plan.notices), now);
         if let Some(delay) = plan.recheck_after {
             self.queue.add_at(key.clone(), now.mono + delay);
         }
         if self.stopping {
-            plan.stages.clear();
+            plan.stages.retain(|stage| stage.part == Part::Record);
         }
         // What failed last was the owner itself: leave it alone until the pause is over.
         let memory = self.memory.get(key);
         let refused = memory.and_then(|m| m.refused.as_ref()).filter(|r| r.object == key.object());
         if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
             self.queue.add_at(key.clone(), now.mono + delay);
+            self.closing.remove(key);
             return false;
         }
         self.status_held.remove(key);
@@ -87,10 +91,12 @@ impl Engine {
             }
         }
         if plan.stages.is_empty() {
+            self.closing.remove(key);
             return false;
         }
         let run = Run::new(plan.stages);
-        self.active.insert(key.clone(), Active { run, stale: false, acted: false, basis: basis(&owner) });
+        let (basis, last) = (basis(&owner), self.stopping);
+        self.active.insert(key.clone(), Active { run, stale: false, acted: false, basis, last });
         self.advance_run(key, now);
         true
     }
@@ -122,12 +128,15 @@ impl Engine {
             self.submit(key, unit, action, now);
         }
         let Some(active) = self.active.get(key).filter(|a| a.run.is_done()) else { return };
-        let (stale, acted) = (active.stale, active.acted);
+        let (stale, acted, last) = (active.stale, active.acted, active.last);
         self.active.remove(key);
         self.queue.done(key);
         if stale {
             self.queue.retry(key.clone(), now.mono);
         } else {
+            if last {
+                self.closing.remove(key);
+            }
             self.queue.succeed(key);
             if acted && !self.stopping {
                 self.queue.add(key.clone());
@@ -175,7 +184,11 @@ impl Engine {
 
     /// Forgets an owner that is gone.
     fn forget(&mut self, key: &Key) {
-        self.memory.remove(key);
+        if let Some(memory) = self.memory.remove(key) {
+            self.book.forget(memory.uid());
+        }
+        self.told.remove(key);
+        self.closing.remove(key);
         self.pending.forget(key);
         self.status_written.remove(key);
         self.status_held.remove(key);

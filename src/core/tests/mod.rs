@@ -7,6 +7,7 @@ mod classify;
 mod condition;
 mod lease;
 mod limiter;
+mod memory;
 mod pending;
 mod planners;
 mod purity;
