@@ -9,6 +9,7 @@ pub mod budget;
 pub mod cache;
 pub mod classify;
 pub mod condition;
+pub mod deadline;
 pub mod decode;
 pub mod engine;
 pub mod events;

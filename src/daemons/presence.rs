@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::identity;
 use super::placement::{self, Verdict};
-use crate::api::{Node, NodeDaemonSet, Pod, Revision};
+use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan, Stage, Unit};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
+use crate::revisions;
 
 /// How many pods one plan makes, and how many it deletes, at most (B5.1).
 pub const BURST: usize = 250;
@@ -71,6 +72,8 @@ pub fn places<'a>(
 #[derive(Clone, Debug)]
 
 pub struct Aim<'a> {
+    /// The revision that the set comes from.
+    pub current: &'a Arc<Revision>,
     /// The revision that pods should have.
     pub update: &'a Arc<Revision>,
     /// The label of pods at that revision.
@@ -98,6 +101,20 @@ impl Aim<'_> {
         !identity::is_current(self.observation, pod, self.label)
     }
 
+    /// The revision at which a missing pod of `node` is made. While the set is paused, a pod comes back at the revision that it
+    /// had, and a new node gets the current one.
+    pub fn for_new_pod(&self, node: &str, place: &Place<'_>) -> &Arc<Revision> {
+        let observation = self.observation;
+        if !observation.set.spec.paused {
+            return self.update;
+        }
+        let leaving = place.pods.last().map(|pod| pod::revision(pod));
+        let had = leaving.or_else(|| observation.memory.left(&Slot::Node(node.to_owned())));
+        let labelled = |r: &&Arc<Revision>| Some(revisions::label(Kind::Daemon, r)) == had;
+        let recorded = observation.revisions.iter().find(labelled);
+        recorded.unwrap_or(self.current)
+    }
+
     /// Whether new pods come before old ones go.
     pub fn surges(&self) -> bool {
         matches!(self.room, Room::Surge(_))
@@ -114,22 +131,22 @@ pub struct Work {
 }
 
 impl Work {
-    /// Makes a pod on `node` at the update revision.
+    /// Makes a pod on `node` at `revision`.
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
         node: &str,
-        aim: &Aim<'_>,
+        revision: &Revision,
         why: Reason,
         plan: &mut Plan,
     ) {
         if self.create.len() >= BURST {
             return;
         }
-        match identity::create(observation, node, aim.update, why) {
+        match identity::create(observation, node, revision, why) {
             Some(unit) => self.create.push(unit),
             None => plan.waiting.push(Waiting::Invalid {
-                message: format!("revision {} holds no pod template", aim.update.metadata.name),
+                message: format!("revision {} holds no pod template", revision.metadata.name),
             }),
         }
     }
@@ -159,8 +176,9 @@ pub fn keep(
         let empty = if aim.surges() { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
             Verdict::Run if empty => {
-                let why = Reason::Missing { slot, revision: aim.update.metadata.name.clone() };
-                work.create(observation, name, aim, why, plan);
+                let revision = aim.for_new_pod(name, place);
+                let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
+                work.create(observation, name, revision, why, plan);
             }
             Verdict::Run | Verdict::Keep(_) => settle(observation, place, &slot, aim, plan, &mut work.delete),
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).

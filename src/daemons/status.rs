@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::identity;
 use super::placement::Verdict;
-use super::presence::Place;
+use super::presence::{Place, Room};
 use crate::api::node_daemon_set::NodeDaemonSetStatus;
 use crate::api::{NodeDaemonSet, Surface};
+use crate::core::condition::Serving;
 use crate::core::observation::Observation;
 use crate::core::{images, pod};
 
@@ -65,6 +66,17 @@ pub fn status(
         status.update_revision = names.update.to_owned();
     }
     status
+}
+
+/// How many nodes have an available pod, and how many must: as many as a rollout must leave, and one at least.
+pub fn serving(status: &NodeDaemonSetStatus, room: Room) -> Serving {
+    let wanted = i64::from(status.desired_number_scheduled);
+    let budget = match room {
+        Room::Unavailable(budget) => budget,
+        Room::Surge(_) => 0,
+    };
+    let needed = (wanted - budget).max(wanted.min(1));
+    Serving { available: i64::from(status.number_available), needed, wanted }
 }
 
 /// Whether nothing is left to be done or waited for.

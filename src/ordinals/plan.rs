@@ -11,7 +11,7 @@ use crate::core::plan::{Pace, Part, Plan};
 use crate::core::pod::Availability;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
-use crate::core::{condition, pod};
+use crate::core::{condition, deadline, pod};
 use crate::revisions;
 
 /// What is to be done for an ordinal set, why, and what is waited for.
@@ -46,8 +46,10 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         let decided = revisions::plan(observation, &revisions);
         collision_count = decided.collision_count;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
-        target =
-            decided.current.zip(decided.update).map(|(current, update)| Target::new(set, current, update));
+        target = decided
+            .current
+            .zip(decided.update)
+            .map(|(current, update)| Target::new(set, current, update).held(set, &replicas));
     }
     let mut after = status::status(observation, &replicas, target.as_ref(), collision_count);
     let mut settled = false;
@@ -69,7 +71,9 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     // Without parameters of the rolling update this count says at which revision a missing pod is made (A9.2).
     let count_is_read = target.as_ref().is_some_and(|t| t.rolls && t.rolling.is_none())
         && after.current_replicas != set.status.current_replicas;
-    let outlook = Outlook { settled, count_is_read, silent: false };
+    let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
+    let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
+    let outlook = Outlook { settled, count_is_read, serving, deadline, ..Outlook::default() };
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
     round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after]);
     plan

@@ -4,6 +4,7 @@ use super::replicas::Replicas;
 use super::rollout::Target;
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::{OrdinalSet, Surface};
+use crate::core::condition::Serving;
 use crate::core::observation::Observation;
 use crate::core::{images, pod};
 
@@ -52,6 +53,13 @@ pub fn status(
         status.current_replicas = status.updated_replicas;
     }
     status
+}
+
+/// How many pods are available, and how many must be: as many as a rollout must leave, and one at least.
+pub fn serving(set: &OrdinalSet, target: &Target, status: &OrdinalSetStatus) -> Option<Serving> {
+    let wanted = set.spec.wanted();
+    let needed = (wanted - target.budget(set).ok()?).max(wanted.min(1));
+    Some(Serving { available: i64::from(status.available_replicas), needed, wanted })
 }
 
 /// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all from the partition on
