@@ -198,8 +198,8 @@ fn absent(
 }
 
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
-/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, or if it is at a
-/// revision that was given up: what a bad template broke never keeps its own removal waiting (S19).
+/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, if it is at a
+/// revision that was given up, or if it has ended: what will never be well again does not keep its own removal waiting (S19).
 pub fn condemn(
     observation: &Observation<OrdinalSet>,
     replicas: &Replicas<'_>,
@@ -238,7 +238,8 @@ pub fn condemn(
         }
         let healthy = pod::is_running_and_ready(pod) && available(pod);
         if spec.is_ordered() {
-            let given_up = rollout::replaces_broken(observation) && target.abandons(pod);
+            let given_up = rollout::replaces_broken(observation)
+                && (target.abandons(pod) || pod::is_terminal(pod));
             if !healthy && !given_up && first_unhealthy != Some(&pod.metadata.uid) {
                 let because =
                     format!("to be removed, but pods below it are not available: {}", pod::describe(pod));
