@@ -238,8 +238,8 @@ pub fn condemn(
         }
         let healthy = pod::is_running_and_ready(pod) && available(pod);
         if spec.is_ordered() {
-            let given_up = rollout::replaces_broken(observation)
-                && (target.abandons(pod) || pod::is_terminal(pod));
+            let given_up =
+                rollout::replaces_broken(observation) && (target.abandons(pod) || pod::is_terminal(pod));
             if !healthy && !given_up && first_unhealthy != Some(&pod.metadata.uid) {
                 let because =
                     format!("to be removed, but pods below it are not available: {}", pod::describe(pod));

@@ -5,6 +5,7 @@ use super::rollout::Target;
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::{OrdinalSet, Surface};
 use crate::core::condition::Serving;
+use crate::core::forecast::Tally;
 use crate::core::observation::Observation;
 use crate::core::{images, pod};
 
@@ -53,6 +54,20 @@ pub fn status(
         status.current_replicas = status.updated_replicas;
     }
     status
+}
+
+/// How the pods stand, for a forecast. Only what exists is looked at.
+pub fn tally(observation: &Observation<OrdinalSet>) -> Tally {
+    let set = &observation.set;
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    let ours = observation.pods.iter().filter(|p| p.metadata.is_controlled_by(&set.metadata.uid));
+    let replicas = Replicas::sort(observation, ours.map(|p| p.as_ref()));
+    let live = || replicas.wanted.values().filter(|p| !p.metadata.is_terminating());
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let available = live().filter(|p| pod::is_available(p, min_ready, observation.now.wall)).count();
+    let updated = live().filter(|p| pod::is_current(p, &set.status.update_revision)).count();
+    let wanted = set.spec.wanted();
+    Tally { wanted, unavailable: wanted - count(available), unfinished: wanted - count(updated) }
 }
 
 /// How many pods are available, and how many must be: as many as a rollout must leave, and one at least.
