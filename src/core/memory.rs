@@ -50,6 +50,8 @@ pub struct Memory {
     written_before: Option<Option<Timestamp>>,
     /// When kube-controller-manager wrote the status after that.
     written_since: Option<Timestamp>,
+    /// The revision labels of pods that went while the owner was paused, by their slots.
+    left: BTreeMap<Slot, String>,
     /// Templates as the API server defaults them, the newest last; `None` for one that it refused.
     defaulted: VecDeque<(u64, Option<Value>)>,
 }
@@ -196,6 +198,21 @@ impl Memory {
             _ => (reason, object, message, reported),
         };
         self.refused = Some(Refused { reason, object, message, times, retry_at: now + pause, reported });
+    }
+
+    /// Remembers at which revision the pod of `slot` was that went while the owner was paused.
+    pub fn leave(&mut self, slot: Slot, revision: String) {
+        self.left.insert(slot, revision);
+    }
+
+    /// The revision label of the pod that went from `slot` while the owner was paused, if that is known.
+    pub fn left(&self, slot: &Slot) -> Option<&str> {
+        self.left.get(slot).map(String::as_str)
+    }
+
+    /// Forgets what went while the owner was paused: it is paused no more.
+    pub fn resume(&mut self) {
+        self.left.clear();
     }
 
     /// Forgets refusals after a success.

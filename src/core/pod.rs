@@ -85,7 +85,7 @@ pub fn describe(pod: &Pod) -> String {
         return format!("{} {}", pod.status.phase, why.trim()).trim().to_owned();
     }
     let statuses = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
-    if let Some(text) = statuses.clone().find_map(describe_waiting) {
+    if let Some(text) = statuses.clone().find_map(|status| describe_waiting(pod, status)) {
         return text;
     }
     if let Some(unscheduled) =
@@ -98,27 +98,43 @@ pub fn describe(pod: &Pod) -> String {
     }
     match pod.status.phase.as_str() {
         "Running" if is_ready(pod) => "ready".to_owned(),
-        "Running" => "running, not ready".to_owned(),
+        "Running" => {
+            let unready: Vec<&str> =
+                pod.status.container_statuses.iter().filter(|s| !s.ready).map(|s| s.name.as_str()).collect();
+            match unready.as_slice() {
+                [] => format!("running, not ready{}", since(pod)),
+                names => format!("container {}: running, not ready{}", names.join(", "), since(pod)),
+            }
+        }
         "" | "Pending" => "starting".to_owned(),
         phase => phase.to_owned(),
     }
 }
 
-fn describe_waiting(status: &ContainerStatus) -> Option<String> {
+/// Since when the pod is not ready, as ` since 12:04:07Z`; nothing if nobody says.
+fn since(pod: &Pod) -> String {
+    let unready = pod.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "False");
+    let time = unready.and_then(|c| c.last_transition_time);
+    time.map_or_else(String::new, |time| format!(" since {}", time.strftime("%H:%M:%SZ")))
+}
+
+fn describe_waiting(pod: &Pod, status: &ContainerStatus) -> Option<String> {
     let waiting = status.state.waiting.as_ref()?;
+    let (name, since) = (&status.name, since(pod));
     match waiting.reason.as_str() {
         "" | "ContainerCreating" | "PodInitializing" => None,
+        // A container that comes and goes has a new time at each crash.
         "CrashLoopBackOff" => {
             let end = status.last_state.terminated.as_ref();
             let last =
                 end.map(|e| format!(", last exit code {} ({})", e.exit_code, e.reason)).unwrap_or_default();
-            Some(format!("container {}: CrashLoopBackOff{last}", status.name))
+            Some(format!("container {name}: CrashLoopBackOff{last}"))
         }
         // A pull error alternates between two names; one of them is said.
         "ErrImagePull" | "ImagePullBackOff" => {
-            Some(format!("container {}: ImagePullBackOff, image {:?}", status.name, status.image))
+            Some(format!("container {name}: ImagePullBackOff{since}, image {:?}", status.image))
         }
-        reason => Some(format!("container {}: {reason}", status.name)),
+        reason => Some(format!("container {name}: {reason}{since}")),
     }
 }
 

@@ -242,6 +242,16 @@ pub enum Waiting {
         /// How many are at an older revision.
         pods: i64,
     },
+    /// The rollout is paused (`spec.paused`).
+    Paused {
+        /// How many pods are at another revision than they should be.
+        pods: i64,
+    },
+    /// Nothing has moved for `progressDeadlineSeconds`. The work goes on all the same.
+    DeadlinePassed {
+        /// How many seconds were allowed.
+        seconds: i64,
+    },
     /// An earlier try failed; the next one comes later.
     Backoff {
         /// What failed.
@@ -311,6 +321,12 @@ impl fmt::Display for Waiting {
             Waiting::Partition { pods } => write!(f, "{pods} pods below the partition keep their revision"),
             Waiting::OnDelete { pods } => {
                 write!(f, "{pods} pods get the new template when they are deleted (OnDelete)")
+            }
+            Waiting::Paused { pods } => {
+                write!(f, "paused: {pods} pods keep their revision until spec.paused is false")
+            }
+            Waiting::DeadlinePassed { seconds } => {
+                write!(f, "nothing has moved for {seconds} s (progressDeadlineSeconds); the work goes on")
             }
             Waiting::Backoff { object: Some(object), message } => write!(f, "{object}: {message}"),
             Waiting::Backoff { object: None, message } => f.write_str(message),

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::condition::{self, Progress};
+use super::condition::{self, Progress, Report, Serving};
+use super::deadline::Deadline;
 use super::events::Event;
 use super::membership::Members;
 use super::observation::Observation;
@@ -111,6 +112,10 @@ pub struct Outlook {
     pub count_is_read: bool,
     /// The status is not to be written at all.
     pub silent: bool,
+    /// How many pods are available and how many must be, where that is known.
+    pub serving: Option<Serving>,
+    /// Where the owner stands against `progressDeadlineSeconds`, if that runs.
+    pub deadline: Option<Deadline>,
 }
 
 /// Ends a plan with its conditions and its status. What later plans read is written before anything rests on it, in a
@@ -125,14 +130,29 @@ pub fn conclude<S: Set, T: SetStatus>(
     refused_last(observation, plan);
     hold(observation, plan);
     let meta = observation.set.meta();
-    let progress = if meta.is_terminating() {
+    let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
         condition::progress(outlook.settled, &observation.memory, plan, before.conditions())
     };
-    let now = observation.now.stamp();
-    let surface = observation.key.surface;
-    let conditions = condition::conditions(after.conditions(), &progress, surface, meta.generation, now);
+    // On native objects there is no such field.
+    let deadline = outlook.deadline.filter(|_| observation.key.surface == Surface::Berth);
+    match (&progress, deadline) {
+        (Progress::Working(_), Some(Deadline::In(delay))) => plan.recheck(delay),
+        (Progress::Working(message), Some(Deadline::Passed(seconds))) => {
+            let message = format!("no progress for {seconds} s: {message}");
+            progress = Progress::Stalled(ConditionReason::ProgressDeadlineExceeded, message);
+            plan.waiting.push(Waiting::DeadlinePassed { seconds });
+        }
+        _ => {}
+    }
+    let report = Report {
+        progress: &progress,
+        serving: outlook.serving,
+        surface: observation.key.surface,
+        generation: meta.generation,
+    };
+    let conditions = condition::conditions(after.conditions(), &report, observation.now.stamp());
     after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let write = condition::status_write(before, after, outlook.settled);

@@ -5,12 +5,12 @@ use super::status::Names;
 use super::{presence, rollout, status};
 use crate::api::{Kind, NodeDaemonSet, Resource};
 use crate::core::events::Event;
-use crate::core::membership;
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
 use crate::core::pod;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
+use crate::core::{deadline, membership};
 use crate::revisions;
 
 /// What is to be done for a node daemon set, why, and what is waited for.
@@ -58,9 +58,10 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     });
     let mut after = status::status(observation, &places, names, collision_count);
     let mut settled = false;
-    if let Some((_, update)) = target.filter(|_| plan.stages.is_empty()) {
+    if let Some((current, update)) = target.filter(|_| plan.stages.is_empty()) {
         settled = status::is_settled(set, &places, &after);
         let aim = Aim {
+            current,
             update,
             label: revisions::label(Kind::Daemon, update),
             labels: &labels,
@@ -77,7 +78,13 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         }
     }
     // A set that is being deleted is left alone, its status too (B2 step 4).
-    let outlook = Outlook { settled, count_is_read: false, silent: set.metadata.is_terminating() };
+    let outlook = Outlook {
+        settled,
+        silent: set.metadata.is_terminating(),
+        serving: target.map(|_| status::serving(&after, room)),
+        deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
+        ..Outlook::default()
+    };
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
     let update = target.map(|(_, update)| update.as_ref());
     round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);

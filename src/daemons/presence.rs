@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::identity;
 use super::placement::{self, Verdict};
-use crate::api::{Node, NodeDaemonSet, Pod, Revision};
+use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan, Stage, Unit};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
+use crate::revisions;
 
 /// How many pods one plan makes, and how many it deletes, at most (B5.1).
 pub const BURST: usize = 250;
@@ -71,6 +72,8 @@ pub fn places<'a>(
 /// What a plan knows before it looks at the nodes one by one.
 #[derive(Clone, Debug)]
 pub struct Aim<'a> {
+    /// The revision that the set comes from.
+    pub current: &'a Arc<Revision>,
     /// The revision that pods should have.
     pub update: &'a Arc<Revision>,
     /// The label of pods that are made at that revision.
@@ -101,6 +104,20 @@ impl Aim<'_> {
     pub fn is_outdated(&self, pod: &Pod) -> bool {
         !identity::is_current(self.observation, pod, self.labels)
     }
+
+    /// The revision at which a missing pod of `node` is made. While the set is paused, a pod comes back at the revision that it
+    /// had, and a new node gets the current one.
+    pub fn for_new_pod(&self, node: &str, place: &Place<'_>) -> &Arc<Revision> {
+        let observation = self.observation;
+        if !observation.set.spec.paused {
+            return self.update;
+        }
+        let leaving = place.pods.last().map(|pod| pod::revision(pod));
+        let had = leaving.or_else(|| observation.memory.left(&Slot::Node(node.to_owned())));
+        let labelled = |r: &&Arc<Revision>| Some(revisions::label(Kind::Daemon, r)) == had;
+        let recorded = observation.revisions.iter().find(labelled);
+        recorded.unwrap_or(self.current)
+    }
 }
 
 /// What is to be made and to be deleted.
@@ -113,19 +130,19 @@ pub struct Work {
 }
 
 impl Work {
-    /// Makes a pod on `node` at the update revision.
+    /// Makes a pod on `node` at `revision`.
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
         node: &str,
-        aim: &Aim<'_>,
+        revision: &Revision,
         why: Reason,
         plan: &mut Plan,
     ) {
         if self.create.len() >= BURST {
             return;
         }
-        match identity::create(observation, node, aim.update, why) {
+        match identity::create(observation, node, revision, why) {
             Ok(unit) => self.create.push(unit),
             Err(waiting) => plan.waiting.push(waiting),
         }
@@ -161,8 +178,9 @@ pub fn keep(
                     plan.waiting.push(Waiting::Vanishing { slot, delay });
                     continue;
                 }
-                let why = Reason::Missing { slot, revision: aim.update.metadata.name.clone() };
-                work.create(observation, name, aim, why, plan);
+                let revision = aim.for_new_pod(name, place);
+                let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
+                work.create(observation, name, revision, why, plan);
             }
             Verdict::Run | Verdict::Keep(_) => settle(observation, place, &slot, aim, plan, &mut work.delete),
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).

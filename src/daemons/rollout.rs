@@ -56,10 +56,12 @@ pub fn roll(
             plan.recheck(delay);
         }
     }
-    if !set.spec.rolls() {
+    if set.spec.paused || !set.spec.rolls() {
         let pods = places.values().flat_map(Place::live).filter(|p| aim.is_outdated(p)).count();
+        let pods = i64::try_from(pods).unwrap_or(i64::MAX);
         if pods > 0 {
-            plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(pods).unwrap_or(i64::MAX) });
+            let paused = set.spec.paused;
+            plan.waiting.push(if paused { Waiting::Paused { pods } } else { Waiting::OnDelete { pods } });
         }
         return;
     }
@@ -184,11 +186,12 @@ fn surge(
                 work.delete.push(vec![pod::replace(old, slot, aim.label, false)]);
             }
             (true, false) if !pod::is_terminal(old) => {
-                work.create(observation, turn.node, aim, Reason::BrokenAndOutdated { slot, from, to }, plan);
+                let why = Reason::BrokenAndOutdated { slot, from, to };
+                work.create(observation, turn.node, aim.update, why, plan);
             }
             (true, true) if left > 0 => {
                 left -= 1;
-                work.create(observation, turn.node, aim, Reason::Outdated { slot, from, to }, plan);
+                work.create(observation, turn.node, aim.update, Reason::Outdated { slot, from, to }, plan);
             }
             (true, true) => postponed = true,
             _ => {}

@@ -10,10 +10,10 @@ use crate::core::events::Event;
 use crate::core::membership::{self, Members};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
-use crate::core::pod;
 use crate::core::pod::Availability;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
+use crate::core::{deadline, pod};
 use crate::revisions;
 
 /// What is to be done for an ordinal set, why, and what is waited for.
@@ -52,8 +52,10 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         let decided = revisions::plan(observation, &revisions);
         collision_count = decided.collision_count;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
-        target =
-            decided.current.zip(decided.update).map(|(current, update)| Target::new(set, current, update));
+        target = decided
+            .current
+            .zip(decided.update)
+            .map(|(current, update)| Target::new(set, current, update).held(set, &replicas));
     }
     let mut after = status::status(observation, &replicas, target.as_ref(), collision_count);
     let mut settled = false;
@@ -80,7 +82,9 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     // Without parameters of the rolling update this count says at which of two revisions a missing pod is made (A9.2).
     let count_is_read = target.as_ref().is_some_and(Target::reads_the_count)
         && after.current_replicas != set.status.current_replicas;
-    let outlook = Outlook { settled, count_is_read, silent: false };
+    let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
+    let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
+    let outlook = Outlook { settled, count_is_read, serving, deadline, ..Outlook::default() };
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
     let update = target.as_ref().map(|t| t.update.as_ref());
     round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);

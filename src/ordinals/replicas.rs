@@ -123,7 +123,7 @@ fn present(
     if pod::is_terminal(pod) && !pod.metadata.is_terminating() {
         let slot = Slot::Ordinal(ordinal);
         // A pause is for a pod that would come back just as it was.
-        let same = pod::is_current(pod, &target.for_new_pod(&observation.set, ordinal).metadata.name);
+        let same = pod::is_current(pod, &target.for_new_pod(observation, ordinal).metadata.name);
         match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| same) {
             Some(delay) => {
                 plan.recheck(delay);
@@ -195,7 +195,7 @@ fn absent(
         return Pass::Stopped;
     }
     work.made += 1;
-    let revision = target.for_new_pod(&observation.set, ordinal);
+    let revision = target.for_new_pod(observation, ordinal);
     let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
     match identity::create(observation, ordinal, revision, why) {
         Some(action) => {
@@ -211,8 +211,8 @@ fn absent(
 }
 
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
-/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, or if it is at a
-/// revision that was given up: what a bad template broke never keeps its own removal waiting (S19).
+/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, if it is at a
+/// revision that was given up, or if it has ended: what will never be well again does not keep its own removal waiting (S19).
 pub fn condemn(
     observation: &Observation<OrdinalSet>,
     replicas: &Replicas<'_>,
@@ -252,7 +252,8 @@ pub fn condemn(
         }
         let healthy = pod::is_running_and_ready(pod) && available(pod);
         if spec.is_ordered() {
-            let given_up = rollout::replaces_broken(observation) && target.abandons(pod);
+            let given_up =
+                rollout::replaces_broken(observation) && (target.abandons(pod) || pod::is_terminal(pod));
             if !healthy && !given_up && first_unhealthy != Some(&pod.metadata.uid) {
                 let because =
                     format!("to be removed, but pods below it are not available: {}", pod::describe(pod));

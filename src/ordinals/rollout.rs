@@ -1,5 +1,6 @@
 //! Which revision each ordinal should have, and which pods are replaced next to get there (A9).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::replicas::Replicas;
@@ -25,6 +26,8 @@ pub struct Target {
     pub rolls: bool,
     /// Whether all old pods go before new ones come.
     pub recreates: bool,
+    /// While the set is paused, the ordinals that had come to the update revision before; `None` when it is not paused.
+    pub paused: Option<Range<i64>>,
 }
 
 impl Target {
@@ -33,7 +36,24 @@ impl Target {
         let strategy = set.spec.strategy();
         let rolls = strategy.type_ == Some(OrdinalUpdateType::RollingUpdate);
         let recreates = strategy.type_ == Some(OrdinalUpdateType::Recreate);
-        Target { current, update, rolling: strategy.rolling_update, rolls, recreates }
+        Target { current, update, rolling: strategy.rolling_update, rolls, recreates, paused: None }
+    }
+
+    /// The same for a set that is paused, if it is. A rollout goes from the highest ordinal down, so the pods that are there,
+    /// and the counts in the status, say how far it had come.
+    pub fn held(self, set: &OrdinalSet, replicas: &Replicas<'_>) -> Self {
+        if !set.spec.paused {
+            return self;
+        }
+        let (start, status) = (set.spec.start(), &set.status);
+        let to = &self.update.metadata.name;
+        let places = start + i64::from(status.replicas.max(0));
+        let updated =
+            if &status.update_revision == to { i64::from(status.updated_replicas.max(0)) } else { 0 };
+        let lowest =
+            replicas.wanted.iter().find(|(_, pod)| pod::is_current(pod, to)).map(|(ordinal, _)| *ordinal);
+        let from = lowest.unwrap_or(places).min(places - updated).max(self.first_updated(set));
+        Target { paused: Some(from..places), ..self }
     }
 
     /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
@@ -53,8 +73,20 @@ impl Target {
     }
 
     /// The revision at which a missing pod is made (A9.2). Without parameters, pods that the status still counts as current
-    /// are made at the current revision.
-    pub fn for_new_pod(&self, set: &OrdinalSet, ordinal: i64) -> &Arc<Revision> {
+    /// are made at the current revision. While the set is paused, a pod comes back at the revision that it had, and a new
+    /// ordinal gets the current one.
+    pub fn for_new_pod<'a>(
+        &'a self,
+        observation: &'a Observation<OrdinalSet>,
+        ordinal: i64,
+    ) -> &'a Arc<Revision> {
+        if let Some(updated) = &self.paused {
+            let had = observation.memory.left(&Slot::Ordinal(ordinal));
+            let recorded = had.and_then(|had| observation.revisions.iter().find(|r| r.metadata.name == had));
+            let by_order = if updated.contains(&ordinal) { &self.update } else { &self.current };
+            return recorded.unwrap_or(by_order);
+        }
+        let set = &observation.set;
         self.made_at(set, ordinal, i64::from(set.status.current_replicas))
     }
 
@@ -222,7 +254,7 @@ pub fn cure(
     target: &Target,
     plan: &mut Plan,
 ) -> bool {
-    if !target.rolls {
+    if !target.rolls || target.paused.is_some() {
         return false;
     }
     let set = &observation.set;
@@ -279,6 +311,14 @@ pub fn roll(
     let candidates = candidates(observation, replicas, target);
     let outdated =
         candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
+    if target.paused.is_some() {
+        // Below the partition a pod stays where it is, paused or not.
+        let held = candidates.iter().filter(|c| c.outdated).count();
+        if held > 0 {
+            plan.waiting.push(Waiting::Paused { pods: i64::try_from(held).unwrap_or(i64::MAX) });
+        }
+        return;
+    }
     if !target.rolls {
         if outdated > 0 && !target.recreates {
             plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(outdated).unwrap_or(i64::MAX) });

@@ -106,6 +106,8 @@ fn condemned_pods_go_from_the_top() {
     );
     let given_up = [(0, "v1", ok()), (1, "v3", broken()), (2, "v3", broken())];
     check("but past those of a revision that was given up", one(), &given_up, &["delete Pod web-2"]);
+    let ended = [(0, "v1", ok()), (1, "v1", failed()), (2, "v1", failed())];
+    check("and past those that have ended", one(), &ended, &["delete Pod web-2"]);
     check("not while a wanted one is broken", one(), &[(0, "v1", broken()), (1, "v1", ok())], &[]);
     let parallel = json!({ "replicas": 1, "podManagementPolicy": "Parallel" });
     check("in parallel, all", parallel, &all, &["delete Pod web-2", "delete Pod web-1"]);

@@ -164,8 +164,8 @@ fn refused(refusal: &Refusal) -> Event {
     if refusal.code == 410 { Event::Expired } else { Event::Failed(refusal.message.clone()) }
 }
 
-/// A continue token is base64url, but the API promises no alphabet.
-fn percent_encode(text: &str) -> String {
+/// Escapes a value for a URL. A continue token is base64url, but the API promises no alphabet.
+pub fn percent_encode(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -39,6 +39,7 @@ fn common() -> Vec<Extra> {
     let mut extras = vec![
         ("spec", json!({ "required": ["selector", "template"] })),
         ("spec.minReadySeconds", json!({ "minimum": 0 })),
+        ("spec.progressDeadlineSeconds", json!({ "minimum": 1 })),
         ("spec.revisionHistoryLimit", json!({ "default": 10 })),
         ("spec.selector.matchLabels", json!({ "maxProperties": MANY, "additionalProperties": label })),
         ("spec.selector.matchExpressions", json!({ "maxItems": MANY })),

@@ -49,6 +49,13 @@ pub const COMMON: &[Rule] = &[
     },
     Rule {
         at: "spec",
+        field: "spec.progressDeadlineSeconds",
+        reason: INVALID,
+        says: "must be greater than spec.minReadySeconds",
+        cel: "!has(self.progressDeadlineSeconds) || self.progressDeadlineSeconds > self.?minReadySeconds.orValue(0)",
+    },
+    Rule {
+        at: "spec",
         field: "spec.template.metadata.labels",
         reason: INVALID,
         says: "must have every label of spec.selector.matchLabels, with the same value",

@@ -13,6 +13,7 @@ use crate::core::memory::Memory;
 use crate::core::observation::Observation;
 use crate::core::owner::Set;
 use crate::core::pending::View;
+use crate::core::reason::Slot;
 use crate::core::time::Now;
 use crate::{claims, daemons, revisions};
 
@@ -242,6 +243,31 @@ impl Stores {
         self.view(&key.object()).meta
     }
 
+    /// Whether the rollout of an owner is paused.
+    pub fn is_paused(&self, key: &Key) -> bool {
+        match key.kind {
+            Kind::Ordinal => self.ordinal_set(key).is_some_and(|set| set.is_paused()),
+            Kind::Daemon => {
+                let store = self.daemon_sets.get(&key.surface);
+                store.and_then(|s| s.get(&key.namespace, &key.name)).is_some_and(|set| set.is_paused())
+            }
+        }
+    }
+
+    /// Whether the owner has this slot: an ordinal that is scaled away is a new one when it comes again.
+    pub fn wants(&self, key: &Key, slot: &Slot) -> bool {
+        match slot {
+            Slot::Ordinal(ordinal) => {
+                self.ordinal_set(key).is_some_and(|set| (set.spec.start()..set.spec.end()).contains(ordinal))
+            }
+            Slot::Node(node) => self.nodes.get("", node).is_some(),
+        }
+    }
+
+    fn ordinal_set(&self, key: &Key) -> Option<&Arc<OrdinalSet>> {
+        self.ordinal_sets.get(&key.surface)?.get(&key.namespace, &key.name)
+    }
+
     /// Everything that a plan for an ordinal set may depend on.
     pub fn observe_ordinal(
         &self,
@@ -250,7 +276,7 @@ impl Stores {
         gates: Gates,
         now: Now,
     ) -> Option<Observation<OrdinalSet>> {
-        let set = Arc::clone(self.ordinal_sets.get(&key.surface)?.get(&key.namespace, &key.name)?);
+        let set = Arc::clone(self.ordinal_set(key)?);
         let claims = self.claims_of(key, &set);
         Some(self.observe(key, set, claims, memory, gates, now))
     }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::stores::Changed;
 use super::{Engine, Purpose};
 use crate::api::{Key, Kind, Meta, Resource, Uid};
 use crate::core::apply::{Run, UnitId};
-use crate::core::condition;
+use crate::core::cache::Change;
 use crate::core::limiter::Class;
-use crate::core::pace;
 use crate::core::plan::{Action, Pace, Part, Plan, Stage};
-use crate::core::reason::Reason;
+use crate::core::reason::{Reason, Slot};
 use crate::core::time::Now;
+use crate::core::{condition, owner, pace, pod};
 use crate::{daemons, ordinals};
 
 /// A plan that is being carried out.
@@ -59,7 +60,12 @@ impl Engine {
         if self.pending.blocks(key) {
             return false;
         }
-        self.memory.entry(key.clone()).or_default().concerns(&owner);
+        let paused = self.stores.is_paused(key);
+        let memory = self.memory.entry(key.clone()).or_default();
+        memory.concerns(&owner);
+        if !paused {
+            memory.resume();
+        }
         let Some(mut plan) = self.plan(key, now) else { return false };
         self.remember_waits(key, &plan);
         self.notify(key, std::mem::take(&mut plan.notices), now);
@@ -179,6 +185,24 @@ impl Engine {
         });
         for object in awaited {
             self.awaiting.entry(object).or_default().insert(key.clone());
+        }
+    }
+
+    /// Remembers the revision of a pod that goes while its owner is paused, for the pod that takes its place.
+    pub(super) fn remember_place(&mut self, changed: &Changed) {
+        let Changed::Pod(Change { old: Some(old), new }) = changed else { return };
+        if new.as_ref().is_some_and(|new| new.metadata.uid == old.metadata.uid) {
+            return;
+        }
+        let reference = old.metadata.controller();
+        let key = reference.and_then(|r| owner::key_of(r, &old.metadata.namespace));
+        let Some(key) = key.filter(|key| self.stores.is_paused(key)) else { return };
+        let slot = match key.kind {
+            Kind::Ordinal => ordinals::identity::ordinal(&key.name, &old.metadata.name).map(Slot::Ordinal),
+            Kind::Daemon => daemons::placement::node_of(old).map(|node| Slot::Node(node.to_owned())),
+        };
+        if let Some(slot) = slot.filter(|slot| self.stores.wants(&key, slot)) {
+            self.memory.entry(key).or_default().leave(slot, pod::revision(old).to_owned());
         }
     }
 
