@@ -23,6 +23,7 @@ mod kubectl;
 mod nodes;
 mod plane;
 mod process;
+mod real;
 pub mod versions;
 
 pub use audit::AuditEvent;
