@@ -13,25 +13,10 @@ pub(crate) const NODE_DIRECTORY: &str = "/var/lib/berth";
 /// How long a node may be silent before it counts as gone. Its lease is renewed four times in this time.
 pub(crate) const LEASE_SECONDS: u32 = 20;
 
-/// Makes a node: mounts of its own, so that what is written to the usual places stays in the node's directory, and goes with it.
-/// Arguments: the directory of the node, that of the cluster. Writes the process id that the machine knows.
-pub(crate) const INIT: &str = r#"set -e
-node=$1
-# Still the machine's /proc: the number that the machine knows.
-read -r pid _ </proc/self/stat
-mount --make-rprivate /
-# Volumes of pods may ask for propagation of mounts.
-mount --make-rshared /
-mount -t proc proc /proc
-mount --bind "$node/lib" /var/lib
-mount --bind "$node/log" /var/log
-mount --bind "$2/shared" /var/lib/berth/shared
-mount -t tmpfs -o mode=0755 run /run
-echo "$pid" >"$node/init.new"
-mv "$node/init.new" "$node/init"
-# The first process of a namespace collects what others leave; the namespace ends with it.
-sleep infinity &
-while :; do wait $! || :; done"#;
+/// Runs a program in a control group of the cluster; a file in the directory of the cluster.
+pub(crate) const IN_GROUP: &str = include_str!("in-group.sh");
+/// The first process of a node; a file in the directory of the cluster.
+pub(crate) const INIT: &str = include_str!("init.sh");
 
 /// containerd: images, the sandbox image, runc and CNI.
 pub(crate) fn containerd(snapshotter: &str, plugins: &Path, runc: &Path) -> String {
@@ -95,7 +80,7 @@ pub(crate) fn cni(pods: &str) -> Value {
 }
 
 /// The kubelet of a node.
-pub(crate) fn kubelet(cgroup: &str, dns: Ipv4Addr) -> Value {
+pub(crate) fn kubelet(dns: Ipv4Addr) -> Value {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -110,9 +95,8 @@ pub(crate) fn kubelet(cgroup: &str, dns: Ipv4Addr) -> Value {
         "clusterDomain": "cluster.local",
         "resolvConf": format!("{NODE_DIRECTORY}/resolv.conf"),
         "volumePluginDir": format!("{NODE_DIRECTORY}/plugins"),
-        // A cgroup of our own, on either version of cgroups, without a say of systemd.
+        // Either version of control groups will do, without a say of systemd; the node has a namespace of them.
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": cgroup,
         "cgroupsPerQOS": false,
         "enforceNodeAllocatable": [],
         "failCgroupV1": false,

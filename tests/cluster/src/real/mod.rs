@@ -28,7 +28,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::binaries::NodeBinaries;
-use crate::{Cluster, Error, Process, Result};
+use crate::{Cluster, Error, Process, Result, directory};
 pub(crate) use authority::{API_SERVER as API_SERVER_CERTIFICATE, CERTIFICATE as AUTHORITY};
 use authority::Authority;
 use machine::Machine;
@@ -70,6 +70,9 @@ pub(crate) fn find() -> Result<Found> {
 impl Ground {
     /// The network and the certificates.
     pub(crate) fn prepare(dir: &Path, found: Found) -> Result<Self> {
+        for (name, text) in [("in-group", configuration::IN_GROUP), ("init", configuration::INIT)] {
+            directory::write(&dir.join(name), 0o700, text)?;
+        }
         let mut path = found.binaries.dir().as_os_str().to_owned();
         path.push(":/usr/sbin:/sbin:");
         path.push(std::env::var_os("PATH").unwrap_or_default());

@@ -44,8 +44,7 @@ impl Node {
         let machine = &ground.machine;
         text("containerd.toml", &configuration::containerd(machine.snapshotter, &machine.plugins, &ground.runc))?;
         text("cni/pods.conflist", &configuration::cni(&ground.network.pods(index)).to_string())?;
-        let cgroup = format!("/{}/{name}", cgroup_root(&ground.dir));
-        text("kubelet.yaml", &configuration::kubelet(&cgroup, ground.network.switch()).to_string())?;
+        text("kubelet.yaml", &configuration::kubelet(ground.network.switch()).to_string())?;
         text("resolv.conf", &format!("nameserver {}\n", ground.network.switch()))?;
         for (from, to) in [(authority::CERTIFICATE, "authority.crt"), ("certs/apiserver.crt", "apiserver.crt")] {
             let (from, to) = (ground.dir.join(from), own.join(to));
@@ -60,10 +59,12 @@ impl Node {
     pub(crate) fn start(ground: &Ground, name: &str, index: u8) -> Result<Self> {
         let at = Files::of(&ground.dir, name);
         let _ = fs::remove_file(&at.init);
-        let mut command = Command::new("unshare");
+        // The group in which a control group namespace is made is its root.
+        let mut command = Command::new(ground.dir.join("in-group"));
         command
-            .args(["--fork", "--kill-child", "--pid", "--mount", "--net", "--propagation", "unchanged"])
-            .args(["sh", "-c", configuration::INIT, name])
+            .args([name, "unshare", "--fork", "--kill-child", "--pid", "--mount", "--net", "--cgroup"])
+            .args(["--propagation", "unchanged"])
+            .arg(ground.dir.join("init"))
             .args([&at.dir, &ground.dir])
             .current_dir("/");
         let init = Process::start(&ground.dir, "plane", name, &command)?;
@@ -72,7 +73,7 @@ impl Node {
         })?;
         ground.network.join(index, pid)?;
 
-        let mut command = enter(pid, &ground.binaries.path("containerd"));
+        let mut command = serve(ground, name, pid, "containerd");
         command.args(["--config", &format!("{NODE_DIRECTORY}/containerd.toml")]).env("PATH", &ground.path);
         let containerd = Process::start(&ground.dir, "plane", &format!("{name}.containerd"), &command)?;
         let socket = PathBuf::from(format!("/proc/{pid}/root/run/containerd/containerd.sock"));
@@ -98,7 +99,7 @@ impl Node {
         if self.kubelet.is_some() {
             return Ok(());
         }
-        let mut command = enter(self.pid, &ground.binaries.path("kubelet"));
+        let mut command = serve(ground, &self.name, self.pid, "kubelet");
         command
             .arg(format!("--config={NODE_DIRECTORY}/kubelet.yaml"))
             .arg(format!("--kubeconfig={NODE_DIRECTORY}/kubeconfig"))
@@ -158,15 +159,19 @@ impl Files {
     }
 }
 
-/// The control group that holds those of all containers of a cluster.
-fn cgroup_root(dir: &Path) -> String {
-    dir.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// A program of ours in a node, in the control group of the node's own programs: entered from outside, since systemd lets nobody cross
+/// the border of a namespace.
+fn serve(ground: &Ground, name: &str, pid: u32, program: &str) -> Command {
+    let inside = enter(pid, ground.binaries.path(program));
+    let mut command = Command::new(ground.dir.join("in-group"));
+    command.arg(format!("{name}/init")).arg(inside.get_program()).args(inside.get_args());
+    command
 }
 
 /// A command in the namespaces of a process.
 fn enter(pid: u32, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("nsenter");
-    command.arg(format!("--target={pid}")).args(["--net", "--mount", "--pid", "--"]).arg(program);
+    command.arg(format!("--target={pid}")).args(["--net", "--mount", "--pid", "--cgroup", "--"]).arg(program);
     command
 }
 
