@@ -33,6 +33,7 @@ pub use cluster::{Cluster, Options};
 pub use error::Error;
 pub use kubectl::Output;
 pub use process::Process;
+pub use real::make_ready_for_real_nodes;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

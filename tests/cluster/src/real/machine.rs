@@ -64,11 +64,15 @@ impl Machine {
         for directory in [env::temp_dir(), crate::binaries::root()?] {
             if let Some(hidden) = HIDDEN.iter().find(|hidden| directory.starts_with(hidden)) {
                 let directory = directory.display();
-                return Err(missing(format!("$TMPDIR and $BERTH_CACHE outside of {hidden}, not {directory}")));
+                return Err(missing(format!(
+                    "$TMPDIR and $BERTH_CACHE outside of {hidden}, not {directory}"
+                )));
             }
         }
         if !namespaces_work() {
-            return Err(missing("the right to make namespaces (in a container: docker run --privileged)".to_owned()));
+            return Err(missing(
+                "the right to make namespaces (in a container: docker run --privileged)".to_owned(),
+            ));
         }
         let snapshotter = if overlay_works() { "overlayfs" } else { "native" };
         Ok(Self { plugins: plugins.to_owned(), snapshotter })

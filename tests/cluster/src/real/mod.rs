@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use crate::binaries::NodeBinaries;
 use crate::{Cluster, Error, Process, Result, directory};
-pub(crate) use authority::{API_SERVER as API_SERVER_CERTIFICATE, CERTIFICATE as AUTHORITY};
 use authority::Authority;
+pub(crate) use authority::{API_SERVER as API_SERVER_CERTIFICATE, CERTIFICATE as AUTHORITY};
 use machine::Machine;
 use network::Network;
 use node::Node;
@@ -135,7 +135,20 @@ impl Ground {
     }
 }
 
+/// Looks at the machine and makes all binaries ready that a cluster with real nodes needs (built once, if need be). One line says
+/// what the machine lacks.
+pub fn make_ready_for_real_nodes() -> Result<()> {
+    find()?;
+    crate::Binaries::locate().map(drop)
+}
+
 impl Cluster {
+    /// Whether there are real nodes, or may be.
+    #[must_use]
+    pub fn has_real_nodes(&self) -> bool {
+        self.ground.is_some()
+    }
+
     fn ground(&self) -> Result<&Ground> {
         self.ground.as_ref().ok_or_else(|| Error::Node("needed: this cluster was started without".to_owned()))
     }
@@ -164,7 +177,8 @@ impl Cluster {
         if first.saturating_add(count) > network::MOST_NODES {
             return Err(Error::Node(format!("limit: there is room for {}", network::MOST_NODES)));
         }
-        let nodes: Vec<(String, u8)> = (first..first + count).map(|index| (format!("real-{index}"), index)).collect();
+        let nodes: Vec<(String, u8)> =
+            (first..first + count).map(|index| (format!("real-{index}"), index)).collect();
         thread::scope(|scope| {
             let started: Vec<_> =
                 nodes.iter().map(|(name, index)| scope.spawn(|| ground.start_node(name, *index))).collect();

@@ -41,12 +41,18 @@ impl Network {
             switch.check()?;
             if Instant::now() >= deadline {
                 let last = switch.log()?;
-                return Err(Error::Timeout { what: "the switch".to_owned(), waited: Duration::from_secs(30), last });
+                return Err(Error::Timeout {
+                    what: "the switch".to_owned(),
+                    waited: Duration::from_secs(30),
+                    last,
+                });
             }
             thread::sleep(Duration::from_millis(5));
         }
         let mut network = Self { prefix: 0, switch };
-        network.inside("echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/conf/all/send_redirects")?;
+        network.inside(
+            "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/conf/all/send_redirects",
+        )?;
         network.inside("ip link set lo up; ip link add br0 type bridge; echo 0 >/proc/sys/net/ipv4/conf/br0/send_redirects")?;
         let link = link(dir);
         let (link, pid) = (link.as_str(), network.switch.pid().to_string());
@@ -173,7 +179,8 @@ fn users(prefix: u8) -> Result<usize> {
     let routes = Command::new("ip").args(["-4", "route"]).output().map_err(Error::run("ip"))?;
     let start = format!("10.{prefix}.");
     let addresses = String::from_utf8_lossy(&output.stdout);
-    let addresses = addresses.split_whitespace().filter(|word| word.starts_with(&start) && word.contains('/'));
+    let addresses =
+        addresses.split_whitespace().filter(|word| word.starts_with(&start) && word.contains('/'));
     let routes = String::from_utf8_lossy(&routes.stdout);
     let routes = routes.lines().filter(|line| line.starts_with(&start) && !line.contains("proto kernel"));
     Ok(addresses.count() + routes.count())

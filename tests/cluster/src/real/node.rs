@@ -42,11 +42,16 @@ impl Node {
         let own = at.lib.join("berth");
         let text = |name: &str, text: &str| directory::write(&own.join(name), 0o600, text);
         let machine = &ground.machine;
-        text("containerd.toml", &configuration::containerd(machine.snapshotter, &machine.plugins, &ground.runc))?;
+        text(
+            "containerd.toml",
+            &configuration::containerd(machine.snapshotter, &machine.plugins, &ground.runc),
+        )?;
         text("cni/pods.conflist", &configuration::cni(&ground.network.pods(index)).to_string())?;
         text("kubelet.yaml", &configuration::kubelet(ground.network.switch()).to_string())?;
         text("resolv.conf", &format!("nameserver {}\n", ground.network.switch()))?;
-        for (from, to) in [(authority::CERTIFICATE, "authority.crt"), ("certs/apiserver.crt", "apiserver.crt")] {
+        for (from, to) in
+            [(authority::CERTIFICATE, "authority.crt"), ("certs/apiserver.crt", "apiserver.crt")]
+        {
             let (from, to) = (ground.dir.join(from), own.join(to));
             fs::copy(&from, &to).map_err(Error::file("copy", &from))?;
         }
@@ -83,7 +88,7 @@ impl Node {
 
     /// Makes the images of an archive known to the node.
     pub(crate) fn import(&self, ground: &Ground, archive: &Path) -> Result<()> {
-        let mut command = enter(self.pid, &ground.binaries.path("ctr"));
+        let mut command = enter(self.pid, ground.binaries.path("ctr"));
         command.args(["--namespace", "k8s.io", "images", "import", "--local", "--snapshotter"]);
         command.arg(ground.machine.snapshotter).arg(archive);
         let output = command.output().map_err(Error::run("ctr"))?;
