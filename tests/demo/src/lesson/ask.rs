@@ -73,7 +73,7 @@ impl Lesson<'_> {
 
     /// Has the client ask for a page until it is this one.
     pub(super) fn until_page(&mut self, what: &str, url: &str, page: &str) -> Result<()> {
-        let arguments = ["exec", CLIENT, "--", "wget", "-q", "-T", "2", "-O", "-", url];
+        let arguments = ["exec", CLIENT, "--", "timeout", "2", "wget", "-q", "-O", "-", url];
         self.until_answer(what, &arguments, |_, answer| {
             Look::at(answer.trim() == page, || format!("{url} serves {:?}", answer.trim()))
         })

@@ -93,7 +93,7 @@ pub(super) fn probe(lesson: &Lesson<'_>) -> Result<Stream> {
     let address = |name: &&str| lesson.world.nodes.get(*name).map(|node| node.address.clone());
     let addresses: Vec<String> = nodes.iter().filter_map(address).collect();
     let script = format!(
-        "while [ ! -e /tmp/stop ]; do missed=; for ip in {}; do wget -q -T 2 -O /dev/null http://$ip:8081/ || missed=\"$missed $ip\"; \
+        "while [ ! -e /tmp/stop ]; do missed=; for ip in {}; do timeout 2 wget -q -O /dev/null http://$ip:8081/ || missed=\"$missed $ip\"; \
          done; echo round$missed; done",
         addresses.join(" ")
     );

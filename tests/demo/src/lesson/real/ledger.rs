@@ -96,7 +96,7 @@ pub(super) fn writer(place: &Place, start: &str) -> Result<Stream> {
     Stream::start(
         place,
         &format!(
-            "i=0; while [ ! -e /tmp/stop ]; do i=$((i + 1)); answer=$(wget -q -T 10 -O - \
+            "i=0; while [ ! -e /tmp/stop ]; do i=$((i + 1)); answer=$(timeout 10 wget -q -O - \
              \"http://ledger-$((i % 3)).ledger:8080/cgi-bin/append?{start}-$i\" 2>/dev/null); \
              if [ \"$answer\" = acknowledged ]; then echo {start}-$i; else sleep 0.1; fi; done"
         ),

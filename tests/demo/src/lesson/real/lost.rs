@@ -56,7 +56,7 @@ pub(super) fn silent(lesson: &mut Lesson<'_>) -> Result<()> {
     cluster(lesson)?.stop_kubelet(&node)?;
     until_lost(lesson, &name, &node)?;
     let url = format!("http://{}:8080/cgi-bin/log", before.ip);
-    let arguments = ["exec", CLIENT, "--", "wget", "-q", "-T", "2", "-O", "/dev/null", &url];
+    let arguments = ["exec", CLIENT, "--", "timeout", "2", "wget", "-q", "-O", "/dev/null", &url];
     lesson.until_answer(
         &format!("the container of {name} runs, and still answers"),
         &arguments,

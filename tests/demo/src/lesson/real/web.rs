@@ -72,7 +72,7 @@ pub(super) fn crashes(lesson: &mut Lesson<'_>) -> Result<()> {
     let probe = Stream::start(
         lesson.place,
         &format!(
-            "while [ ! -e /tmp/stop ]; do for url in {} {}; do if wget -q -T 2 -O /dev/null $url; then echo served; else echo \
+            "while [ ! -e /tmp/stop ]; do for url in {} {}; do if timeout 2 wget -q -O /dev/null $url; then echo served; else echo \
              missed $url; fi; done; sleep 0.2; done",
             url(lesson, 0),
             url(lesson, 1)
