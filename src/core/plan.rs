@@ -252,6 +252,14 @@ impl Plan {
         }
     }
 
+    /// Waits for something that may become something else by itself: looks again by then.
+    pub fn wait(&mut self, (waiting, recheck): (Waiting, Option<Duration>)) {
+        self.waiting.push(waiting);
+        if let Some(delay) = recheck {
+            self.recheck(delay);
+        }
+    }
+
     /// Looks again after `delay`, or earlier if that was asked for already.
     pub fn recheck(&mut self, delay: Duration) {
         self.recheck_after = Some(self.recheck_after.map_or(delay, |d| d.min(delay)));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::plan::{Act, Action, Guard};
-use super::reason::{Reason, Slot};
+use super::reason::{Reason, Slot, Waiting};
 use super::time::until;
 use crate::api::pod::ContainerStatus;
 use crate::api::{ObjectRef, OwnerReference, Pod, Resource};
@@ -135,6 +135,26 @@ fn describe_waiting(pod: &Pod, status: &ContainerStatus) -> Option<String> {
             Some(format!("container {name}: ImagePullBackOff{since}, image {:?}", status.image))
         }
         reason => Some(format!("container {name}: {reason}{since}")),
+    }
+}
+
+/// How long after its end was due a pod may still be there before its node counts as silent. A kubelet that works takes a few
+/// seconds at most.
+const CONFIRMATION: Duration = Duration::from_secs(10);
+
+/// What is waited for while a pod is being deleted, and when to look again, if that changes by itself.
+pub fn going(pod: &Pod, now: Timestamp) -> (Waiting, Option<Duration>) {
+    let name = pod.metadata.name.clone();
+    // A finalizer keeps a pod whose node has long confirmed; a pod without a node goes at once.
+    let unconfirmed =
+        pod.metadata.finalizers.is_empty() && !is_terminal(pod) && !pod.spec.node_name.is_empty();
+    let due = pod.metadata.deletion_timestamp.filter(|_| unconfirmed);
+    match due.and_then(|due| Some((due, due.checked_add(CONFIRMATION).ok()?))) {
+        Some((due, late)) if late <= now => {
+            (Waiting::NodeSilent { pod: name, node: pod.spec.node_name.clone(), due }, None)
+        }
+        Some((_, late)) => (Waiting::PodTerminating { pod: name }, Some(until(late, now))),
+        None => (Waiting::PodTerminating { pod: name }, None),
     }
 }
 

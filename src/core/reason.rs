@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::ObjectRef;
@@ -197,6 +198,16 @@ pub enum Waiting {
         /// The pod.
         pod: String,
     },
+    /// A pod should have ended, and its node does not confirm that it did: nobody can know whether it still runs.
+
+    NodeSilent {
+        /// The pod.
+        pod: String,
+        /// Its node.
+        node: String,
+        /// When it should have ended, its grace period included.
+        due: Timestamp,
+    },
     /// A claim is in the way.
     Claim {
         /// The claim.
@@ -302,6 +313,11 @@ impl fmt::Display for Waiting {
         match self {
             Waiting::PodNotAvailable { pod, because } => write!(f, "{pod}: {because}"),
             Waiting::PodTerminating { pod } => write!(f, "{pod}: being deleted"),
+            Waiting::NodeSilent { pod, node, due } => write!(
+                f,
+                "{pod}: should have ended by {due}, and its node {node} does not confirm it, so no second pod is made; if nothing runs \
+                 there any more: kubectl taint node {node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+            ),
             Waiting::Claim { claim, because } => write!(f, "{claim}: {because}"),
             Waiting::NameTaken { object } => {
                 write!(f, "{object} exists and does not belong to this set; delete or rename it")

@@ -142,7 +142,7 @@ fn present(
         work.pods.extend(identity::mend(pod, ordinal).map(|action| vec![action]));
     }
     if pod.metadata.is_terminating() {
-        plan.waiting.push(Waiting::PodTerminating { pod: name() });
+        plan.wait(pod::going(pod, observation.now.wall));
         return Pass::Stopped;
     }
     if !pod::is_running_and_ready(pod) {
@@ -244,7 +244,7 @@ pub fn condemn(
     let mut units: Vec<Unit> = vec![];
     for (ordinal, pod) in replicas.condemned.iter().rev() {
         if pod.metadata.is_terminating() {
-            plan.waiting.push(Waiting::PodTerminating { pod: pod.metadata.name.clone() });
+            plan.wait(pod::going(pod, observation.now.wall));
             if spec.is_ordered() {
                 return Pass::Stopped;
             }

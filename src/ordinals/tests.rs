@@ -73,6 +73,30 @@ fn pods_come_in_order_or_all_at_once() {
 }
 
 #[test]
+fn a_pod_whose_node_does_not_confirm_its_end_is_told_with_its_node() {
+    let going = |seconds: i64, more: Value| {
+        let mut pod = json!({ "metadata": { "deletionTimestamp": fixture::ago(seconds) }, "spec": { "nodeName": "n1" } });
+        fixture::merge(&mut pod, more);
+        plan(&observe(json!({}), &[(0, "v1", pod)]))
+    };
+    let soon = going(4, json!({}));
+    assert_eq!(soon.waiting[0].to_string(), "web-0: being deleted");
+    assert_eq!(soon.recheck_after, Some(std::time::Duration::from_secs(6)), "{soon}");
+    let late = going(10, json!({}));
+    assert_eq!(writes(&late), Vec::<String>::new());
+    let text = late.waiting[0].to_string();
+    assert!(text.contains("node n1 does not confirm") && text.contains("out-of-service"), "{text}");
+    assert_eq!(late.recheck_after, None, "{late}");
+    for (case, more) in [
+        ("a finalizer holds it", json!({ "metadata": { "finalizers": ["example.com/x"] } })),
+        ("its node has confirmed", json!({ "status": { "phase": "Succeeded" } })),
+        ("it has no node", json!({ "spec": { "nodeName": "" } })),
+    ] {
+        assert_eq!(going(60, more).waiting[0].to_string(), "web-0: being deleted", "{case}");
+    }
+}
+
+#[test]
 fn ended_pods_are_replaced_with_a_growing_pause() {
     check("failed", json!({}), &[(0, "v1", failed())], &["delete Pod web-0"]);
     let succeeded = json!({ "status": { "phase": "Succeeded" } });
