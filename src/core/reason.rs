@@ -199,7 +199,6 @@ pub enum Waiting {
         pod: String,
     },
     /// A pod should have ended, and its node does not confirm that it did: nobody can know whether it still runs.
-
     NodeSilent {
         /// The pod.
         pod: String,

@@ -119,7 +119,9 @@ fn patch(key: &Key, spec: &str) -> String {
 pub(super) fn of_waiting(key: &Key, waiting: &Waiting, outdated: &[String]) -> Option<Finding> {
     let text = waiting.to_string();
     Some(match waiting {
-        Waiting::PodNotAvailable { .. } | Waiting::PodTerminating { .. } => return None,
+        Waiting::PodNotAvailable { .. } | Waiting::PodTerminating { .. } | Waiting::NodeSilent { .. } => {
+            return None;
+        }
         Waiting::Claim { claim, .. } => Finding::new(
             Cause::ClaimPending,
             text,
