@@ -96,6 +96,23 @@ pub struct Meta {
     /// What must be taken off before the object goes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finalizers: Vec<String>,
+    /// When kube-controller-manager wrote the status last, to the second, as far as `managedFields` tell. Of a StatefulSet or
+    /// DaemonSet only its own controller of that kind does (F1).
+    #[serde(rename = "managedFields", deserialize_with = "written_by_upstream", skip_serializing)]
+    pub upstream_wrote: Option<Timestamp>,
+}
+
+fn written_by_upstream<'de, D: serde::Deserializer<'de>>(fields: D) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Entry {
+        manager: String,
+        subresource: String,
+        time: Option<Timestamp>,
+    }
+    let entries = Option::<Vec<Entry>>::deserialize(fields)?.unwrap_or_default();
+    let theirs = |e: &Entry| e.manager == "kube-controller-manager" && e.subresource == "status";
+    Ok(entries.into_iter().filter(theirs).filter_map(|e| e.time).max())
 }
 
 impl Meta {

@@ -43,10 +43,21 @@ pub struct NodeDaemonSetSpec {
     /// How many old revisions are kept for a rollback. Defaults to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision_history_limit: Option<i32>,
+    /// While true, rollouts stand still: pods keep their revisions, and new ones get the current revision. Scaling and repair
+    /// go on. Defaults to false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub paused: bool,
+    /// Seconds without progress after which the set is reported as stalled. Nothing else happens then. Unset means never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_deadline_seconds: Option<i32>,
 }
 
 fn is_zero(n: &i32) -> bool {
     *n == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// How pods get a changed template.

@@ -62,10 +62,21 @@ pub struct OrdinalSetSpec {
     /// Where the ordinals begin. Defaults to 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ordinals: Option<Ordinals>,
+    /// While true, rollouts stand still: pods keep their revisions, and new ones get the current revision. Scaling and repair
+    /// go on. Defaults to false.
+    #[serde(skip_serializing_if = "is_false")]
+    pub paused: bool,
+    /// Seconds without progress after which the set is reported as stalled. Nothing else happens then. Unset means never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_deadline_seconds: Option<i32>,
 }
 
 fn is_zero(n: &i32) -> bool {
     *n == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// See [`OrdinalSetSpec::pod_management_policy`].
@@ -97,8 +108,7 @@ pub enum OrdinalUpdateType {
     RollingUpdate,
     /// People replace pods.
     OnDelete,
-    /// All old pods go before the first new one comes (alpha in Kubernetes 1.37). Native sets only.
-    #[schemars(skip)]
+    /// All old pods go before the first new one comes (of a StatefulSet alpha in Kubernetes 1.37, behind its gate).
     Recreate,
 }
 

@@ -128,6 +128,8 @@ pub struct ContainerStatus {
     pub name: String,
     /// The image that it was asked to run.
     pub image: String,
+    /// Whether it passes its readiness probe.
+    pub ready: bool,
     /// Its state now.
     pub state: ContainerState,
     /// How it ended before.

@@ -43,6 +43,8 @@ pub fn ordinal_set() -> Value {
     extras::apply(&mut root, &extras::ordinal_set());
     rules::apply(&mut root, rules::COMMON);
     rules::apply(&mut root, rules::ORDINAL_SET);
+    rules::apply(&mut root, rules::COMMON_STATUS);
+    rules::apply(&mut root, rules::ORDINAL_SET_STATUS);
     root
 }
 
@@ -56,6 +58,7 @@ pub fn node_daemon_set() -> Value {
     extras::apply(&mut root, &extras::node_daemon_set());
     rules::apply(&mut root, rules::COMMON);
     rules::apply(&mut root, rules::NODE_DAEMON_SET);
+    rules::apply(&mut root, rules::COMMON_STATUS);
     root
 }
 

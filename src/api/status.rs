@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {
-    /// What is reported: Ready, Reconciling or Stalled; others may add their own.
+    /// What is reported: Ready, Reconciling, Stalled, Available or Progressing; others may add their own.
     #[serde(rename = "type")]
     pub type_: String,
     /// True, False or Unknown.
@@ -39,17 +39,28 @@ pub enum ConditionType {
     Reconciling,
     /// Something is in the way that will not clear up by itself; retries go on all the same.
     Stalled,
-    /// Upstream's own: a native set with the strategy Recreate is between its old and its new pods.
+    /// As many pods are available as a rollout must leave: what `kubectl wait --for=condition=Available` reads.
+    Available,
+    /// Pods come and go as they should, or all is done; False once something is in the way, Unknown while paused. On a native
+    /// set it is upstream's own: a set with the strategy Recreate is between its old and its new pods.
     Progressing,
 }
 
 /// The reasons that Berth gives in conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ConditionReason {
     /// All is as the spec says.
     Settled,
     /// Pods are being created, deleted or waited for.
     Progressing,
+    /// The rollout stands still because `spec.paused` is true.
+    Paused,
+    /// Nothing has moved for `progressDeadlineSeconds`.
+    ProgressDeadlineExceeded,
+    /// Enough pods are available.
+    MinimumPodsAvailable,
+    /// Too few pods are available.
+    MinimumPodsUnavailable,
     /// The owner is being deleted.
     Terminating,
     /// The API server refused to create a pod or a claim.

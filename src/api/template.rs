@@ -51,6 +51,9 @@ pub struct Placement {
     pub tolerations: Vec<Toleration>,
     /// Whether the pod uses the node's network (then it also tolerates a node whose network is not up).
     pub host_network: bool,
+    /// Whether the operators `Lt` and `Gt` of tolerations count; the template does not say, a feature gate does.
+    #[serde(skip)]
+    pub compares: bool,
 }
 
 impl Placement {

@@ -67,6 +67,12 @@ impl Owners<'_> {
         &reference.uid == self.set || self.pod_uid.is_some_and(|uid| uid == &reference.uid)
     }
 
+    /// Whether somebody else manages the claim, so that a policy which would have it deleted is ignored (A5.6).
+    pub fn is_ignored_for(&self, claim: &Meta) -> bool {
+        let retains = self.when_deleted == Retention::Retain && self.when_scaled == Retention::Retain;
+        !retains && claim.owner_references.iter().any(|r| r.is_controller() && !self.is_ours(r))
+    }
+
     /// The references that the claim should have, or `None` when they are right or not ours to change (A5.5–A5.7).
     pub fn mend(&self, claim: &Claim) -> Option<Vec<OwnerReference>> {
         let present = &claim.metadata.owner_references;
@@ -75,9 +81,7 @@ impl Owners<'_> {
             return None;
         }
         let others = || present.iter().filter(|r| !self.is_ours(r)).cloned();
-        let foreign_controller = others().any(|r| r.is_controller());
-        let retains = self.when_deleted == Retention::Retain && self.when_scaled == Retention::Retain;
-        let wanted = if foreign_controller && !retains { None } else { self.wanted() };
+        let wanted = if self.is_ignored_for(&claim.metadata) { None } else { self.wanted() };
         let mended: Vec<OwnerReference> = others().chain(wanted.clone()).collect();
         let ours: Vec<_> = present.iter().filter(|r| self.is_ours(r)).collect();
         let right = match &wanted {

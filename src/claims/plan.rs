@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::owners::{Owners, is_left_over};
 use crate::api::ordinal_set::Retention;
 use crate::api::{ObjectRef, OrdinalSet, Pod, Resource, Template};
+use crate::core::events::Event;
 use crate::core::observation::Observation;
 use crate::core::owner;
 use crate::core::plan::{Act, Action, Guard};
@@ -19,6 +20,8 @@ pub struct Need {
     pub mend: Vec<Action>,
     /// Why the pod cannot be made now.
     pub blocked: Option<Waiting>,
+    /// What people are told.
+    pub notices: Vec<Event>,
 }
 
 /// The name of a claim template; empty when it has none.
@@ -81,6 +84,7 @@ pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name
         match observation.claims.get(&claim_name) {
             None => need.create.push(create(observation, template, object, &owners, pod_name)),
             Some(claim) if claim.metadata.is_terminating() => {
+                need.notices.push(being_deleted(observation, pod_name, &object));
                 let because = format!("it is being deleted, and pod {pod_name} needs a new one");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
@@ -121,14 +125,38 @@ pub fn for_present_pod(
             }
             None => {}
             Some(claim) if claim.metadata.is_terminating() && waits_to_run => {
+                need.notices.push(being_deleted(observation, pod_name, &object));
                 let because = format!("it is being deleted while pod {pod_name} waits for it");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
             Some(claim) if claim.metadata.is_terminating() => {}
-            Some(claim) => need.mend.extend(mend(&owners, claim)),
+            Some(claim) => {
+                if owners.is_ignored_for(&claim.metadata) {
+                    need.notices.push(conflicting(&object));
+                }
+                need.mend.extend(mend(&owners, claim));
+            }
         }
     }
     need
+}
+
+/// Upstream's event for a pod that cannot be made because its claim is being deleted (A4.6).
+fn being_deleted(observation: &Observation<OrdinalSet>, pod_name: &str, claim: &ObjectRef) -> Event {
+    let (kind, set) = (observation.key.resource().kind(), &observation.key.name);
+    let message =
+        format!("Create Pod {pod_name} in {kind} {set} failed error: pvc {} is being deleted", claim.name);
+    Event::warning("FailedCreate", message, Some(claim.clone()))
+}
+
+/// Upstream's event for a claim that somebody else manages, in its words (A5.8).
+fn conflicting(claim: &ObjectRef) -> Event {
+    let message = format!(
+        "PersistentVolumeClaim {} has a conflicting OwnerReference that acts as a manging controller, the retention policy is \
+         ignored for this claim",
+        claim.name
+    );
+    Event::warning("ConflictingController", message, Some(claim.clone()))
 }
 
 fn mend(owners: &Owners<'_>, claim: &crate::api::Claim) -> Option<Action> {
@@ -178,7 +206,12 @@ fn create(
         metadata.insert("labels".to_owned(), Value::Object(labels));
     }
     if let Some(reference) = owners.wanted() {
-        metadata.insert("ownerReferences".to_owned(), json!([reference]));
+        let mut references = match metadata.remove("ownerReferences") {
+            Some(Value::Array(references)) => references,
+            _ => vec![],
+        };
+        references.push(json!(reference));
+        metadata.insert("ownerReferences".to_owned(), Value::Array(references));
     }
     body.insert("metadata".to_owned(), Value::Object(metadata));
     Action {

@@ -1,11 +1,20 @@
 //! The command line.
 
+mod cluster;
+mod conditions;
 mod crds;
+mod defaults;
+mod facts;
+mod handback;
+mod manifest;
+mod output;
+mod plan;
 mod run;
+mod why;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Ordinal sets and node daemon sets for Kubernetes.
 #[derive(Debug, Parser)]
@@ -19,8 +28,14 @@ struct Cli {
 enum Command {
     /// Run the operator, in the cluster or from anywhere with a kubeconfig
     Run(run::Args),
+    /// Show what would happen: the ordered writes, each with its reason; nothing is written
+    Plan(plan::Args),
+    /// Explain what a set is doing now, what it waits for and what would help
+    Why(why::Args),
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
+    /// Take Berth's conditions off native objects, before kube-controller-manager has them again
+    Handback(handback::Args),
 }
 
 /// What went wrong, and with which exit code the program ends: 2 for wrong use, 1 for everything else.
@@ -40,9 +55,21 @@ impl Failure {
     }
 }
 
+/// How the program was called: as a plugin of kubectl, people know it by another name.
+fn program() -> &'static str {
+    let name = std::env::args_os().next();
+    let stem = name.as_deref().map(std::path::Path::new).and_then(std::path::Path::file_stem);
+    match stem.and_then(std::ffi::OsStr::to_str) {
+        Some(stem) if stem.starts_with("kubectl-") || stem.starts_with("kubectl_") => "kubectl berth",
+        _ => "berth",
+    }
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let command = Cli::command().bin_name(program()).display_name(program());
+    let matches = command.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let cli = match matches {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return report(&Failure::usage(one_line(&error))),
         Err(help) => {
@@ -51,17 +78,26 @@ pub fn main() -> ExitCode {
         }
     };
     let result = match cli.command {
-        Command::Run(args) => run::run(args),
-        Command::Crds(args) => crds::run(&args),
+        Command::Run(args) => run::run(args).map(|()| 0),
+        Command::Plan(args) => plan::run(&args),
+        Command::Why(args) => why::run(&args),
+        Command::Crds(args) => crds::run(&args).map(|()| 0),
+        Command::Handback(args) => handback::run(&args).map(|()| 0),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => report(&failure),
     }
 }
 
+/// A runtime for a command that talks to the API server.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Failure::other(format!("cannot start the runtime: {e}")))
+}
+
 fn report(failure: &Failure) -> ExitCode {
-    eprintln!("berth: {}", failure.message);
+    eprintln!("{}: {}", program(), failure.message);
     ExitCode::from(failure.code)
 }
 
@@ -70,7 +106,7 @@ fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let missing = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
     if missing {
-        return "a command is needed: run or crds (see berth --help)".to_owned();
+        return format!("a command is needed (see {} --help)", program());
     }
     let first = text.split("\n\n").next().unwrap_or_default();
     let line = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");

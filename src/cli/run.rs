@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Failure;
-use crate::api::Surface;
+use crate::api::{ObjectRef, Resource, Surface};
 use crate::core::engine::Config;
 use crate::core::gates::Gates;
 use crate::core::lease;
+use crate::core::request::{Answer, Request};
 use crate::shell::connection::{self, Target};
 use crate::shell::metrics::Metrics;
 use crate::shell::operator::{self, Window};
-use crate::shell::{serve, telemetry};
+use crate::shell::{serve, telemetry, transport};
 
 /// Where a pod finds the namespace that it runs in.
 const IN_CLUSTER_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -109,8 +112,39 @@ async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>)
             tracing::warn!("acting without a lease (--leader-elect=false): make sure that nobody else does")
         }
     }
+    if let Some(lease) = config.lease.as_ref().filter(|_| !config.namespace.is_empty()) {
+        tokio::spawn(look_for_another(client.clone(), lease.clone()));
+    }
     let window = Window { asked, most_sets: usize::from(args.metrics_sets), metrics };
     operator::run(client, config, window, stopped()).await.map_err(|e| Failure::other(e.to_string()))
+}
+
+/// An operator for the whole cluster holds another lease than one for a namespace, and serves that namespace too. As far as it
+/// can be seen from here, it is told once.
+async fn look_for_another(client: kube::Client, own: lease::Config) {
+    if own.namespace == DEFAULT_NAMESPACE {
+        return;
+    }
+    let object = ObjectRef::new(Resource::Leases, DEFAULT_NAMESPACE, &own.name);
+    let mut before: Option<Value> = None;
+    loop {
+        // No right to look, or no such lease: nothing can be said.
+        if let Answer::Done(found) = transport::send(&client, &Request::get(object.clone())).await {
+            let spec = found["spec"].clone();
+            let holder = spec["holderIdentity"].as_str().unwrap_or_default();
+            // Renewed between two looks: its holder is alive.
+            if !holder.is_empty() && before.as_ref().is_some_and(|before| *before != spec) {
+                tracing::warn!(
+                    "{holder} holds lease {}/{} and serves the whole cluster, this namespace too; end one of the two",
+                    object.namespace,
+                    object.name
+                );
+                return;
+            }
+            before = Some(spec);
+        }
+        tokio::time::sleep(own.duration).await;
+    }
 }
 
 fn config(args: &Args, gates: Gates) -> Config {

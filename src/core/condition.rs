@@ -13,17 +13,43 @@ use crate::api::{Key, Meta, Surface};
 /// Fields of a status that are written as soon as they change, because tools and later plans wait for them.
 const URGENT: [&str; 4] = ["observedGeneration", "currentRevision", "updateRevision", "collisionCount"];
 
-/// How far an owner is, in the three conditions that kstatus reads.
+/// How far an owner is, in the conditions that kstatus and people read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// All is as the spec says.
     Settled,
     /// There is work to do; the sentence says what is waited for.
     Working(String),
+    /// All is done but the rollout, which stands still because somebody wants it to.
+    Paused(String),
     /// Something is in the way.
     Stalled(ConditionReason, String),
     /// The owner is being deleted.
     Terminating,
+}
+
+/// How many pods serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving {
+    /// How many are available.
+    pub available: i64,
+    /// How many must be, as a rollout within its budget leaves them; at least 1 of a set that wants any.
+    pub needed: i64,
+    /// How many are wanted.
+    pub wanted: i64,
+}
+
+/// What conditions are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// How far the owner is.
+    pub progress: &'a Progress,
+    /// How many pods serve, where that is known.
+    pub serving: Option<Serving>,
+    /// Where the owner lives.
+    pub surface: Surface,
+    /// The generation of its spec.
+    pub generation: i64,
 }
 
 /// How far an owner is, from what failed lately and what is waited for. `settled` says whether all is as it should be.
@@ -52,55 +78,79 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
     {
         return Progress::Stalled(reason, condition.message.clone());
     }
+    let resting = |w: &Waiting| matches!(w, Waiting::Paused { .. } | Waiting::Partition { .. });
+    let paused = waiting.iter().find(|w| matches!(w, Waiting::Paused { .. }));
+    if let Some(paused) = paused.filter(|_| plan.stages.is_empty() && waiting.iter().all(resting)) {
+        return Progress::Paused(paused.to_string());
+    }
     let action = || plan.actions().next().map(ToString::to_string);
     Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
 }
 
+/// One condition as it should stand: type, status, reason and message.
+type Row<'a> = (ConditionType, &'static str, ConditionReason, std::borrow::Cow<'a, str>);
+
+fn rows<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
+    use ConditionReason::{Clear, Paused, Progressing as Moving, Settled, Terminating};
+    use ConditionType::{Available, Progressing, Ready, Reconciling, Stalled};
+    let (mut ready, mut reconciling, mut stalled, mut progressing) = ("False", "False", "False", "True");
+    let (reason, message) = match report.progress {
+        Progress::Settled => {
+            ready = "True";
+            (Settled, "")
+        }
+        Progress::Working(message) => {
+            reconciling = "True";
+            (Moving, message.as_str())
+        }
+        Progress::Paused(message) => {
+            progressing = "Unknown";
+            (Paused, message.as_str())
+        }
+        Progress::Stalled(reason, message) => {
+            (stalled, progressing) = ("True", "False");
+            (*reason, message.as_str())
+        }
+        Progress::Terminating => {
+            reconciling = "True";
+            (Terminating, "")
+        }
+    };
+    let blocked = if stalled == "True" { (reason, message) } else { (Clear, "") };
+    let mut rows = vec![
+        (Ready, ready, reason, message.into()),
+        (Reconciling, reconciling, reason, message.into()),
+        (Stalled, stalled, blocked.0, blocked.1.into()),
+        (Progressing, progressing, reason, message.into()),
+    ];
+    if let Some(serving) = report.serving {
+        let Serving { available, needed, wanted } = serving;
+        rows.push(if available >= needed {
+            (Available, "True", ConditionReason::MinimumPodsAvailable, "".into())
+        } else {
+            let message = format!("{available} of {wanted} pods are available, at least {needed} must be");
+            (Available, "False", ConditionReason::MinimumPodsUnavailable, message.into())
+        });
+    }
+    rows
+}
+
 /// `before` with the conditions of Berth brought up to date; conditions of others are kept as they are (A11.3). On native
 /// objects, whose conditions know no generation, there is only `Stalled`, and only once something was in the way.
-pub fn conditions(
-    before: &[Condition],
-    progress: &Progress,
-    surface: Surface,
-    generation: i64,
-    now: Timestamp,
-) -> Vec<Condition> {
-    use ConditionReason::{Clear, Progressing, Settled, Terminating};
-    use ConditionType::{Ready, Reconciling, Stalled};
-    let rows: [(ConditionType, bool, ConditionReason, &str); 3] = match progress {
-        Progress::Settled => {
-            [(Ready, true, Settled, ""), (Reconciling, false, Settled, ""), (Stalled, false, Clear, "")]
-        }
-        Progress::Working(message) => [
-            (Ready, false, Progressing, message),
-            (Reconciling, true, Progressing, message),
-            (Stalled, false, Clear, ""),
-        ],
-        Progress::Stalled(reason, message) => [
-            (Ready, false, *reason, message),
-            (Reconciling, false, *reason, message),
-            (Stalled, true, *reason, message),
-        ],
-        Progress::Terminating => [
-            (Ready, false, Terminating, ""),
-            (Reconciling, true, Terminating, ""),
-            (Stalled, false, Clear, ""),
-        ],
-    };
-    let native = surface == Surface::Apps;
-    let generation = if native { 0 } else { generation };
+pub fn conditions(before: &[Condition], report: &Report<'_>, now: Timestamp) -> Vec<Condition> {
+    let native = report.surface == Surface::Apps;
+    let generation = if native { 0 } else { report.generation };
     let mut conditions = before.to_vec();
-    for (type_, holds, reason, message) in rows {
+    for (type_, status, reason, message) in rows(report) {
         let known = before.iter().any(|c| c.type_ == type_.to_string());
-        if native && (type_ != Stalled || !(holds || known)) {
+        if native && (type_ != ConditionType::Stalled || !(status == "True" || known)) {
             continue;
         }
-        let status = if holds { "True" } else { "False" };
         let new = Condition {
             type_: type_.to_string(),
             status: status.to_owned(),
             reason: reason.to_string(),
-            message: message.to_owned(),
+            message: message.into_owned(),
             observed_generation: generation,
             last_transition_time: Some(now),
         };
@@ -116,20 +166,31 @@ pub fn conditions(
     conditions
 }
 
+/// How far a native set with the strategy Recreate is (A10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recreation {
+    /// Pods at other revisions are left.
+    Deleting,
+    /// Pods at the new revision are yet to come.
+    Creating,
+    /// All wanted pods are there, ready and new.
+    Completed,
+}
+
 /// Upstream's condition of a native set with the strategy Recreate (A10): under way while old pods are left or new ones are
 /// yet to come, and over once it was under way and all is done.
-pub fn recreation(conditions: &mut Vec<Condition>, old_left: bool, complete: bool, now: Timestamp) {
+pub fn recreation(conditions: &mut Vec<Condition>, stage: Recreation, now: Timestamp) {
     let type_ = ConditionType::Progressing.to_string();
     let known = conditions.iter().position(|c| c.type_ == type_);
-    let (status, reason, message) = match (old_left, complete) {
-        (true, _) => ("True", ConditionReason::RecreateInProgress, "Deleting old revision pods"),
-        (false, false) => {
+    let (status, reason, message) = match stage {
+        Recreation::Deleting => ("True", ConditionReason::RecreateInProgress, "Deleting old revision pods"),
+        Recreation::Creating => {
             ("True", ConditionReason::RecreateInProgress, "Waiting for new-revision pods to be created")
         }
-        (false, true) if known.is_some() => {
+        Recreation::Completed if known.is_some() => {
             ("False", ConditionReason::RecreateCompleted, "All pods recreated successfully")
         }
-        (false, true) => return,
+        Recreation::Completed => return,
     };
     let before = known.map(|at| conditions.remove(at));
     let since = before.filter(|c| c.status == status).and_then(|c| c.last_transition_time).unwrap_or(now);

@@ -43,6 +43,13 @@ pub struct Event {
     pub related: Option<ObjectRef>,
 }
 
+impl Event {
+    /// Something that is in the way.
+    pub fn warning(reason: &'static str, message: String, related: Option<ObjectRef>) -> Self {
+        Event { severity: Severity::Warning, reason, message, related }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Sent {
     name: String,

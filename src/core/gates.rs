@@ -7,11 +7,20 @@ pub struct Gates {
     pub recreate: bool,
     /// `MaxUnavailableStatefulSet` (KEP-961): beta in 1.37, on. Off, pods are replaced strictly one after the other.
     pub max_unavailable: bool,
+    /// `TaintTolerationComparisonOperators` (KEP-5471): alpha in 1.37, off. Off, the operators `Lt` and `Gt` tolerate nothing.
+    pub comparison: bool,
 }
+
+/// Gates of Kubernetes for what Berth always does.
+const ALWAYS_ON: [&str; 3] = [
+    "StatefulSetSemanticRevisionComparison",
+    "StaleControllerConsistencyStatefulSet",
+    "StaleControllerConsistencyDaemonSet",
+];
 
 impl Default for Gates {
     fn default() -> Self {
-        Gates { recreate: false, max_unavailable: true }
+        Gates { recreate: false, max_unavailable: true, comparison: false }
     }
 }
 
@@ -29,9 +38,18 @@ impl Gates {
             match name {
                 "StatefulSetRecreateStrategy" => gates.recreate = value,
                 "MaxUnavailableStatefulSet" => gates.max_unavailable = value,
+                "TaintTolerationComparisonOperators" => gates.comparison = value,
+                always if ALWAYS_ON.contains(&always) => {
+                    if !value {
+                        return Err(format!("{name} is always on in berth and cannot be turned off"));
+                    }
+                }
                 _ => {
-                    let known = "StatefulSetRecreateStrategy, MaxUnavailableStatefulSet";
-                    return Err(format!("{name:?} is not known; known are {known}"));
+                    let known = "StatefulSetRecreateStrategy, MaxUnavailableStatefulSet, TaintTolerationComparisonOperators";
+                    return Err(format!(
+                        "{name:?} is not known; known are {known}, {}",
+                        ALWAYS_ON.join(", ")
+                    ));
                 }
             }
         }
@@ -47,8 +65,14 @@ mod tests {
     fn gates_have_kubernetes_names() {
         assert_eq!(Gates::parse([""]), Ok(Gates::default()));
         let both = Gates::parse(["StatefulSetRecreateStrategy=true", "MaxUnavailableStatefulSet=false"]);
-        assert_eq!(both, Ok(Gates { recreate: true, max_unavailable: false }));
-        for wrong in ["Nonsense=true", "StatefulSetRecreateStrategy", "MaxUnavailableStatefulSet=maybe"] {
+        assert_eq!(both, Ok(Gates { recreate: true, max_unavailable: false, comparison: false }));
+        assert_eq!(Gates::parse(["StatefulSetSemanticRevisionComparison=true"]), Ok(Gates::default()));
+        for wrong in [
+            "Nonsense=true",
+            "StatefulSetRecreateStrategy",
+            "MaxUnavailableStatefulSet=maybe",
+            "StaleControllerConsistencyDaemonSet=false",
+        ] {
             assert!(Gates::parse([wrong]).is_err(), "{wrong}");
         }
     }

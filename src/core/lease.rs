@@ -103,6 +103,11 @@ impl Election {
         self.held_since.is_some_and(|renewed| now < renewed + self.config.deadline)
     }
 
+    /// Whether a request of the election is on its way.
+    pub fn is_asking(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// When [`Self::ask`] has something next; also when a lease that is not renewed is given up.
     pub fn next_at(&self) -> Option<Duration> {
         let deadline = self.held_since.map(|renewed| renewed + self.config.deadline);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::hash::fnv1a_64;
@@ -19,6 +20,17 @@ const FIRST_REPLACEMENT: Duration = Duration::from_secs(1);
 /// Longest pause between two replacements of a failing pod (B4.4).
 const LAST_REPLACEMENT: Duration = Duration::from_secs(900);
 
+/// How many pods of a slot are made without a pause when they vanish without our doing (X9).
+const MADE_AT_ONCE: u32 = 3;
+/// First pause after that.
+const FIRST_REMAKE: Duration = Duration::from_secs(1);
+/// Longest pause after that: one pod a minute.
+const LAST_REMAKE: Duration = Duration::from_secs(60);
+/// A slot whose pod was made this long ago starts anew.
+const MADE_FORGOTTEN: Duration = Duration::from_secs(600);
+/// After this a creation whose answer never came does not arrive any more: the client waits 30 s, the API server 60 s.
+const UNSURE: Duration = Duration::from_secs(120);
+
 /// What is remembered about one owner.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
@@ -30,6 +42,16 @@ pub struct Memory {
     owner: (Uid, i64),
     /// Slots whose pods ended and were replaced.
     replaced: BTreeMap<Slot, Replacement>,
+    /// Slots for which pods were made, and how often since we deleted one there.
+    made: BTreeMap<Slot, Made>,
+    /// Names of pods of which nobody knows whether they were, or will be, made.
+    unsure: BTreeMap<Slot, (String, Duration)>,
+    /// When kube-controller-manager had written the status last when we saw the owner first.
+    written_before: Option<Option<Timestamp>>,
+    /// When kube-controller-manager wrote the status after that.
+    written_since: Option<Timestamp>,
+    /// The revision labels of pods that went while the owner was paused, by their slots.
+    left: BTreeMap<Slot, String>,
     /// Templates as the API server defaults them, the newest last; `None` for one that it refused.
     defaulted: VecDeque<(u64, Option<Value>)>,
 }
@@ -49,6 +71,12 @@ pub struct Refused {
     pub retry_at: Duration,
     /// Whether people are told: a busy API server is no news about the set.
     pub reported: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Made {
+    at: Duration,
+    times: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -83,16 +111,69 @@ impl Memory {
         self.defaulted.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_ref())
     }
 
+    /// The incarnation of the owner that this is about.
+    pub fn uid(&self) -> &Uid {
+        &self.owner.0
+    }
+
     /// Takes note of the owner that is worked on. What was refused to another one says nothing about it, and a changed spec
     /// may be the cure: it is tried at once.
     pub fn concerns(&mut self, owner: &Meta) {
         let now = (owner.uid.clone(), owner.generation);
         if self.owner.0 != now.0 {
             *self = Memory::default();
-        } else if let Some(refused) = self.refused.as_mut().filter(|_| self.owner != now) {
-            (refused.times, refused.retry_at) = (0, Duration::ZERO);
+        } else if self.owner != now {
+            if let Some(refused) = &mut self.refused {
+                (refused.times, refused.retry_at) = (0, Duration::ZERO);
+            }
+            self.replaced.clear();
+            self.made.clear();
         }
         self.owner = now;
+        let before = *self.written_before.get_or_insert(owner.upstream_wrote);
+        if owner.upstream_wrote > before {
+            self.written_since = owner.upstream_wrote;
+        }
+    }
+
+    /// Whether kube-controller-manager has written the owner's status since we look after it: its own controller is still on,
+    /// and two that do the same work fight (F1).
+    pub fn has_rival(&self) -> bool {
+        self.written_since.is_some()
+    }
+
+    /// Remembers that a pod was made for a slot that had none.
+    pub fn make(&mut self, slot: Slot, now: Duration) {
+        self.unsure.remove(&slot);
+        self.made.retain(|_, made| now.saturating_sub(made.at) < MADE_FORGOTTEN);
+        let times = self.made.get(&slot).map_or(0, |made| made.times).saturating_add(1);
+        self.made.insert(slot, Made { at: now, times });
+    }
+
+    /// Remembers that we deleted a pod of a slot ourselves, so that the next one is expected.
+    pub fn unmake(&mut self, slot: &Slot) {
+        self.made.remove(slot);
+    }
+
+    /// How long no new pod is made for `slot`, because pods made there keep vanishing without our doing (X9): three are made
+    /// at once, then the pauses double from 1 s to 60 s, so at most 8 in the first minute and one a minute after that.
+    /// `None` when it may be made now.
+    pub fn making_held(&self, slot: &Slot, now: Duration) -> Option<Duration> {
+        let made = self.made.get(slot).filter(|made| now.saturating_sub(made.at) < MADE_FORGOTTEN)?;
+        let over = made.times.checked_sub(MADE_AT_ONCE)?;
+        let pause = doubled(FIRST_REMAKE, LAST_REMAKE, over.saturating_add(1));
+        (made.at + pause).checked_sub(now).filter(|d| !d.is_zero())
+    }
+
+    /// Remembers that nobody knows whether a pod of this name was made for `slot`.
+    pub fn doubt(&mut self, slot: Slot, name: String, now: Duration) {
+        self.unsure.insert(slot, (name, now));
+    }
+
+    /// The name of a pod that may still be made for `slot` by a request whose answer never came.
+    pub fn in_doubt(&self, slot: &Slot, now: Duration) -> Option<&str> {
+        let (name, since) = self.unsure.get(slot)?;
+        (now.saturating_sub(*since) < UNSURE).then_some(name.as_str())
     }
 
     /// Remembers a refused write; the pause doubles from 1 s to 5 min, and is at least `wait`.
@@ -117,6 +198,21 @@ impl Memory {
             _ => (reason, object, message, reported),
         };
         self.refused = Some(Refused { reason, object, message, times, retry_at: now + pause, reported });
+    }
+
+    /// Remembers at which revision the pod of `slot` was that went while the owner was paused.
+    pub fn leave(&mut self, slot: Slot, revision: String) {
+        self.left.insert(slot, revision);
+    }
+
+    /// The revision label of the pod that went from `slot` while the owner was paused, if that is known.
+    pub fn left(&self, slot: &Slot) -> Option<&str> {
+        self.left.get(slot).map(String::as_str)
+    }
+
+    /// Forgets what went while the owner was paused: it is paused no more.
+    pub fn resume(&mut self) {
+        self.left.clear();
     }
 
     /// Forgets refusals after a success.

@@ -5,15 +5,18 @@
 //! simulator to a model of one; both run the very machines of this module.
 
 pub mod apply;
+pub mod assume;
 pub mod budget;
 pub mod cache;
 pub mod classify;
 pub mod condition;
+pub mod deadline;
 pub mod decode;
 pub mod engine;
 pub mod events;
 #[cfg(test)]
 pub mod fixture;
+pub mod forecast;
 pub mod gates;
 pub mod hash;
 pub mod images;

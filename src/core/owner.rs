@@ -25,6 +25,10 @@ pub trait Set: Object + serde::Serialize {
     fn current_revision(&self) -> &str;
     /// Seconds of readiness before a pod is available.
     fn min_ready_seconds(&self) -> i64;
+    /// Whether rollouts stand still. Native kinds have no such field.
+    fn is_paused(&self) -> bool;
+    /// Seconds without progress after which the owner counts as stalled, at least 1; `None` for never.
+    fn progress_deadline(&self) -> Option<i64>;
     /// Why it could not be read, if so.
     fn unreadable(&self) -> Option<&str>;
 }
@@ -53,6 +57,12 @@ macro_rules! set {
             }
             fn min_ready_seconds(&self) -> i64 {
                 i64::from(self.spec.min_ready_seconds.max(0))
+            }
+            fn is_paused(&self) -> bool {
+                self.spec.paused
+            }
+            fn progress_deadline(&self) -> Option<i64> {
+                self.spec.progress_deadline_seconds.map(|seconds| i64::from(seconds.max(1)))
             }
             fn unreadable(&self) -> Option<&str> {
                 self.unreadable.as_deref()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::events::Event;
 use super::reason::{Reason, Waiting};
 use super::request::{Request, Verb};
 use crate::api::{Meta, ObjectRef, ResourceVersion, Uid};
@@ -228,6 +229,8 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// When to look again even if nothing happens.
     pub recheck_after: Option<Duration>,
+    /// What people are told by an event though nothing is written for it; told once as long as it stays the case.
+    pub notices: Vec<Event>,
 }
 
 impl Plan {
@@ -246,6 +249,14 @@ impl Plan {
         let units: Vec<Unit> = units.into_iter().filter(|u| !u.is_empty()).collect();
         if !units.is_empty() {
             self.stages.push(Stage::new(part, pace, units));
+        }
+    }
+
+    /// Waits for something that may become something else by itself: looks again by then.
+    pub fn wait(&mut self, (waiting, recheck): (Waiting, Option<Duration>)) {
+        self.waiting.push(waiting);
+        if let Some(delay) = recheck {
+            self.recheck(delay);
         }
     }
 

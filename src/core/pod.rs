@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::plan::{Act, Action, Guard};
-use super::reason::{Reason, Slot};
+use super::reason::{Reason, Slot, Waiting};
 use super::time::until;
 use crate::api::pod::ContainerStatus;
 use crate::api::{ObjectRef, OwnerReference, Pod, Resource};
@@ -85,7 +85,7 @@ pub fn describe(pod: &Pod) -> String {
         return format!("{} {}", pod.status.phase, why.trim()).trim().to_owned();
     }
     let statuses = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
-    if let Some(text) = statuses.clone().find_map(describe_waiting) {
+    if let Some(text) = statuses.clone().find_map(|status| describe_waiting(pod, status)) {
         return text;
     }
     if let Some(unscheduled) =
@@ -98,27 +98,63 @@ pub fn describe(pod: &Pod) -> String {
     }
     match pod.status.phase.as_str() {
         "Running" if is_ready(pod) => "ready".to_owned(),
-        "Running" => "running, not ready".to_owned(),
+        "Running" => {
+            let unready: Vec<&str> =
+                pod.status.container_statuses.iter().filter(|s| !s.ready).map(|s| s.name.as_str()).collect();
+            match unready.as_slice() {
+                [] => format!("running, not ready{}", since(pod)),
+                names => format!("container {}: running, not ready{}", names.join(", "), since(pod)),
+            }
+        }
         "" | "Pending" => "starting".to_owned(),
         phase => phase.to_owned(),
     }
 }
 
-fn describe_waiting(status: &ContainerStatus) -> Option<String> {
+/// Since when the pod is not ready, as ` since 12:04:07Z`; nothing if nobody says.
+fn since(pod: &Pod) -> String {
+    let unready = pod.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status == "False");
+    let time = unready.and_then(|c| c.last_transition_time);
+    time.map_or_else(String::new, |time| format!(" since {}", time.strftime("%H:%M:%SZ")))
+}
+
+fn describe_waiting(pod: &Pod, status: &ContainerStatus) -> Option<String> {
     let waiting = status.state.waiting.as_ref()?;
+    let (name, since) = (&status.name, since(pod));
     match waiting.reason.as_str() {
         "" | "ContainerCreating" | "PodInitializing" => None,
+        // A container that comes and goes has a new time at each crash.
         "CrashLoopBackOff" => {
             let end = status.last_state.terminated.as_ref();
             let last =
                 end.map(|e| format!(", last exit code {} ({})", e.exit_code, e.reason)).unwrap_or_default();
-            Some(format!("container {}: CrashLoopBackOff{last}", status.name))
+            Some(format!("container {name}: CrashLoopBackOff{last}"))
         }
         // A pull error alternates between two names; one of them is said.
         "ErrImagePull" | "ImagePullBackOff" => {
-            Some(format!("container {}: ImagePullBackOff, image {:?}", status.name, status.image))
+            Some(format!("container {name}: ImagePullBackOff{since}, image {:?}", status.image))
         }
-        reason => Some(format!("container {}: {reason}", status.name)),
+        reason => Some(format!("container {name}: {reason}{since}")),
+    }
+}
+
+/// How long after its end was due a pod may still be there before its node counts as silent. A kubelet that works takes a few
+/// seconds at most.
+const CONFIRMATION: Duration = Duration::from_secs(10);
+
+/// What is waited for while a pod is being deleted, and when to look again, if that changes by itself.
+pub fn going(pod: &Pod, now: Timestamp) -> (Waiting, Option<Duration>) {
+    let name = pod.metadata.name.clone();
+    // A finalizer keeps a pod whose node has long confirmed; a pod without a node goes at once.
+    let unconfirmed =
+        pod.metadata.finalizers.is_empty() && !is_terminal(pod) && !pod.spec.node_name.is_empty();
+    let due = pod.metadata.deletion_timestamp.filter(|_| unconfirmed);
+    match due.and_then(|due| Some((due, due.checked_add(CONFIRMATION).ok()?))) {
+        Some((due, late)) if late <= now => {
+            (Waiting::NodeSilent { pod: name, node: pod.spec.node_name.clone(), due }, None)
+        }
+        Some((_, late)) => (Waiting::PodTerminating { pod: name }, Some(until(late, now))),
+        None => (Waiting::PodTerminating { pod: name }, None),
     }
 }
 
@@ -158,6 +194,8 @@ pub fn build(desired: &Desired<'_>) -> (ObjectRef, Value) {
 
     let mut metadata = json!({
         "name": desired.name,
+        // Of no effect beside a name, but upstream stores it too (A3.4).
+        "generateName": format!("{}-", desired.owner.name),
         "namespace": desired.namespace,
         "labels": labels,
         "ownerReferences": [desired.owner],
@@ -192,8 +230,9 @@ pub fn replace(pod: &Pod, slot: Slot, to: &str, broken: bool) -> Action {
 
 /// Deletes exactly this incarnation of a pod, with its own grace period.
 pub fn delete(pod: &Pod, why: Reason) -> Action {
-    // A voluntary deletion rests on the pod's state, so it holds for that state only.
-    let voluntary = matches!(why, Reason::Outdated { .. } | Reason::BrokenAndOutdated { .. });
+    // A deletion that rests on the pod's state, or on which of two stays, holds for that state only.
+    let voluntary =
+        matches!(why, Reason::Outdated { .. } | Reason::BrokenAndOutdated { .. } | Reason::Duplicate { .. });
     let guard = if voluntary { Guard::version(&pod.metadata) } else { Guard::incarnation(&pod.metadata) };
     Action { act: Act::Delete { object: object(pod), guard }, why }
 }

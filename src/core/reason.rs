@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::ObjectRef;
@@ -115,12 +116,31 @@ pub enum Reason {
         /// The number that it gets.
         to: i64,
     },
+    /// The template means the same as the newest revision, which is noted there so that it need not be asked again.
+    SameInDefaults,
     /// More old revisions than `revisionHistoryLimit`.
     HistoryLimit,
     /// A later plan reads this.
     ReadLater,
     /// The status tells what is the case.
     StatusChanged,
+}
+
+impl Reason {
+    /// The slot whose pod is made or deleted, if it is one of a slot.
+    pub fn slot(&self) -> Option<&Slot> {
+        match self {
+            Reason::Missing { slot, .. }
+            | Reason::Ended { slot, .. }
+            | Reason::Condemned { slot }
+            | Reason::Outdated { slot, .. }
+            | Reason::BrokenAndOutdated { slot, .. }
+            | Reason::Duplicate { slot, .. }
+            | Reason::NodeUnfit { slot, .. }
+            | Reason::NodeGone { slot } => Some(slot),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -149,6 +169,9 @@ impl fmt::Display for Reason {
             Reason::DefaultsMayDiffer => {
                 f.write_str("the template may differ from the newest revision in defaults only")
             }
+            Reason::SameInDefaults => {
+                f.write_str("the template means the same, which need not be found out again")
+            }
             Reason::NewTemplate => f.write_str("the template is new"),
             Reason::Rollback { from, to } => {
                 write!(f, "the template is that of revision {from} again, now {to}")
@@ -174,6 +197,15 @@ pub enum Waiting {
     PodTerminating {
         /// The pod.
         pod: String,
+    },
+    /// A pod should have ended, and its node does not confirm that it did: nobody can know whether it still runs.
+    NodeSilent {
+        /// The pod.
+        pod: String,
+        /// Its node.
+        node: String,
+        /// When it should have ended, its grace period included.
+        due: Timestamp,
     },
     /// A claim is in the way.
     Claim {
@@ -220,6 +252,16 @@ pub enum Waiting {
         /// How many are at an older revision.
         pods: i64,
     },
+    /// The rollout is paused (`spec.paused`).
+    Paused {
+        /// How many pods are at another revision than they should be.
+        pods: i64,
+    },
+    /// Nothing has moved for `progressDeadlineSeconds`. The work goes on all the same.
+    DeadlinePassed {
+        /// How many seconds were allowed.
+        seconds: i64,
+    },
     /// An earlier try failed; the next one comes later.
     Backoff {
         /// What failed.
@@ -235,6 +277,16 @@ pub enum Waiting {
         #[serde(skip)]
         delay: Duration,
     },
+    /// Pods of this slot keep vanishing without our doing; the next one is made later (X9).
+    Vanishing {
+        /// Which slot.
+        slot: Slot,
+        /// How long from now.
+        #[serde(skip)]
+        delay: Duration,
+    },
+    /// kube-controller-manager's own controller works on the owner too (F1).
+    Rival,
     /// The owner is being deleted.
     OwnerTerminating,
     /// The spec cannot be carried out.
@@ -260,6 +312,11 @@ impl fmt::Display for Waiting {
         match self {
             Waiting::PodNotAvailable { pod, because } => write!(f, "{pod}: {because}"),
             Waiting::PodTerminating { pod } => write!(f, "{pod}: being deleted"),
+            Waiting::NodeSilent { pod, node, due } => write!(
+                f,
+                "{pod}: should have ended by {due}, and its node {node} does not confirm it, so no second pod is made; if nothing runs \
+                 there any more: kubectl taint node {node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+            ),
             Waiting::Claim { claim, because } => write!(f, "{claim}: {because}"),
             Waiting::NameTaken { object } => {
                 write!(f, "{object} exists and does not belong to this set; delete or rename it")
@@ -280,11 +337,24 @@ impl fmt::Display for Waiting {
             Waiting::OnDelete { pods } => {
                 write!(f, "{pods} pods get the new template when they are deleted (OnDelete)")
             }
+            Waiting::Paused { pods } => {
+                write!(f, "paused: {pods} pods keep their revision until spec.paused is false")
+            }
+            Waiting::DeadlinePassed { seconds } => {
+                write!(f, "nothing has moved for {seconds} s (progressDeadlineSeconds); the work goes on")
+            }
             Waiting::Backoff { object: Some(object), message } => write!(f, "{object}: {message}"),
             Waiting::Backoff { object: None, message } => f.write_str(message),
             Waiting::FailedPod { slot, .. } => {
                 write!(f, "pods of {slot} keep failing; the next one is made later")
             }
+            Waiting::Vanishing { slot, .. } => {
+                write!(f, "pods of {slot} keep vanishing, though nobody here deletes them; the next one is made later")
+            }
+            Waiting::Rival => f.write_str(
+                "kube-controller-manager writes its status too, so nothing is done for it; start kube-controller-manager \
+                 with --controllers=*,-statefulset-controller,-daemonset-controller, then restart berth",
+            ),
             Waiting::OwnerTerminating => f.write_str("the set is being deleted"),
             Waiting::Invalid { message } => f.write_str(message),
         }

@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 
-use super::condition::{self, Progress};
+use super::condition::{self, Progress, Report, Serving};
+use super::deadline::Deadline;
+use super::events::Event;
 use super::membership::Members;
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Act, Action, Pace, Part, Plan};
+use super::plan::{Act, Action, Pace, Part, Plan, Unit};
 use super::pod;
 use super::reason::{Reason, Waiting};
 use crate::api::status::{Condition, ConditionReason};
-use crate::api::{Pod, Revision};
+use crate::api::{Pod, Revision, Surface};
 use crate::revisions::{self, History};
 
 /// Why nothing can be decided for this owner at all, if so.
@@ -36,6 +38,19 @@ pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
         return Some(Waiting::Invalid { message });
     }
     None
+}
+
+/// The plan for an owner that kube-controller-manager works on too: nothing is written, and people are told (F1).
+pub fn yield_to_rival<S: Set>(observation: &Observation<S>) -> Option<Plan> {
+    let native = observation.key.surface == Surface::Apps;
+    (native && observation.memory.has_rival()).then(|| {
+        let message = format!("{}: {}", observation.key, Waiting::Rival);
+        Plan {
+            waiting: vec![Waiting::Rival],
+            notices: vec![Event::warning("RivalController", message, None)],
+            ..Plan::default()
+        }
+    })
 }
 
 /// A plan that does nothing but report why; an object that cannot be read is not even written to.
@@ -97,6 +112,10 @@ pub struct Outlook {
     pub count_is_read: bool,
     /// The status is not to be written at all.
     pub silent: bool,
+    /// How many pods are available and how many must be, where that is known.
+    pub serving: Option<Serving>,
+    /// Where the owner stands against `progressDeadlineSeconds`, if that runs.
+    pub deadline: Option<Deadline>,
 }
 
 /// Ends a plan with its conditions and its status. What later plans read is written before anything rests on it, in a
@@ -108,16 +127,32 @@ pub fn conclude<S: Set, T: SetStatus>(
     after: &mut T,
     outlook: Outlook,
 ) {
+    refused_last(observation, plan);
     hold(observation, plan);
     let meta = observation.set.meta();
-    let progress = if meta.is_terminating() {
+    let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
         condition::progress(outlook.settled, &observation.memory, plan, before.conditions())
     };
-    let now = observation.now.stamp();
-    let surface = observation.key.surface;
-    let conditions = condition::conditions(after.conditions(), &progress, surface, meta.generation, now);
+    // On native objects there is no such field.
+    let deadline = outlook.deadline.filter(|_| observation.key.surface == Surface::Berth);
+    match (&progress, deadline) {
+        (Progress::Working(_), Some(Deadline::In(delay))) => plan.recheck(delay),
+        (Progress::Working(message), Some(Deadline::Passed(seconds))) => {
+            let message = format!("no progress for {seconds} s: {message}");
+            progress = Progress::Stalled(ConditionReason::ProgressDeadlineExceeded, message);
+            plan.waiting.push(Waiting::DeadlinePassed { seconds });
+        }
+        _ => {}
+    }
+    let report = Report {
+        progress: &progress,
+        serving: outlook.serving,
+        surface: observation.key.surface,
+        generation: meta.generation,
+    };
+    let conditions = condition::conditions(after.conditions(), &report, observation.now.stamp());
     after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let write = condition::status_write(before, after, outlook.settled);
@@ -140,16 +175,33 @@ pub fn trim<S: Set, T: SetStatus>(
     revisions: &Members<'_, Revision>,
     pods: &Members<'_, Pod>,
     statuses: [&T; 2],
+    update: Option<&Revision>,
 ) {
     if plan.stages.iter().any(|s| s.part == Part::Membership) {
         return;
     }
     let live = History {
-        live_names: statuses.iter().flat_map(|status| status.revisions()).collect(),
+        live_names: statuses
+            .iter()
+            .flat_map(|status| status.revisions())
+            .chain(update.map(|r| r.metadata.name.as_str()))
+            .collect(),
         live_labels: pods.ours.iter().map(|p| pod::revision(p)).collect(),
     };
     let history = revisions::history(observation, revisions, &live);
     plan.stage(Part::History, Pace::Together, vec![history]);
+}
+
+/// What was refused last is tried last, and what came after it first: a refusal that concerns one pod alone, such as a
+/// policy about its node, never keeps the others waiting (X6).
+fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
+    let Some(refused) = &observation.memory.refused else { return };
+    for stage in plan.stages.iter_mut().filter(|s| s.pace == Pace::SlowStart) {
+        let is_it = |unit: &Unit| unit.iter().any(|action| action.act.object() == &refused.object);
+        if let Some(at) = stage.units.iter().position(is_it) {
+            stage.units.rotate_left(at + 1);
+        }
+    }
 }
 
 /// After a refused write it, and what would come after it, is not tried until the pause is over. After a refused creation no

@@ -11,7 +11,7 @@ use crate::core::hash::{base27, fnv1a_64};
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Action, Unit};
 use crate::core::pod::{self, Desired};
-use crate::core::reason::Reason;
+use crate::core::reason::{Reason, Waiting};
 use crate::revisions;
 
 /// Longest part of the set's name that a pod's name repeats: with a dash and the digits it stays a DNS label of 63.
@@ -32,48 +32,86 @@ fn generation(observation: &Observation<NodeDaemonSet>) -> Option<String> {
     text.parse::<i64>().ok().map(|generation| generation.to_string())
 }
 
-/// Whether the pod was made from the present template: its revision says so, or on a native set its template generation
-/// (B6.2; what kubernetes' own conformance tests rest on, B12.1).
-pub fn is_current(observation: &Observation<NodeDaemonSet>, pod: &Pod, label: &str) -> bool {
+/// Whether the pod was made from the present template: its revision records it (`labels` are those of all revisions that
+/// do; upstream merges them and relabels pods, B8.6), or on a native set its template generation says so (B6.2; what
+/// kubernetes' own conformance tests rest on, B12.1).
+pub fn is_current(observation: &Observation<NodeDaemonSet>, pod: &Pod, labels: &[&str]) -> bool {
+    if labels.iter().any(|label| pod::is_current(pod, label)) {
+        return true;
+    }
     let generation = generation(observation);
-    pod::is_current(pod, label)
-        || (generation.is_some() && pod.metadata.labels.get(GENERATION_LABEL) == generation.as_ref())
+    generation.is_some() && pod.metadata.labels.get(GENERATION_LABEL) == generation.as_ref()
 }
 
 /// The name of the pod of `slot` (0, 1, ...) on `node`.
 pub fn pod_name(set: &str, uid: &Uid, node: &str, slot: u32) -> String {
-    let mut prefix: String = set.chars().take(PREFIX).collect();
-    prefix.truncate(prefix.trim_end_matches(['-', '.']).len());
     // The parts cannot run into each other: neither a uid nor a node name holds a slash.
     let hash = fnv1a_64(format!("{uid}/{node}/{slot}").as_bytes());
-    format!("{prefix}-{}", base27(hash, DIGITS))
+    format!("{}{}", pod_prefix(set), base27(hash, DIGITS))
+}
+
+/// What the names of all pods that are made for a set begin with.
+pub fn pod_prefix(set: &str) -> String {
+    let mut prefix: String = set.chars().take(PREFIX).collect();
+    prefix.truncate(prefix.trim_end_matches(['-', '.']).len());
+    prefix + "-"
 }
 
 /// Creates a pod for `node` in its lowest free slot. A slot further on is used only after each earlier one was read afresh
-/// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin.
+/// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin. A
+/// pod of ours that has ended and is about to vanish is waited for, so that the first slot is the only one in use wherever
+/// nobody else holds it; and where the answer to an earlier creation never came, that very name is tried again.
+///
+/// # Errors
+/// What is waited for, or what is wrong.
 pub fn create(
     observation: &Observation<NodeDaemonSet>,
     node: &str,
     revision: &Revision,
     why: Reason,
-) -> Option<Unit> {
+) -> Result<Unit, Waiting> {
     let set = &observation.set;
-    let template = revisions::data::template(&revision.data)?;
+    let no_template =
+        || Waiting::Invalid { message: format!("revision {} holds no pod template", revision.metadata.name) };
+    let template = revisions::data::template(&revision.data).ok_or_else(no_template)?;
+    let in_doubt = why.slot().and_then(|slot| observation.memory.in_doubt(slot, observation.now.mono));
     let mut unit: Unit = vec![];
+    let name = match in_doubt.filter(|name| observation.pod(name).is_none()) {
+        Some(name) => name.to_owned(),
+        None => free_name(observation, &set.metadata.uid, node, &mut unit)?,
+    };
+    let (_, body) = body(observation, node, revision, &template, name.clone());
+    let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, name);
+    unit.push(Action { act: Act::Create { object, body }, why });
+    Ok(unit)
+}
+
+/// The first name that nobody holds, and what must be read afresh before it is used.
+fn free_name(
+    observation: &Observation<NodeDaemonSet>,
+    uid: &Uid,
+    node: &str,
+    unit: &mut Unit,
+) -> Result<String, Waiting> {
     let mut slot = 0;
-    let name = loop {
-        let name = pod_name(&observation.key.name, &set.metadata.uid, node, slot);
-        let Some(holder) = observation.pod(&name) else { break name };
+    loop {
+        let name = pod_name(&observation.key.name, uid, node, slot);
+        let Some(holder) = observation.pod(&name) else { return Ok(name) };
+        if holder.metadata.is_controlled_by(uid) {
+            if holder.unreadable.is_some() {
+                return Err(Waiting::PodNotAvailable { pod: name, because: pod::describe(holder) });
+            }
+            let vanishes = holder.metadata.is_terminating() && holder.metadata.finalizers.is_empty();
+            if pod::is_terminal(holder) && vanishes {
+                return Err(Waiting::PodTerminating { pod: name });
+            }
+        }
         unit.push(Action {
             act: Act::Confirm { object: pod::object(holder), uid: holder.metadata.uid.clone(), live: false },
             why: Reason::NameHeld,
         });
         slot += 1;
-    };
-    let (_, body) = body(observation, node, revision, &template, name.clone());
-    let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, name);
-    unit.push(Action { act: Act::Create { object, body }, why });
-    Some(unit)
+    }
 }
 
 fn body(

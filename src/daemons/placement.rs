@@ -74,7 +74,7 @@ pub fn verdict(placement: &Placement, node: &Node) -> Verdict {
         return Verdict::Leave("node affinity does not match".to_owned());
     }
     let tolerated = |taint: &Taint| {
-        placement.tolerations.iter().any(|t| tolerates(t, taint))
+        placement.tolerations.iter().any(|t| tolerates(t, taint, placement.compares))
             || defaults(placement.host_network)
                 .any(|(key, effect)| taint.key == key && taint.effect == effect)
     };
@@ -88,14 +88,22 @@ pub fn verdict(placement: &Placement, node: &Node) -> Verdict {
 }
 
 /// Whether a toleration covers a taint (B3.6).
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+fn tolerates(toleration: &Toleration, taint: &Taint, compares: bool) -> bool {
+    let numbers = || Some((integer(&taint.value)?, integer(&toleration.value)?));
     (toleration.effect.is_empty() || toleration.effect == taint.effect)
         && (toleration.key.is_empty() || toleration.key == taint.key)
         && match toleration.operator.as_str() {
-            "" | "Equal" => toleration.value == taint.value && !toleration.key.is_empty(),
+            "" | "Equal" => toleration.value == taint.value,
             "Exists" => true,
+            "Lt" if compares => numbers().is_some_and(|(taint, bound)| taint < bound),
+            "Gt" if compares => numbers().is_some_and(|(taint, bound)| taint > bound),
             _ => false,
         }
+}
+
+/// A decimal integer as the API server takes one: no sign but `-`, no leading zero.
+fn integer(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok().filter(|number| number.to_string() == text)
 }
 
 /// Whether one of the terms selects the node (B3.2). A term that cannot be understood selects nothing.

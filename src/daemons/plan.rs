@@ -4,20 +4,25 @@ use super::presence::Aim;
 use super::status::Names;
 use super::{presence, rollout, status};
 use crate::api::{Kind, NodeDaemonSet, Resource};
-use crate::core::membership;
+use crate::core::events::Event;
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
 use crate::core::pod;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
+use crate::core::{deadline, membership};
 use crate::revisions;
 
 /// What is to be done for a node daemon set, why, and what is waited for.
 pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     let set = &observation.set;
+    if let Some(plan) = round::yield_to_rival(observation) {
+        return plan;
+    }
     let mut plan = Plan::default();
     if let Some(invalid) = round::invalid(observation) {
-        return round::report(observation, invalid, &set.status);
+        let report = round::report(observation, invalid, &set.status);
+        return Plan { notices: selects_all(observation).into_iter().collect(), ..report };
     }
     let selector = &set.spec.selector;
     let pods = membership::sort(observation, &observation.pods, |p| selector.matches(&p.metadata.labels));
@@ -45,20 +50,24 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     }
     let collision_count = decided.as_ref().map_or(set.status.collision_count, |d| d.collision_count);
     let target = decided.as_ref().and_then(|d| Some((d.current.as_ref()?, d.update.as_ref()?)));
+    let labels: Vec<&str> = decided.iter().flat_map(|d| d.labels(Kind::Daemon)).collect();
     let names = target.map(|(current, update)| Names {
         current: &current.metadata.name,
         update: &update.metadata.name,
-        label: revisions::label(Kind::Daemon, update),
+        labels: &labels,
     });
     let mut after = status::status(observation, &places, names, collision_count);
     let mut settled = false;
-    if let Some((_, update)) = target.filter(|_| plan.stages.is_empty()) {
+    if let Some((current, update)) = target.filter(|_| plan.stages.is_empty()) {
         settled = status::is_settled(set, &places, &after);
         let aim = Aim {
+            current,
             update,
             label: revisions::label(Kind::Daemon, update),
+            labels: &labels,
             desired: i64::from(after.desired_number_scheduled),
             room,
+            surges: rollout::allows_surge(set),
             observation,
         };
         presence::keep(observation, &places, &aim, &mut plan);
@@ -69,10 +78,24 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         }
     }
     // A set that is being deleted is left alone, its status too (B2 step 4).
-    let outlook = Outlook { settled, count_is_read: false, silent: set.metadata.is_terminating() };
+    let outlook = Outlook {
+        settled,
+        silent: set.metadata.is_terminating(),
+        serving: target.map(|_| status::serving(&after, room)),
+        deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
+        ..Outlook::default()
+    };
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
-    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after]);
+    let update = target.map(|(_, update)| update.as_ref());
+    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
     plan
+}
+
+/// Upstream's event for a selector that is empty (B2 step 3).
+fn selects_all(observation: &Observation<NodeDaemonSet>) -> Option<Event> {
+    let message = "This daemon set is selecting all pods. A non-empty selector is required.";
+    let empty = observation.set.spec.selector.is_empty() && observation.set.unreadable.is_none();
+    empty.then(|| Event::warning("SelectingAll", message.to_owned(), None))
 }
 
 /// The pods that are waited for; at most five.

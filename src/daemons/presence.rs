@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::identity;
 use super::placement::{self, Verdict};
-use crate::api::{Node, NodeDaemonSet, Pod, Revision};
+use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan, Stage, Unit};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
+use crate::revisions;
 
 /// How many pods one plan makes, and how many it deletes, at most (B5.1).
 pub const BURST: usize = 250;
@@ -38,8 +39,9 @@ pub fn places<'a>(
     observation: &'a Observation<NodeDaemonSet>,
     pods: impl Iterator<Item = &'a Pod>,
 ) -> Result<BTreeMap<&'a str, Place<'a>>, String> {
-    let placement =
+    let mut placement =
         observation.set.spec.template.placement().map_err(|e| format!("spec.template.spec: {e}"))?;
+    placement.compares = observation.gates.comparison;
     let mut places: BTreeMap<&str, Place<'_>> = observation
         .nodes
         .values()
@@ -69,16 +71,21 @@ pub fn places<'a>(
 
 /// What a plan knows before it looks at the nodes one by one.
 #[derive(Clone, Debug)]
-
 pub struct Aim<'a> {
+    /// The revision that the set comes from.
+    pub current: &'a Arc<Revision>,
     /// The revision that pods should have.
     pub update: &'a Arc<Revision>,
-    /// The label of pods at that revision.
+    /// The label of pods that are made at that revision.
     pub label: &'a str,
+    /// The labels of all revisions that record the same template.
+    pub labels: &'a [&'a str],
     /// How many nodes should run a pod.
     pub desired: i64,
     /// How a rollout makes room.
     pub room: Room,
+    /// Whether new pods come before old ones go.
+    pub surges: bool,
     /// What was observed.
     pub observation: &'a Observation<NodeDaemonSet>,
 }
@@ -95,12 +102,21 @@ pub enum Room {
 impl Aim<'_> {
     /// Whether the pod is at another revision than it should be.
     pub fn is_outdated(&self, pod: &Pod) -> bool {
-        !identity::is_current(self.observation, pod, self.label)
+        !identity::is_current(self.observation, pod, self.labels)
     }
 
-    /// Whether new pods come before old ones go.
-    pub fn surges(&self) -> bool {
-        matches!(self.room, Room::Surge(_))
+    /// The revision at which a missing pod of `node` is made. While the set is paused, a pod comes back at the revision that it
+    /// had, and a new node gets the current one.
+    pub fn for_new_pod(&self, node: &str, place: &Place<'_>) -> &Arc<Revision> {
+        let observation = self.observation;
+        if !observation.set.spec.paused {
+            return self.update;
+        }
+        let leaving = place.pods.last().map(|pod| pod::revision(pod));
+        let had = leaving.or_else(|| observation.memory.left(&Slot::Node(node.to_owned())));
+        let labelled = |r: &&Arc<Revision>| Some(revisions::label(Kind::Daemon, r)) == had;
+        let recorded = observation.revisions.iter().find(labelled);
+        recorded.unwrap_or(self.current)
     }
 }
 
@@ -114,23 +130,21 @@ pub struct Work {
 }
 
 impl Work {
-    /// Makes a pod on `node` at the update revision.
+    /// Makes a pod on `node` at `revision`.
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
         node: &str,
-        aim: &Aim<'_>,
+        revision: &Revision,
         why: Reason,
         plan: &mut Plan,
     ) {
         if self.create.len() >= BURST {
             return;
         }
-        match identity::create(observation, node, aim.update, why) {
-            Some(unit) => self.create.push(unit),
-            None => plan.waiting.push(Waiting::Invalid {
-                message: format!("revision {} holds no pod template", aim.update.metadata.name),
-            }),
+        match identity::create(observation, node, revision, why) {
+            Ok(unit) => self.create.push(unit),
+            Err(waiting) => plan.waiting.push(waiting),
         }
     }
 
@@ -156,11 +170,17 @@ pub fn keep(
     for (name, place) in places {
         let slot = Slot::Node((*name).to_owned());
         // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
-        let empty = if aim.surges() { place.live().next().is_none() } else { place.pods.is_empty() };
+        let empty = if aim.surges { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
             Verdict::Run if empty => {
-                let why = Reason::Missing { slot, revision: aim.update.metadata.name.clone() };
-                work.create(observation, name, aim, why, plan);
+                if let Some(delay) = observation.memory.making_held(&slot, observation.now.mono) {
+                    plan.recheck(delay);
+                    plan.waiting.push(Waiting::Vanishing { slot, delay });
+                    continue;
+                }
+                let revision = aim.for_new_pod(name, place);
+                let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
+                work.create(observation, name, revision, why, plan);
             }
             Verdict::Run | Verdict::Keep(_) => settle(observation, place, &slot, aim, plan, &mut work.delete),
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).
@@ -204,7 +224,7 @@ fn settle(
             }
         }
     }
-    let keep_each_revision = aim.surges();
+    let keep_each_revision = aim.surges;
     let mut survivors: Vec<&Pod> = vec![];
     for pod in running {
         let rival =

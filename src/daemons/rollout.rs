@@ -29,7 +29,15 @@ pub fn room(set: &NodeDaemonSet, desired: i64) -> Result<Room, String> {
     };
     let surge = count("maxSurge", rolling.max_surge, 0)?;
     let unavailable = count("maxUnavailable", rolling.max_unavailable, 1)?;
-    Ok(if surge > 0 { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(1)) })
+    // Where no node should run a pod nothing has to move either: nodes that only keep their pods keep them.
+    let least = desired.min(1);
+    Ok(if surge > 0 { Room::Surge(surge) } else { Room::Unavailable(unavailable.max(least)) })
+}
+
+/// Whether new pods come before old ones go, however many nodes there are (B4.2).
+pub fn allows_surge(set: &NodeDaemonSet) -> bool {
+    let surge = set.spec.rolls().then(|| set.spec.rolling_update().max_surge).flatten();
+    surge.is_some_and(|surge| scaled(&surge, 1, Rounding::Up).is_ok_and(|count| count > 0))
 }
 
 /// Replaces pods at other revisions, in the order of the nodes' names (upstream takes a random order, so two views of the
@@ -48,10 +56,12 @@ pub fn roll(
             plan.recheck(delay);
         }
     }
-    if !set.spec.rolls() {
+    if set.spec.paused || !set.spec.rolls() {
         let pods = places.values().flat_map(Place::live).filter(|p| aim.is_outdated(p)).count();
+        let pods = i64::try_from(pods).unwrap_or(i64::MAX);
         if pods > 0 {
-            plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(pods).unwrap_or(i64::MAX) });
+            let paused = set.spec.paused;
+            plan.waiting.push(if paused { Waiting::Paused { pods } } else { Waiting::OnDelete { pods } });
         }
         return;
     }
@@ -144,13 +154,10 @@ fn surge(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
     let turns = turns(places, aim);
+    // Also a node whose new pod is available: if its old one cannot be deleted, surging on would fill every node (D5).
     let two: Vec<String> = turns
         .iter()
-        .filter(|t| {
-            t.old.len() > 1
-                || t.new.len() > 1
-                || (t.old.len() == 1 && t.new.len() == 1 && !available(t.new[0]))
-        })
+        .filter(|t| t.old.len() + t.new.len() > 1)
         .map(|t| {
             format!(
                 "{} ({})",
@@ -179,11 +186,12 @@ fn surge(
                 work.delete.push(vec![pod::replace(old, slot, aim.label, false)]);
             }
             (true, false) if !pod::is_terminal(old) => {
-                work.create(observation, turn.node, aim, Reason::BrokenAndOutdated { slot, from, to }, plan);
+                let why = Reason::BrokenAndOutdated { slot, from, to };
+                work.create(observation, turn.node, aim.update, why, plan);
             }
             (true, true) if left > 0 => {
                 left -= 1;
-                work.create(observation, turn.node, aim, Reason::Outdated { slot, from, to }, plan);
+                work.create(observation, turn.node, aim.update, Reason::Outdated { slot, from, to }, plan);
             }
             (true, true) => postponed = true,
             _ => {}

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::identity;
 use super::placement::Verdict;
-use super::presence::Place;
+use super::presence::{self, Place, Room};
 use crate::api::node_daemon_set::NodeDaemonSetStatus;
-use crate::api::{NodeDaemonSet, Surface};
+use crate::api::{Kind, NodeDaemonSet, Pod, Surface};
+use crate::core::condition::Serving;
+use crate::core::forecast::Tally;
 use crate::core::observation::Observation;
 use crate::core::{images, pod};
+use crate::revisions::{self, data};
 
 /// The revisions that a status names.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +20,8 @@ pub struct Names<'a> {
     pub current: &'a str,
     /// The name of the revision of the present template.
     pub update: &'a str,
-    /// The label of pods at the update revision.
-    pub label: &'a str,
+    /// The labels of pods at the present template.
+    pub labels: &'a [&'a str],
 }
 
 /// Counts and revisions; conditions are left as they are. Of the pods of a node only the first counts (B7.1).
@@ -50,7 +53,7 @@ pub fn status(
         status.number_ready += i32::from(pod::is_ready(first));
         status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
         status.updated_number_scheduled +=
-            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.label)));
+            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.labels)));
     }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
     // Native objects have no such fields.
@@ -65,6 +68,39 @@ pub fn status(
         status.update_revision = names.update.to_owned();
     }
     status
+}
+
+/// How the nodes that should run a pod stand, for a forecast.
+pub fn tally(observation: &Observation<NodeDaemonSet>) -> Tally {
+    let set = &observation.set;
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    let ours = observation.pods.iter().filter(|p| p.metadata.is_controlled_by(&set.metadata.uid));
+    let places = presence::places(observation, ours.map(|p| p.as_ref())).unwrap_or_default();
+    let named = |name: &str| observation.revisions.iter().find(|r| r.metadata.name == name);
+    let recorded = || observation.revisions.iter().rev().find(|r| data::records(&r.data, &set.spec.template));
+    let update = named(&set.status.update_revision).or_else(recorded);
+    let label = update.map(|r| revisions::label(Kind::Daemon, r)).unwrap_or_default();
+    let twins = observation.revisions.iter().filter(|r| data::records(&r.data, &set.spec.template));
+    let labels: Vec<&str> = twins.map(|r| revisions::label(Kind::Daemon, r)).chain([label]).collect();
+    let mut tally = Tally::default();
+    for place in places.values().filter(|p| p.node.is_some() && p.verdict.runs()) {
+        tally.wanted += 1;
+        let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
+        tally.unavailable += i64::from(!place.live().any(available));
+        tally.unfinished += i64::from(!place.live().any(|p| identity::is_current(observation, p, &labels)));
+    }
+    tally
+}
+
+/// How many nodes have an available pod, and how many must: as many as a rollout must leave, and one at least.
+pub fn serving(status: &NodeDaemonSetStatus, room: Room) -> Serving {
+    let wanted = i64::from(status.desired_number_scheduled);
+    let budget = match room {
+        Room::Unavailable(budget) => budget,
+        Room::Surge(_) => 0,
+    };
+    let needed = (wanted - budget).max(wanted.min(1));
+    Serving { available: i64::from(status.number_available), needed, wanted }
 }
 
 /// Whether nothing is left to be done or waited for.

@@ -349,8 +349,11 @@ fn with_surge_the_new_pod_comes_first() {
         "the old one goes for an available one",
         surge(json!(1)),
         with(vec![second("a", ok())]),
-        &["delete a0", "create b1"],
+        &["delete a0"],
     );
+    let mut going = with(vec![second("a", ok())]);
+    going[0] = pod("a", "v1", terminating());
+    check("and the next comes when it is on its way out (D5)", surge(json!(1)), going, &["create b1"]);
     let mut broken_old = old();
     broken_old[1] = pod("b", "v1", broken());
     check("beside a broken old one always", surge(json!(1)), broken_old.clone(), &["create a1", "create b1"]);
@@ -397,4 +400,96 @@ fn a_pod_that_cannot_be_deleted_keeps_no_other_node_waiting() {
     let reason = crate::api::status::ConditionReason::FailedDelete;
     observation.memory.refuse(reason, object, "no".to_owned(), None, true, observation.now.mono);
     assert_eq!(readable(&observation), ["create b0", "create c0"], "and it alone is held back");
+}
+
+#[test]
+fn where_no_node_should_run_a_pod_nothing_is_rolled() {
+    let spec = json!({ "template": fixture::template("v2"),
+        "updateStrategy": { "rollingUpdate": { "maxUnavailable": "10%" } } });
+    let mut observation = observe(spec, vec![pod("a", "v1", ok()), pod("b", "v1", ok())]);
+    let kept = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
+    observation.nodes = fixture::nodes(["a", "b"].map(|n| node(n, kept.clone())).to_vec());
+    Arc::make_mut(&mut observation.set).status.current_revision = "v2".to_owned();
+    assert_eq!(readable(&observation), Vec::<String>::new(), "a tenth of nothing is nothing (B6.1)");
+}
+
+#[test]
+fn pods_of_a_twin_revision_are_up_to_date() {
+    let mut observation =
+        observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "twin", ok()), pod("c", "v1", ok())]);
+    let mut twin = (*observation.revisions[0]).clone();
+    twin.metadata.name = "twin".to_owned();
+    twin.revision = 1;
+    observation.revisions.insert(0, Arc::new(twin));
+    assert_eq!(readable(&observation), Vec::<String>::new(), "B8.6: nothing is restarted");
+}
+
+#[test]
+fn a_pod_that_has_ended_and_vanishes_is_waited_for() {
+    let dying = |finalizers: Value| {
+        let mut patch = failed();
+        fixture::merge(&mut patch, terminating());
+        patch["metadata"]["finalizers"] = finalizers;
+        vec![pod("a", "v1", patch), pod("b", "v1", ok()), pod("c", "v1", ok())]
+    };
+    check("its name is free in a moment", json!({}), dying(Value::Null), &[]);
+    check("somebody holds it: the next name", json!({}), dying(json!(["x/hold"])), &["create a1"]);
+}
+
+#[test]
+fn an_unreadable_pod_counts_as_present() {
+    let mut observation =
+        observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    let mut pod = (*observation.pods[0]).clone();
+    let node = pod.spec.node_name.clone();
+    (pod.spec, pod.status) = Default::default();
+    pod.unreadable = Some("status.phase: expected a string".to_owned());
+    observation.pods[0] = Arc::new(pod);
+    let plan = plan(&observation);
+    assert_eq!(writes(&plan), Vec::<String>::new(), "{node} has one already, whatever it is: {plan}");
+    assert!(plan.to_string().contains("cannot be read"), "{plan}");
+}
+
+#[test]
+fn a_creation_whose_answer_never_came_is_tried_under_the_same_name() {
+    // Slot 0 was held by a pod that was let go, and is free by now; slot 1 may still be made by the lost request.
+    let mut observation = observe(json!({}), vec![pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    let now = observation.now.mono;
+    observation.memory.doubt(Slot::Node("a".to_owned()), name("a", 1), now);
+    assert_eq!(readable(&observation), ["create a1"]);
+    observation.now.mono += std::time::Duration::from_secs(121);
+    assert_eq!(readable(&observation), ["create a0"], "by now it cannot arrive any more");
+}
+
+#[test]
+fn what_was_refused_is_tried_last() {
+    let mut observation = observe(json!({}), vec![]);
+    let refused = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", 0));
+    let now = observation.now.mono;
+    let reason = crate::api::status::ConditionReason::FailedCreate;
+    observation.memory.refuse(reason, refused, "no".to_owned(), None, true, now);
+    observation.now.mono += std::time::Duration::from_secs(2);
+    assert_eq!(
+        readable(&observation),
+        ["create b0", "create c0", "create a0"],
+        "a policy about one node stops no other"
+    );
+}
+
+#[test]
+fn a_long_name_hides_no_holder() {
+    let long = "a".repeat(60);
+    let mut stores = crate::core::engine::stores::Stores::default();
+    let mut set = fixture::daemon_set(json!({}));
+    set.metadata.name.clone_from(&long);
+    let holder = identity::pod_name(&long, &set.metadata.uid, "a", 0);
+    let released = json!({ "metadata": { "ownerReferences": null, "labels": null } });
+    let mut holder_pod = (*fixture::pod::<Set>(&holder, "v1", released)).clone();
+    holder_pod.metadata.owner_references.clear();
+    use crate::core::engine::stores::Item;
+    stores.put(Item::DaemonSet(crate::api::Surface::Berth, set));
+    stores.put(Item::Pod(holder_pod));
+    let key = crate::api::Key::new(crate::api::Surface::Berth, crate::api::Kind::Daemon, "ns", &long);
+    let seen = stores.observe_daemon(&key, Default::default(), Default::default(), fixture::now()).unwrap();
+    assert!(seen.pod(&holder).is_some(), "what holds a name is observed");
 }

@@ -4,26 +4,32 @@ use super::replicas::{self, Pass, Replicas};
 use super::rollout::{self, Target};
 use super::{identity, status};
 use crate::api::ordinal_set::OrdinalUpdateType;
-use crate::api::{OrdinalSet, Resource};
+use crate::api::{OrdinalSet, Resource, Surface};
+use crate::core::condition::{self, Recreation};
+use crate::core::events::Event;
 use crate::core::membership::{self, Members};
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
 use crate::core::pod::Availability;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
-use crate::core::{condition, pod};
+use crate::core::{deadline, pod};
 use crate::revisions;
 
 /// What is to be done for an ordinal set, why, and what is waited for.
 pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let set = &observation.set;
     let key = &observation.key;
+    if let Some(plan) = round::yield_to_rival(observation) {
+        return plan;
+    }
     let mut plan = Plan::default();
     if let Some(invalid) = round::invalid(observation) {
         return round::report(observation, invalid, &set.status);
     }
-    if let Some(invalid) = unknown_strategy(observation) {
-        return round::report(observation, invalid, &set.status);
+    if let Some((invalid, notice)) = unknown_strategy(observation) {
+        let report = round::report(observation, invalid, &set.status);
+        return Plan { notices: vec![notice], ..report };
     }
     let pods = membership::sort(observation, &observation.pods, |p| {
         set.spec.selector.matches(&p.metadata.labels)
@@ -46,8 +52,10 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         let decided = revisions::plan(observation, &revisions);
         collision_count = decided.collision_count;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
-        target =
-            decided.current.zip(decided.update).map(|(current, update)| Target::new(set, current, update));
+        target = decided
+            .current
+            .zip(decided.update)
+            .map(|(current, update)| Target::new(set, current, update).held(set, &replicas));
     }
     let mut after = status::status(observation, &replicas, target.as_ref(), collision_count);
     let mut settled = false;
@@ -57,21 +65,29 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         pods_and_claims(observation, &replicas, target, &mut plan);
         settled &= plan.stages.is_empty();
     }
-    if let Some(target) = target.as_ref().filter(|t| t.recreates) {
-        let old = replicas.all().any(|(_, pod)| !pod::is_current(pod, &target.update.metadata.name));
-        condition::recreation(
-            &mut after.conditions,
-            old,
-            after.current_revision == after.update_revision,
-            observation.now.stamp(),
-        );
+    if let Some(target) = target.as_ref().filter(|t| t.recreates && observation.key.surface == Surface::Apps)
+    {
+        let stage = if replicas.all().any(|(_, pod)| !pod::is_current(pod, &target.update.metadata.name)) {
+            Some(Recreation::Deleting)
+        } else if status::is_complete(set, &after) {
+            Some(Recreation::Completed)
+        } else {
+            let differ = target.current.metadata.name != target.update.metadata.name;
+            differ.then_some(Recreation::Creating)
+        };
+        if let Some(stage) = stage {
+            condition::recreation(&mut after.conditions, stage, observation.now.stamp());
+        }
     }
-    // Without parameters of the rolling update this count says at which revision a missing pod is made (A9.2).
-    let count_is_read = target.as_ref().is_some_and(|t| t.rolls && t.rolling.is_none())
+    // Without parameters of the rolling update this count says at which of two revisions a missing pod is made (A9.2).
+    let count_is_read = target.as_ref().is_some_and(Target::reads_the_count)
         && after.current_replicas != set.status.current_replicas;
-    let outlook = Outlook { settled, count_is_read, silent: false };
+    let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
+    let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
+    let outlook = Outlook { settled, count_is_read, serving, deadline, ..Outlook::default() };
     round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
-    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after]);
+    let update = target.as_ref().map(|t| t.update.as_ref());
+    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
     plan
 }
 
@@ -85,12 +101,22 @@ fn recheck_availability(observation: &Observation<OrdinalSet>, replicas: &Replic
     }
 }
 
-/// A strategy that is behind a gate which is off.
-fn unknown_strategy(observation: &Observation<OrdinalSet>) -> Option<Waiting> {
+/// A strategy that is behind a gate which is off, and upstream's event for it (A6 step 2).
+fn unknown_strategy(observation: &Observation<OrdinalSet>) -> Option<(Waiting, Event)> {
     let recreates = observation.set.spec.strategy().type_ == Some(OrdinalUpdateType::Recreate);
-    (recreates && !observation.gates.recreate).then(|| Waiting::Invalid {
-        message: "spec.updateStrategy.type: Recreate needs the feature gate StatefulSetRecreateStrategy"
-            .to_owned(),
+    let key = &observation.key;
+    // The gate is about StatefulSets; on custom sets nobody relies on its absence.
+    let gated = key.surface == Surface::Apps && !observation.gates.recreate;
+    (recreates && gated).then(|| {
+        let message = "spec.updateStrategy.type: Recreate needs the feature gate StatefulSetRecreateStrategy";
+        let told = format!(
+            "{} {}/{} uses Recreate strategy but feature gate StatefulSetRecreateStrategy is disabled",
+            key.resource().kind().to_lowercase(),
+            key.namespace,
+            key.name
+        );
+        let invalid = Waiting::Invalid { message: message.to_owned() };
+        (invalid, Event::warning("UnknownStrategy", told, None))
     })
 }
 

@@ -63,6 +63,8 @@ pub enum Pass {
 struct Work {
     claims: Vec<Unit>,
     pods: Vec<Unit>,
+    /// How many pods are made; ordinals at which something is in the way do not count.
+    made: usize,
 }
 
 /// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
@@ -77,22 +79,24 @@ pub fn pass(
     let ordered = spec.is_ordered();
     let mut work = Work::default();
     let mut outcome = Pass::Complete;
-    let mut missing = 0;
     let mut next = spec.start();
-    // Walks present pods and the gaps between them, without visiting ordinals that will not be looked at.
-    while next < spec.end() && missing < BURST {
+    // Walks present pods and the gaps between them, as far as pods are made in one plan.
+    while next < spec.end() && work.made < BURST {
         let step = match replicas.wanted.get(&next) {
             Some(pod) => present(observation, next, pod, target, plan, &mut work),
-            None => {
-                missing += 1;
-                absent(observation, next, target, plan, &mut work)
-            }
+            None => absent(observation, next, target, plan, &mut work),
         };
+        next += 1;
         if step == Pass::Stopped && ordered {
             outcome = Pass::Stopped;
             break;
         }
-        next += 1;
+    }
+    // The gaps further on come later; the pods between them are looked after all the same.
+    if outcome == Pass::Complete {
+        for (ordinal, pod) in replicas.wanted.range(next..) {
+            present(observation, *ordinal, pod, target, plan, &mut work);
+        }
     }
     let pace = if ordered { Pace::OneByOne } else { Pace::SlowStart };
     plan.stage(Part::Claims, Pace::SlowStart, work.claims);
@@ -112,6 +116,7 @@ fn present(
     let need = claims::for_present_pod(observation, ordinal, pod, false);
     work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
     plan.waiting.extend(need.blocked);
+    plan.notices.extend(need.notices);
     if !need.create.is_empty() {
         work.pods.push(need.create);
     }
@@ -137,7 +142,7 @@ fn present(
         work.pods.extend(identity::mend(pod, ordinal).map(|action| vec![action]));
     }
     if pod.metadata.is_terminating() {
-        plan.waiting.push(Waiting::PodTerminating { pod: name() });
+        plan.wait(pod::going(pod, observation.now.wall));
         return Pass::Stopped;
     }
     if !pod::is_running_and_ready(pod) {
@@ -176,14 +181,22 @@ fn absent(
         plan.waiting.push(Waiting::NameTaken { object: pod::object(holder) });
         return Pass::Stopped;
     }
+    let slot = Slot::Ordinal(ordinal);
+    if let Some(delay) = observation.memory.making_held(&slot, observation.now.mono) {
+        plan.recheck(delay);
+        plan.waiting.push(Waiting::Vanishing { slot, delay });
+        return Pass::Stopped;
+    }
     let need = claims::for_new_pod(observation, ordinal, &name);
     work.claims.extend(need.mend.into_iter().map(|action| vec![action]));
+    plan.notices.extend(need.notices);
     if let Some(blocked) = need.blocked {
         plan.waiting.push(blocked);
         return Pass::Stopped;
     }
+    work.made += 1;
     let revision = target.for_new_pod(observation, ordinal);
-    let why = Reason::Missing { slot: Slot::Ordinal(ordinal), revision: revision.metadata.name.clone() };
+    let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
     match identity::create(observation, ordinal, revision, why) {
         Some(action) => {
             let mut unit = need.create;
@@ -198,8 +211,8 @@ fn absent(
 }
 
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
-/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, or if it is at a
-/// revision that was given up: what a bad template broke never keeps its own removal waiting (S19).
+/// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, if it is at a
+/// revision that was given up, or if it has ended: what will never be well again does not keep its own removal waiting (S19).
 pub fn condemn(
     observation: &Observation<OrdinalSet>,
     replicas: &Replicas<'_>,
@@ -213,6 +226,7 @@ pub fn condemn(
     for (ordinal, pod) in &replicas.condemned {
         let need = claims::for_present_pod(observation, *ordinal, pod, true);
         mends.extend(need.mend.into_iter().map(|action| vec![action]));
+        plan.notices.extend(need.notices);
     }
     plan.stage(Part::Claims, Pace::SlowStart, mends);
 
@@ -230,7 +244,7 @@ pub fn condemn(
     let mut units: Vec<Unit> = vec![];
     for (ordinal, pod) in replicas.condemned.iter().rev() {
         if pod.metadata.is_terminating() {
-            plan.waiting.push(Waiting::PodTerminating { pod: pod.metadata.name.clone() });
+            plan.wait(pod::going(pod, observation.now.wall));
             if spec.is_ordered() {
                 return Pass::Stopped;
             }
@@ -238,7 +252,8 @@ pub fn condemn(
         }
         let healthy = pod::is_running_and_ready(pod) && available(pod);
         if spec.is_ordered() {
-            let given_up = rollout::replaces_broken(observation) && target.abandons(pod);
+            let given_up =
+                rollout::replaces_broken(observation) && (target.abandons(pod) || pod::is_terminal(pod));
             if !healthy && !given_up && first_unhealthy != Some(&pod.metadata.uid) {
                 let because =
                     format!("to be removed, but pods below it are not available: {}", pod::describe(pod));

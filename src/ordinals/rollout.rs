@@ -1,13 +1,14 @@
 //! Which revision each ordinal should have, and which pods are replaced next to get there (A9).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::replicas::Replicas;
 use crate::api::ordinal_set::{IntOrPercent, OrdinalRollingUpdate, OrdinalUpdateType};
-use crate::api::{OrdinalSet, Pod, Revision, Surface};
+use crate::api::{OrdinalSet, Pod, Resource, Revision, Surface};
 use crate::core::budget::{Rounding, scaled};
 use crate::core::observation::Observation;
-use crate::core::plan::{Pace, Part, Plan, Unit};
+use crate::core::plan::{Act, Pace, Part, Plan, Unit};
 use crate::core::pod;
 use crate::core::reason::{Slot, Waiting};
 
@@ -25,6 +26,8 @@ pub struct Target {
     pub rolls: bool,
     /// Whether all old pods go before new ones come.
     pub recreates: bool,
+    /// While the set is paused, the ordinals that had come to the update revision before; `None` when it is not paused.
+    pub paused: Option<Range<i64>>,
 }
 
 impl Target {
@@ -33,7 +36,24 @@ impl Target {
         let strategy = set.spec.strategy();
         let rolls = strategy.type_ == Some(OrdinalUpdateType::RollingUpdate);
         let recreates = strategy.type_ == Some(OrdinalUpdateType::Recreate);
-        Target { current, update, rolling: strategy.rolling_update, rolls, recreates }
+        Target { current, update, rolling: strategy.rolling_update, rolls, recreates, paused: None }
+    }
+
+    /// The same for a set that is paused, if it is. A rollout goes from the highest ordinal down, so the pods that are there,
+    /// and the counts in the status, say how far it had come.
+    pub fn held(self, set: &OrdinalSet, replicas: &Replicas<'_>) -> Self {
+        if !set.spec.paused {
+            return self;
+        }
+        let (start, status) = (set.spec.start(), &set.status);
+        let to = &self.update.metadata.name;
+        let places = start + i64::from(status.replicas.max(0));
+        let updated =
+            if &status.update_revision == to { i64::from(status.updated_replicas.max(0)) } else { 0 };
+        let lowest =
+            replicas.wanted.iter().find(|(_, pod)| pod::is_current(pod, to)).map(|(ordinal, _)| *ordinal);
+        let from = lowest.unwrap_or(places).min(places - updated).max(self.first_updated(set));
+        Target { paused: Some(from..places), ..self }
     }
 
     /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
@@ -53,15 +73,42 @@ impl Target {
     }
 
     /// The revision at which a missing pod is made (A9.2). Without parameters, pods that the status still counts as current
-    /// are made at the current revision.
-    pub fn for_new_pod(&self, observation: &Observation<OrdinalSet>, ordinal: i64) -> &Arc<Revision> {
+    /// are made at the current revision. While the set is paused, a pod comes back at the revision that it had, and a new
+    /// ordinal gets the current one.
+    pub fn for_new_pod<'a>(
+        &'a self,
+        observation: &'a Observation<OrdinalSet>,
+        ordinal: i64,
+    ) -> &'a Arc<Revision> {
+        if let Some(updated) = &self.paused {
+            let had = observation.memory.left(&Slot::Ordinal(ordinal));
+            let recorded = had.and_then(|had| observation.revisions.iter().find(|r| r.metadata.name == had));
+            let by_order = if updated.contains(&ordinal) { &self.update } else { &self.current };
+            return recorded.unwrap_or(by_order);
+        }
         let set = &observation.set;
-        let counted_current = set.spec.start() + i64::from(set.status.current_replicas.max(0));
+        self.made_at(set, ordinal, i64::from(set.status.current_replicas))
+    }
+
+    fn made_at(&self, set: &OrdinalSet, ordinal: i64, counted_current: i64) -> &Arc<Revision> {
         match &self.rolling {
-            None if self.rolls && ordinal < counted_current => &self.current,
+            None if self.rolls && ordinal < set.spec.start() + counted_current.max(0) => &self.current,
             Some(_) if ordinal < self.first_updated(set) => &self.current,
             _ => &self.update,
         }
+    }
+
+    /// Whether the number of pods at the current revision says at which revision a missing pod is made (A9.2).
+    pub fn reads_the_count(&self) -> bool {
+        self.rolls && self.rolling.is_none() && self.current.metadata.name != self.update.metadata.name
+    }
+
+    /// Whether a pod that is deleted comes back at another revision than it has. Without parameters a low ordinal may come
+    /// back just as it was, and then deleting it would go on for ever (S16, S19).
+    fn changes(&self, set: &OrdinalSet, ordinal: i64, pod: &Pod) -> bool {
+        let counted = i64::from(set.status.current_replicas);
+        let left = counted - i64::from(pod::is_current(pod, &self.current.metadata.name));
+        !pod::is_current(pod, &self.made_at(set, ordinal, left).metadata.name)
     }
 
     /// How many pods may be unavailable: at least 1; a percentage of the wanted replicas is rounded down (A9.4).
@@ -108,14 +155,17 @@ fn candidates<'a>(
         .collect()
 }
 
-/// Lets a native set have broken pods replaced as a custom one does.
+/// Annotation that says whether broken pods are replaced: `"true"` or `"false"`.
 const REPLACE_BROKEN: &str = "berth.dev/replace-broken";
 
-/// Whether broken pods that are not at the revision they should have are replaced without a person deleting them: always
-/// for custom sets, on request for native ones.
+/// Whether broken pods that are not at the revision they should have are replaced without a person deleting them: by
+/// default for custom sets, on request for native ones.
 pub fn replaces_broken(observation: &Observation<OrdinalSet>) -> bool {
-    let annotation = observation.set.metadata.annotations.get(REPLACE_BROKEN);
-    observation.key.surface == Surface::Berth || annotation.is_some_and(|value| value == "true")
+    match observation.set.metadata.annotations.get(REPLACE_BROKEN).map(String::as_str) {
+        Some("true") => true,
+        Some("false") => false,
+        _ => observation.key.surface == Surface::Berth,
+    }
 }
 
 /// Without `MaxUnavailableStatefulSet` the highest old pod goes, available or not, unless one above it is not available
@@ -182,7 +232,7 @@ fn replace_unavailable(
     let candidates = candidates(observation, replicas, target);
     let gone = candidates.iter().filter(|c| {
         let leaves = pod::is_terminal(c.pod) || c.pod.metadata.is_terminating();
-        c.ordinal >= first && c.outdated && !c.available && !leaves
+        c.ordinal >= first && c.outdated && !c.available && !leaves && target.changes(set, c.ordinal, c.pod)
     });
     let to = &target.update.metadata.name;
     let units: Vec<Unit> =
@@ -195,15 +245,16 @@ fn replace_unavailable(
 /// Replaces broken pods that are not at the revision they should have, so that a broken pod never blocks its own cure
 /// (S19, kubernetes/kubernetes#67250): highest ordinal first, in order one at a time.
 ///
-/// While a pod at its wanted revision is not available, only pods at an abandoned revision (neither current nor update)
-/// are replaced: a member that turned unready because of a bad new one stays. Returns whether anything is replaced.
+/// While a pod at its wanted revision is not available, is on its way out or is just being made, only pods at an abandoned
+/// revision (neither current nor update) are replaced: a member that turned unready because of a bad new one stays. A pod
+/// that would come back at the revision it has stays too. Returns whether anything is replaced.
 pub fn cure(
     observation: &Observation<OrdinalSet>,
     replicas: &Replicas<'_>,
     target: &Target,
     plan: &mut Plan,
 ) -> bool {
-    if !target.rolls {
+    if !target.rolls || target.paused.is_some() {
         return false;
     }
     let set = &observation.set;
@@ -216,15 +267,23 @@ pub fn cure(
     if ordered && candidates.iter().any(|c| c.pod.metadata.is_terminating()) {
         return false;
     }
-    let broken_at_wanted = candidates.iter().find(|c| !c.outdated && !c.available);
-    let broken = candidates
-        .iter()
-        .filter(|c| c.outdated && !c.ready && !pod::is_terminal(c.pod) && !c.pod.metadata.is_terminating());
+    let unsettled =
+        candidates.iter().find(|c| c.pod.metadata.is_terminating() || !(c.outdated || c.available));
+    let unsettled = unsettled.map(|c| c.pod.metadata.name.as_str());
+    let being_made = plan.actions().find_map(|action| match &action.act {
+        Act::Create { object, .. } if object.resource == Resource::Pods => Some(object.name.as_str()),
+        _ => None,
+    });
+    let in_the_way = unsettled.or(being_made).map(str::to_owned);
+    let broken = candidates.iter().filter(|c| {
+        let stays = pod::is_terminal(c.pod) || c.pod.metadata.is_terminating();
+        c.outdated && !c.ready && !stays && target.changes(set, c.ordinal, c.pod)
+    });
     let (mut units, mut held): (Vec<Unit>, _) = (vec![], None);
     for candidate in broken {
-        match broken_at_wanted {
-            Some(wanted) if !target.abandons(candidate.pod) => {
-                held = Some(Waiting::WantedRevisionBroken { pod: wanted.pod.metadata.name.clone() });
+        match &in_the_way {
+            Some(pod) if !target.abandons(candidate.pod) => {
+                held = Some(Waiting::WantedRevisionBroken { pod: pod.clone() });
             }
             _ => {
                 let to = &target.wanted(set, candidate.ordinal).metadata.name;
@@ -252,6 +311,14 @@ pub fn roll(
     let candidates = candidates(observation, replicas, target);
     let outdated =
         candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
+    if target.paused.is_some() {
+        // Below the partition a pod stays where it is, paused or not.
+        let held = candidates.iter().filter(|c| c.outdated).count();
+        if held > 0 {
+            plan.waiting.push(Waiting::Paused { pods: i64::try_from(held).unwrap_or(i64::MAX) });
+        }
+        return;
+    }
     if !target.rolls {
         if outdated > 0 && !target.recreates {
             plan.waiting.push(Waiting::OnDelete { pods: i64::try_from(outdated).unwrap_or(i64::MAX) });

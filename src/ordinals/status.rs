@@ -4,6 +4,8 @@ use super::replicas::Replicas;
 use super::rollout::Target;
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::{OrdinalSet, Surface};
+use crate::core::condition::Serving;
+use crate::core::forecast::Tally;
 use crate::core::observation::Observation;
 use crate::core::{images, pod};
 
@@ -45,13 +47,38 @@ pub fn status(
         }
     }
     // The rollout is complete when every wanted pod is there, ready and up to date, and no other is (A11.5).
-    let wanted = set.spec.wanted();
-    let all = [status.replicas, status.ready_replicas, status.updated_replicas];
-    if target.is_some() && all.iter().all(|n| i64::from(*n) == wanted) {
+    if target.is_some() && is_complete(set, &status) {
         status.current_revision.clone_from(&status.update_revision);
         status.current_replicas = status.updated_replicas;
     }
     status
+}
+
+/// Whether every wanted pod is there, ready and at the update revision, and no other is (A11.5; available or not).
+pub fn is_complete(set: &OrdinalSet, status: &OrdinalSetStatus) -> bool {
+    let counts = [status.replicas, status.ready_replicas, status.updated_replicas];
+    counts.iter().all(|count| i64::from(*count) == set.spec.wanted())
+}
+
+/// How the pods stand, for a forecast. Only what exists is looked at.
+pub fn tally(observation: &Observation<OrdinalSet>) -> Tally {
+    let set = &observation.set;
+    let min_ready = i64::from(set.spec.min_ready_seconds);
+    let ours = observation.pods.iter().filter(|p| p.metadata.is_controlled_by(&set.metadata.uid));
+    let replicas = Replicas::sort(observation, ours.map(|p| p.as_ref()));
+    let live = || replicas.wanted.values().filter(|p| !p.metadata.is_terminating());
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let available = live().filter(|p| pod::is_available(p, min_ready, observation.now.wall)).count();
+    let updated = live().filter(|p| pod::is_current(p, &set.status.update_revision)).count();
+    let wanted = set.spec.wanted();
+    Tally { wanted, unavailable: wanted - count(available), unfinished: wanted - count(updated) }
+}
+
+/// How many pods are available, and how many must be: as many as a rollout must leave, and one at least.
+pub fn serving(set: &OrdinalSet, target: &Target, status: &OrdinalSetStatus) -> Option<Serving> {
+    let wanted = set.spec.wanted();
+    let needed = (wanted - target.budget(set).ok()?).max(wanted.min(1));
+    Some(Serving { available: i64::from(status.available_replicas), needed, wanted })
 }
 
 /// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all from the partition on

@@ -73,6 +73,30 @@ fn pods_come_in_order_or_all_at_once() {
 }
 
 #[test]
+fn a_pod_whose_node_does_not_confirm_its_end_is_told_with_its_node() {
+    let going = |seconds: i64, more: Value| {
+        let mut pod = json!({ "metadata": { "deletionTimestamp": fixture::ago(seconds) }, "spec": { "nodeName": "n1" } });
+        fixture::merge(&mut pod, more);
+        plan(&observe(json!({}), &[(0, "v1", pod)]))
+    };
+    let soon = going(4, json!({}));
+    assert_eq!(soon.waiting[0].to_string(), "web-0: being deleted");
+    assert_eq!(soon.recheck_after, Some(std::time::Duration::from_secs(6)), "{soon}");
+    let late = going(10, json!({}));
+    assert_eq!(writes(&late), Vec::<String>::new());
+    let text = late.waiting[0].to_string();
+    assert!(text.contains("node n1 does not confirm") && text.contains("out-of-service"), "{text}");
+    assert_eq!(late.recheck_after, None, "{late}");
+    for (case, more) in [
+        ("a finalizer holds it", json!({ "metadata": { "finalizers": ["example.com/x"] } })),
+        ("its node has confirmed", json!({ "status": { "phase": "Succeeded" } })),
+        ("it has no node", json!({ "spec": { "nodeName": "" } })),
+    ] {
+        assert_eq!(going(60, more).waiting[0].to_string(), "web-0: being deleted", "{case}");
+    }
+}
+
+#[test]
 fn ended_pods_are_replaced_with_a_growing_pause() {
     check("failed", json!({}), &[(0, "v1", failed())], &["delete Pod web-0"]);
     let succeeded = json!({ "status": { "phase": "Succeeded" } });
@@ -106,6 +130,8 @@ fn condemned_pods_go_from_the_top() {
     );
     let given_up = [(0, "v1", ok()), (1, "v3", broken()), (2, "v3", broken())];
     check("but past those of a revision that was given up", one(), &given_up, &["delete Pod web-2"]);
+    let ended = [(0, "v1", ok()), (1, "v1", failed()), (2, "v1", failed())];
+    check("and past those that have ended", one(), &ended, &["delete Pod web-2"]);
     check("not while a wanted one is broken", one(), &[(0, "v1", broken()), (1, "v1", ok())], &[]);
     let parallel = json!({ "replicas": 1, "podManagementPolicy": "Parallel" });
     check("in parallel, all", parallel, &all, &["delete Pod web-2", "delete Pod web-1"]);
@@ -372,4 +398,102 @@ fn recreate_takes_all_old_pods_away_first() {
     assert_eq!((created, shown), (vec!["create Pod web-0".to_owned()], in_progress));
     let (nothing, shown) = recreate(false, &old);
     assert_eq!((nothing, shown), (vec![], vec!["Stalled=True InvalidSpec".to_owned()]));
+}
+
+#[test]
+fn a_pod_that_would_come_back_as_it_was_is_not_cured() {
+    // Without parameters a low ordinal is made at the current revision again (A9.2): to delete it would go on for ever.
+    let bare = |policy: &str| {
+        v2(json!({ "podManagementPolicy": policy, "updateStrategy": { "rollingUpdate": null } }))
+    };
+    let counted = |spec: Value, pods: &[(i64, &str, Value)], current: i32| {
+        let mut observation = observe(spec, pods);
+        std::sync::Arc::make_mut(&mut observation.set).status.current_replicas = current;
+        writes(&plan(&observation))
+    };
+    let sick_low = [(0, "v1", broken()), (1, "v1", ok()), (2, "v1", ok())];
+    let sick_top = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", broken())];
+    for policy in ["OrderedReady", "Parallel"] {
+        assert_eq!(
+            counted(bare(policy), &sick_low, 3),
+            Vec::<String>::new(),
+            "{policy}: it would be v1 again"
+        );
+    }
+    assert_eq!(counted(bare("Parallel"), &sick_top, 3), ["delete Pod web-2"], "this one comes back at v2");
+    // The first pod of a bad first template is the only one there: it comes back at v2.
+    assert_eq!(counted(bare("OrderedReady"), &[(0, "v1", broken())], 1), ["delete Pod web-0"]);
+}
+
+#[test]
+fn a_member_stays_while_another_is_on_its_way() {
+    let parallel = || v2(json!({ "podManagementPolicy": "Parallel" }));
+    let waits = |name: &str, pods: &[(i64, &str, Value)], expected: &[&str]| {
+        let plan = plan(&observe(parallel(), pods));
+        assert_eq!(writes(&plan), expected, "{name}:\n{plan}");
+        let told =
+            plan.waiting.iter().any(|w| matches!(w, Waiting::WantedRevisionBroken { pod } if pod == "web-2"));
+        assert!(told, "{name}: {plan}");
+    };
+    let unready = (1, "v1", broken());
+    waits("it is being deleted", &[(0, "v1", ok()), unready.clone(), (2, "v1", terminating())], &[]);
+    waits("it is being made", &[(0, "v1", ok()), unready], &["create Pod web-2"]);
+}
+
+#[test]
+fn a_set_says_itself_whether_broken_pods_are_replaced() {
+    let pods = [(0, "v1", broken()), (1, "v1", ok()), (2, "v1", ok())];
+    let annotated = |surface: crate::api::Surface, value: Option<&str>| {
+        let mut observation = observe(v2(json!({})), &pods);
+        observation.key.surface = surface;
+        for pod in &mut observation.pods {
+            let reference = crate::core::owner::reference(&observation.key, &observation.set.metadata.uid);
+            std::sync::Arc::make_mut(pod).metadata.owner_references = vec![reference];
+        }
+        if let Some(value) = value {
+            let set = std::sync::Arc::make_mut(&mut observation.set);
+            set.metadata.annotations.insert("berth.dev/replace-broken".to_owned(), value.to_owned());
+        }
+        writes(&plan(&observation)) == ["delete Pod web-0"]
+    };
+    use crate::api::Surface::{Apps, Berth};
+    for (surface, value, replaced) in [
+        (Berth, None, true),
+        (Berth, Some("false"), false),
+        (Apps, None, false),
+        (Apps, Some("true"), true),
+        (Apps, Some("maybe"), false),
+    ] {
+        assert_eq!(annotated(surface, value), replaced, "{surface:?} {value:?}");
+    }
+}
+
+#[test]
+fn blocked_ordinals_keep_no_others_waiting() {
+    let spec = json!({ "replicas": 700, "podManagementPolicy": "Parallel" });
+    let mut observation = observe(spec, &[(650, "v1", failed())]);
+    for ordinal in 0..600 {
+        let stranger = json!({ "metadata": { "ownerReferences": null, "labels": null } });
+        observation.pods.push(pod::<Set>(&format!("web-{ordinal}"), "v1", stranger));
+    }
+    observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    let writes = writes(&plan(&observation));
+    assert_eq!(writes.iter().filter(|w| w.starts_with("create")).count(), 99, "600 to 699 but 650");
+    assert!(writes.contains(&"delete Pod web-650".to_owned()), "a pod beyond the gaps is looked after");
+}
+
+#[test]
+fn a_recreation_is_over_only_when_all_pods_are_up() {
+    // Undone half way: the revisions are the same again from the start.
+    let spec = json!({ "updateStrategy": { "type": "Recreate", "rollingUpdate": null } });
+    let mut observation = observe(spec, &[(0, "v1", ok())]);
+    observation.key.surface = crate::api::Surface::Apps;
+    observation.gates.recreate = true;
+    let set = std::sync::Arc::make_mut(&mut observation.set);
+    set.status.conditions = serde_json::from_value(json!([{ "type": "Progressing", "status": "True",
+        "reason": "RecreateInProgress", "message": "Deleting old revision pods", "lastTransitionTime": fixture::ago(9) }]))
+    .unwrap();
+    let plan = plan(&observation);
+    let conditions = plan.status.map(|s| s.changes["conditions"].clone()).unwrap_or_default();
+    assert!(!conditions.to_string().contains("RecreateCompleted"), "{conditions}");
 }

@@ -3,7 +3,7 @@
 pub mod data;
 pub mod plan;
 
-pub use plan::{History, RevisionPlan, history, label, plan};
+pub use plan::{History, RevisionPlan, history, label, plan, prefix};
 
 #[cfg(test)]
 mod tests;

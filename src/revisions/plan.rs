@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::data;
 use crate::api::{Kind, ObjectRef, Resource, Revision};
-use crate::core::hash::{fnv1_32, safe_encode};
+use crate::core::hash::{base27, fnv1_32, fnv1a_64, safe_encode};
 use crate::core::membership::Members;
 use crate::core::observation::Observation;
 use crate::core::owner::{self, Set};
@@ -30,6 +30,8 @@ pub struct RevisionPlan {
     pub current: Option<Arc<Revision>>,
     /// How often a name was taken; never less than the status says.
     pub collision_count: i32,
+    /// All revisions that record the present template, the update revision among them.
+    pub twins: Vec<Arc<Revision>>,
 }
 
 /// The value of the revision label on pods of this revision (A3.5, B5.3).
@@ -61,6 +63,11 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
         update: recorded.map(|r| Arc::clone(r)),
         current: named(set.current_revision()),
         collision_count: set.collision_count().max(0),
+        twins: ours
+            .iter()
+            .filter(|r| data::records(&r.data, set.template()))
+            .map(|r| Arc::clone(r))
+            .collect(),
     };
     match recorded {
         Some(revision) if revision.revision == newest => {}
@@ -78,19 +85,31 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             plan.update = None;
         }
         None => match ours.last().map_or(Likeness::Different, |newest| likeness(observation, newest)) {
-            Likeness::Same => plan.update = ours.last().map(|newest| Arc::clone(newest)),
+            Likeness::Same(note) => {
+                plan.update = ours.last().map(|newest| Arc::clone(newest));
+                plan.actions = note;
+            }
             Likeness::Unknown(actions) => plan.actions = actions,
             Likeness::Different => plan.create(observation, newest.saturating_add(1)),
         },
     }
     plan.current = plan.current.or_else(|| plan.update.clone());
+    plan.twins.extend(plan.update.clone());
     plan
 }
 
 impl RevisionPlan {
+    /// The labels of pods that were made from the present template.
+    pub fn labels(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        self.twins.iter().map(move |revision| label(kind, revision))
+    }
+
     /// Records the present template under this number.
     fn create<S: Set>(&mut self, observation: &Observation<S>, number: i64) {
-        let (collisions, body) = new_revision(observation, self.collision_count, number);
+        let (collisions, body) = match new_revision(observation, self.collision_count, number) {
+            Named::Known(revision) => return self.update = Some(revision),
+            Named::New(collisions, body) => (collisions, body),
+        };
         // A name was taken: that is counted in the status before the next name is used, so the count is never lost.
         if collisions != std::mem::replace(&mut self.collision_count, collisions) {
             return;
@@ -101,10 +120,13 @@ impl RevisionPlan {
     }
 }
 
+/// Annotation of a revision: the hash of another template that means the same, as the API server said once (A7.5).
+const MEANS_THE_SAME: &str = "berth.dev/means-the-same";
+
 /// Whether the present template means the same as a recorded one.
 enum Likeness {
-    /// The API server defaults both to the same.
-    Same,
+    /// The API server defaults both to the same; that is still to be noted, if anything is to be done.
+    Same(Vec<Action>),
     /// It does not, or refuses one of them.
     Different,
     /// It must be asked first.
@@ -116,7 +138,12 @@ enum Likeness {
 /// for a StatefulSet of the same manifest (A7.5).
 fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likeness {
     let set = &observation.set;
-    let Some(recorded) = data::template(&recorded.data) else { return Likeness::Different };
+    let newest = recorded;
+    let Some(recorded) = data::template(&newest.data) else { return Likeness::Different };
+    let hash = base27(fnv1a_64(&data::go_bytes(&set.template().0)), 12);
+    if newest.metadata.annotations.get(MEANS_THE_SAME) == Some(&hash) {
+        return Likeness::Same(vec![]);
+    }
     let templates = [set.complete(&set.template().0), set.complete(&recorded)];
     let known = templates.each_ref().map(|template| observation.memory.defaulted(template));
     let [Some(present), Some(recorded)] = known else {
@@ -132,23 +159,51 @@ fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likene
                 .collect(),
         );
     };
-    if present.is_some() && present == recorded { Likeness::Same } else { Likeness::Different }
+    if present.is_none() || present != recorded {
+        return Likeness::Different;
+    }
+    // What the API server said is noted at the revision, so that no later process has to ask again.
+    Likeness::Same(vec![Action {
+        act: Act::Patch {
+            object: object(newest),
+            guard: Guard::version(&newest.metadata),
+            body: json!({ "metadata": { "annotations": { MEANS_THE_SAME: hash } } }),
+            status: false,
+        },
+        why: Reason::SameInDefaults,
+    }])
 }
 
-/// The body of a new revision, under the first name that no other object holds, and how many names were taken so far.
-fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, number: i64) -> (i32, Value) {
+/// What the names of all revisions of an owner begin with.
+pub fn prefix(owner: &str) -> String {
+    owner.chars().take(LONGEST_PREFIX).chain(['-']).collect()
+}
+
+/// What comes of looking for a name.
+enum Named {
+    /// An object of that name records the same template already, and nobody else manages it (A7.6, B8.5).
+    Known(Arc<Revision>),
+    /// How many names were taken so far, and the body of a new revision.
+    New(i32, Value),
+}
+
+/// A new revision, under the first name that no other object holds.
+fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, number: i64) -> Named {
     let set = &observation.set;
     let data = data::record(set.template());
     let mut bytes = data::go_bytes(&data);
     let length = bytes.len();
-    let prefix: String = observation.key.name.chars().take(LONGEST_PREFIX).collect();
+    let prefix = prefix(&observation.key.name);
     let (suffix, name) = loop {
         bytes.truncate(length);
         bytes.extend(collisions.to_string().bytes());
         let suffix = safe_encode(&fnv1_32(&bytes).to_string());
-        let name = format!("{prefix}-{suffix}");
-        if collisions == i32::MAX || !observation.revisions.iter().any(|r| r.metadata.name == name) {
-            break (suffix, name);
+        let name = format!("{prefix}{suffix}");
+        let holder = observation.revisions.iter().find(|r| r.metadata.name == name);
+        let Some(holder) = holder.filter(|_| collisions < i32::MAX) else { break (suffix, name) };
+        let others = holder.metadata.controller().is_some_and(|r| r.uid != set.meta().uid);
+        if !others && !holder.metadata.is_terminating() && data::records(&holder.data, set.template()) {
+            return Named::Known(Arc::clone(holder));
         }
         collisions += 1;
     };
@@ -170,7 +225,7 @@ fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, numbe
     let body = json!({
         "apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "data": data, "revision": number,
     });
-    (collisions, body)
+    Named::New(collisions, body)
 }
 
 fn object(revision: &Revision) -> ObjectRef {

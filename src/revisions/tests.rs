@@ -88,7 +88,19 @@ fn a_template_that_differs_in_defaults_only_is_no_change() {
     assert_eq!(lines(&decide(&observation)).len(), 1, "only what is not known is asked");
     observation.memory.remember_defaults(&recorded, Some(json!({ "the": "same" })));
     let same = decide(&observation);
-    assert_eq!((lines(&same), same.update.unwrap().metadata.name.as_str()), (vec![], "a"));
+    assert_eq!(
+        (lines(&same), same.update.unwrap().metadata.name.as_str()),
+        (vec!["change revision ns/a null".to_owned()], "a")
+    );
+    // What was noted is not asked again by a later process, which remembers nothing.
+    let mut later = observation.clone();
+    later.memory = crate::core::memory::Memory::default();
+    let mut noted = (*later.revisions[0]).clone();
+    let note = &same.actions[0].act.request().body["metadata"]["annotations"];
+    noted.metadata.annotations = serde_json::from_value(note.clone()).unwrap();
+    later.revisions = vec![Arc::new(noted)];
+    let known = decide(&later);
+    assert_eq!((lines(&known), known.update.unwrap().metadata.name.as_str()), (vec![], "a"));
 
     for (what, present_defaulted) in [("another", Some(json!({ "an": "other" }))), ("refused", None)] {
         observation.memory.remember_defaults(&present, present_defaulted);
@@ -171,4 +183,33 @@ fn history_keeps_to_its_limit() {
     let members = membership::sort(&observation, &observation.revisions, |_| true);
     let live = super::History { live_names: vec!["r5"], live_labels: vec![] };
     assert_eq!(history(&observation, &members, &live).len(), 2);
+}
+
+#[test]
+fn a_revision_of_that_name_with_the_same_data_is_used_whatever_its_labels() {
+    let name = decide(&observe("v1", vec![])).actions[0].act.object().name.clone();
+    let mut own = (*revision::<OrdinalSet>(&name, 1, "v1")).clone();
+    own.metadata.labels.clear();
+    let observation = observe("v1", vec![Arc::new(own)]);
+    // Its labels do not match any more, so it is no member (A8.5), but its name and what it records are right.
+    let members = membership::sort(&observation, &observation.revisions, |_| false);
+    let decided = plan(&observation, &members);
+    assert_eq!(lines(&decided), Vec::<String>::new(), "no second one, and no collision (A7.6)");
+    assert_eq!((decided.update.unwrap().metadata.name.as_str(), decided.collision_count), (name.as_str(), 0));
+}
+
+#[test]
+fn twins_are_all_known_by_their_labels() {
+    let twin = |name: &str, number: i64, hash: &str| {
+        let mut twin = (*revision::<NodeDaemonSet>(name, number, "v1")).clone();
+        twin.metadata.labels.insert("controller-revision-hash".to_owned(), hash.to_owned());
+        Arc::new(twin)
+    };
+    let observation =
+        fixture::observe(fixture::daemon_set(json!({})), vec![], vec![twin("a", 1, "x"), twin("b", 2, "y")]);
+    let decided = decide(&observation);
+    let mut labels: Vec<&str> = decided.labels(crate::api::Kind::Daemon).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    assert_eq!((labels, decided.update.as_ref().unwrap().metadata.name.as_str()), (vec!["x", "y"], "b"));
 }

@@ -2,6 +2,7 @@
 
 pub mod connection;
 mod figures;
+pub mod look;
 pub mod metrics;
 pub mod operator;
 pub mod serve;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use http::Method;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http_body_util::BodyExt;
 use kube::Client;
+use kube::client::Body;
 use serde_json::Value;
 
 use crate::core::request::{Answer, Refusal, RefusalCause, RefusalDetails, Request, Verb};
@@ -20,14 +22,46 @@ pub async fn send(client: &Client, request: &Request) -> Answer {
             return Answer::Refused(Refusal { code: 400, message: error.to_string(), ..Refusal::default() });
         }
     };
-    match tokio::time::timeout(TIMEOUT, client.request_text(http)).await {
-        Ok(Ok(text)) => match serde_json::from_str::<Value>(&text) {
-            Ok(value) => Answer::Done(value),
-            Err(error) => Answer::Unknown(format!("the answer is no JSON: {error}")),
-        },
-        Ok(Err(error)) => failure(error),
+    match tokio::time::timeout(TIMEOUT, exchange(client, http)).await {
+        Ok(answer) => answer,
         Err(_) => Answer::Unknown(format!("no answer within {} s", TIMEOUT.as_secs())),
     }
+}
+
+async fn exchange(client: &Client, http: http::Request<Vec<u8>>) -> Answer {
+    let response = match client.send(http.map(Body::from)).await {
+        Ok(response) => response,
+        Err(error) => return failure(error),
+    };
+    let (head, body) = response.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Answer::Unknown(with_sources(&error)),
+    };
+    if head.status.is_success() {
+        return match serde_json::from_slice::<Value>(&body) {
+            Ok(value) => Answer::Done(value),
+            Err(error) => Answer::Unknown(format!("the answer is no JSON: {error}")),
+        };
+    }
+    // A busy API server says how long to wait in a header alone, with a body that is no `Status`.
+    let retry_after = head.headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
+    Answer::Refused(refused(head.status, &body, retry_after))
+}
+
+/// What a refused request was answered.
+fn refused(status: http::StatusCode, body: &[u8], retry_after: Option<u32>) -> Refusal {
+    let mut refusal = match serde_json::from_slice::<kube::core::Status>(body) {
+        Ok(status) => refusal(status),
+        Err(_) => Refusal { message: String::from_utf8_lossy(body).trim().to_owned(), ..Refusal::default() },
+    };
+    refusal.code = status.as_u16();
+    if refusal.message.is_empty() {
+        refusal.message = status.to_string();
+    }
+    let seconds = &mut refusal.details.retry_after_seconds;
+    *seconds = (*seconds).max(retry_after.unwrap_or(0));
+    refusal
 }
 
 /// The HTTP request.
@@ -105,4 +139,28 @@ pub fn with_sources(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::refused;
+
+    #[test]
+    fn a_refusal_is_read_whatever_its_form() {
+        // As priority and fairness words it.
+        let busy =
+            refused(StatusCode::TOO_MANY_REQUESTS, b"Too many requests, please try again later.\n", Some(7));
+        assert_eq!((busy.code, busy.details.retry_after_seconds), (429, 7));
+        assert_eq!(busy.message, "Too many requests, please try again later.");
+        let body = br#"{"kind":"Status","status":"Failure","reason":"Forbidden","message":"exceeded quota","code":403}"#;
+        let quota = refused(StatusCode::FORBIDDEN, body, None);
+        assert_eq!(
+            (quota.code, quota.reason.as_str(), quota.message.as_str()),
+            (403, "Forbidden", "exceeded quota")
+        );
+        let empty = refused(StatusCode::BAD_GATEWAY, b"", None);
+        assert_eq!((empty.code, empty.message.as_str()), (502, "502 Bad Gateway"));
+    }
 }

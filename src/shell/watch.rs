@@ -6,6 +6,7 @@ use futures::StreamExt;
 use kube::Client;
 use kube::core::WatchEvent;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 
@@ -62,19 +63,10 @@ impl Scope {
 /// Reads one page of a list, the first from the newest state.
 pub async fn list(client: &Client, scope: &Scope, session: u64, token: &str) -> Input {
     let resource = scope.resource;
-    let mut uri = scope.uri(&format!("limit={PAGE}"));
-    if !token.is_empty() {
-        uri = format!("{uri}&continue={}", percent_encode(token));
-    }
     let event = |event| Input::Event { resource, session, event };
-    let request = match http::Request::get(uri).body(vec![]) {
-        Ok(request) => request,
-        Err(error) => return event(Event::Failed(error.to_string())),
-    };
-    let text = match tokio::time::timeout(transport::TIMEOUT * 2, client.request_text(request)).await {
-        Ok(Ok(text)) => text,
-        Ok(Err(error)) => return event(failed(error)),
-        Err(_) => return event(Event::Failed("no answer to a list".to_owned())),
+    let text = match page(client, scope, token).await {
+        Ok(text) => text,
+        Err(failure) => return event(failure),
     };
     match serde_json::from_str::<Page>(&text) {
         Ok(page) => {
@@ -84,6 +76,42 @@ pub async fn list(client: &Client, scope: &Scope, session: u64, token: &str) -> 
             Input::Page { resource, session, items, token: page.metadata.token, version }
         }
         Err(error) => event(Event::Failed(format!("the list cannot be read: {error}"))),
+    }
+}
+
+/// Reads all objects of a resource from the newest state, page by page, as they are.
+///
+/// # Errors
+/// In one line.
+pub async fn read_all(client: &Client, resource: Resource, namespace: &str) -> Result<Vec<Value>, String> {
+    let scope = Scope { resource, namespace: namespace.to_owned(), name: String::new() };
+    let (mut all, mut token) = (vec![], String::new());
+    loop {
+        let text = page(client, &scope, &token).await.map_err(|event| match event {
+            Event::Failed(what) => what,
+            _ => "the list took too long; try again".to_owned(),
+        })?;
+        let page: Page = serde_json::from_str(&text).map_err(|e| format!("the list cannot be read: {e}"))?;
+        for item in page.items.unwrap_or_default() {
+            all.push(serde_json::from_str(item.get()).map_err(|e| e.to_string())?);
+        }
+        token = page.metadata.token;
+        if token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The text of one page of a list.
+async fn page(client: &Client, scope: &Scope, token: &str) -> Result<String, Event> {
+    let mut uri = scope.uri(&format!("limit={PAGE}"));
+    if !token.is_empty() {
+        uri = format!("{uri}&continue={}", percent_encode(token));
+    }
+    let request = http::Request::get(uri).body(vec![]).map_err(|e| Event::Failed(e.to_string()))?;
+    match tokio::time::timeout(transport::TIMEOUT * 2, client.request_text(request)).await {
+        Ok(text) => text.map_err(failed),
+        Err(_) => Err(Event::Failed("no answer to a list".to_owned())),
     }
 }
 
@@ -152,8 +180,8 @@ fn refused(refusal: &Refusal) -> Event {
     if refusal.code == 410 { Event::Expired } else { Event::Failed(refusal.message.clone()) }
 }
 
-/// A continue token is base64url, but the API promises no alphabet.
-fn percent_encode(text: &str) -> String {
+/// Escapes a value for a URL. A continue token is base64url, but the API promises no alphabet.
+pub fn percent_encode(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -65,8 +65,13 @@ fn history(seed: u64, weather: Weather, operators: usize, churn: bool, monkey: b
         let pause = world.random.between((Duration::ZERO, Duration::from_secs(40)));
         world.run_for(pause);
         let pods: Vec<ObjectRef> = world.server.all(Resource::Pods).map(|(p, _)| p.clone()).collect();
-        match world.random.below(6) {
-            0 | 1 => any_image(&mut world, &agent),
+        match world.random.below(7) {
+            6 => any_image(&mut world, &agent),
+            0 => any_image(&mut world, &agent),
+            1 => {
+                let paused = world.random.chance(500);
+                world.change(&agent, &json!({ "paused": paused }));
+            }
             2 | 3 if churn => any_churn(&mut world),
             4 if monkey && !pods.is_empty() => {
                 let pod = world.random.pick(&pods).clone();
@@ -82,6 +87,7 @@ fn history(seed: u64, weather: Weather, operators: usize, churn: bool, monkey: b
     if object::text(&world.spec(&agent), "/template/spec/containers/0/image").contains("bad") {
         world.set_image(&agent, "app:4");
     }
+    world.change(&agent, &json!({ "paused": false }));
     world.heal();
     comes_to_rest(&mut world, &agent);
 }

@@ -12,6 +12,7 @@
 mod api_server;
 mod daemon_histories;
 mod every_write;
+mod forecasts;
 mod invariants;
 mod ordinal_histories;
 mod outcome;

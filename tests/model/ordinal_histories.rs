@@ -53,7 +53,7 @@ fn any_step(world: &mut World, of: &ObjectRef, people: People) {
     let image = object::text(&spec, "/template/spec/containers/0/image").to_owned();
     let on_delete = spec["updateStrategy"]["type"] == "OnDelete";
     let pods: Vec<ObjectRef> = world.server.all(Resource::Pods).map(|(p, _)| p.clone()).collect();
-    match world.random.below(if people.monkey { 12 } else { 7 }) {
+    match world.random.below(if people.monkey { 13 } else { 8 }) {
         0 | 1 => {
             // A broken template that all of no pods run would become the current one.
             let least = u64::from(image.contains("bad"));
@@ -79,15 +79,19 @@ fn any_step(world: &mut World, of: &ObjectRef, people: People) {
             let policy = *world.random.pick(&["Retain", "Delete"]);
             world.change(of, &json!({ "persistentVolumeClaimRetentionPolicy": { "whenDeleted": policy } }));
         }
-        7 | 8 if !pods.is_empty() => {
+        7 => {
+            let paused = world.random.chance(600);
+            world.change(of, &json!({ "paused": paused }));
+        }
+        8 | 9 if !pods.is_empty() => {
             let pod = world.random.pick(&pods).clone();
             world.delete(&pod, "Background");
         }
-        9 if !pods.is_empty() => {
+        10 if !pods.is_empty() => {
             let pod = world.random.pick(&pods).clone();
             world.fail_pod(&pod);
         }
-        10 if !pods.is_empty() => {
+        11 if !pods.is_empty() => {
             let pod = world.random.pick(&pods).clone();
             world.sicken(&pod);
         }
@@ -118,6 +122,9 @@ fn history(seed: u64, weather: Weather, operators: usize, people: People) {
         world.delete(&web, how);
     } else if object::text(&world.spec(&web), "/template/spec/containers/0/image").contains("bad") {
         world.set_image(&web, "app:4");
+    }
+    if world.spec(&web)["paused"] == true {
+        world.change(&web, &json!({ "paused": false }));
     }
     world.heal();
     comes_to_rest(&mut world, &web);

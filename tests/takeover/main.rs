@@ -17,4 +17,5 @@ mod at_rest;
 mod bare;
 mod in_flight;
 mod in_motion;
+mod rival;
 mod to_custom;

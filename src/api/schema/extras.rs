@@ -39,6 +39,7 @@ fn common() -> Vec<Extra> {
     let mut extras = vec![
         ("spec", json!({ "required": ["selector", "template"] })),
         ("spec.minReadySeconds", json!({ "minimum": 0 })),
+        ("spec.progressDeadlineSeconds", json!({ "minimum": 1 })),
         ("spec.revisionHistoryLimit", json!({ "default": 10 })),
         ("spec.selector.matchLabels", json!({ "maxProperties": MANY, "additionalProperties": label })),
         ("spec.selector.matchExpressions", json!({ "maxItems": MANY })),
@@ -53,6 +54,8 @@ fn common() -> Vec<Extra> {
             json!({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }),
         ),
         ("status.conditions[]", json!({ "required": ["type", "status"] })),
+        ("status.observedGeneration", json!({ "minimum": 0 })),
+        ("status.collisionCount", json!({ "minimum": 0 })),
     ];
     for path in
         ["spec.template.spec.containers", "spec.template.spec.initContainers", "spec.template.spec.volumes"]
@@ -92,6 +95,11 @@ pub fn ordinal_set() -> Vec<Extra> {
         ("spec.volumeClaimTemplates[].metadata", json!({ "required": ["name"] })),
         ("spec.volumeClaimTemplates[].metadata.creationTimestamp", json!({ "nullable": true })),
         ("spec.volumeClaimTemplates[].metadata.name", json!({ "maxLength": LABEL })),
+        ("status.replicas", json!({ "minimum": 0 })),
+        ("status.readyReplicas", json!({ "minimum": 0 })),
+        ("status.availableReplicas", json!({ "minimum": 0 })),
+        ("status.currentReplicas", json!({ "minimum": 0 })),
+        ("status.updatedReplicas", json!({ "minimum": 0 })),
     ]);
     extras
 }
@@ -104,6 +112,13 @@ pub fn node_daemon_set() -> Vec<Extra> {
         ("spec.revisionHistoryLimit", json!({ "minimum": 0 })),
         ("spec.updateStrategy", json!({ "default": strategy })),
         ("spec.updateStrategy.rollingUpdate.maxUnavailable", json!({ "default": 1 })),
+        ("status.desiredNumberScheduled", json!({ "minimum": 0 })),
+        ("status.currentNumberScheduled", json!({ "minimum": 0 })),
+        ("status.updatedNumberScheduled", json!({ "minimum": 0 })),
+        ("status.numberReady", json!({ "minimum": 0 })),
+        ("status.numberAvailable", json!({ "minimum": 0 })),
+        ("status.numberUnavailable", json!({ "minimum": 0 })),
+        ("status.numberMisscheduled", json!({ "minimum": 0 })),
     ]);
     extras
 }

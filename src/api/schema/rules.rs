@@ -49,6 +49,13 @@ pub const COMMON: &[Rule] = &[
     },
     Rule {
         at: "spec",
+        field: "spec.progressDeadlineSeconds",
+        reason: INVALID,
+        says: "must be greater than spec.minReadySeconds",
+        cel: "!has(self.progressDeadlineSeconds) || self.progressDeadlineSeconds > self.?minReadySeconds.orValue(0)",
+    },
+    Rule {
+        at: "spec",
         field: "spec.template.metadata.labels",
         reason: INVALID,
         says: "must have every label of spec.selector.matchLabels, with the same value",
@@ -166,7 +173,7 @@ pub const ORDINAL_SET: &[Rule] = &[
         at: "spec.updateStrategy",
         field: "spec.updateStrategy.rollingUpdate",
         reason: FORBIDDEN,
-        says: "must be left out when spec.updateStrategy.type is OnDelete",
+        says: "must be left out when spec.updateStrategy.type is OnDelete or Recreate",
         cel: "self.?type.orValue('RollingUpdate') == 'RollingUpdate' || !has(self.rollingUpdate)",
     },
     Rule {
@@ -177,6 +184,47 @@ pub const ORDINAL_SET: &[Rule] = &[
         cel: "type(self) == int ? self >= 1 : self.matches('^0*([1-9][0-9]?|100)%$')",
     },
 ];
+
+/// Rules of the status of `OrdinalSet` (C1.16), for whoever else writes it.
+pub const ORDINAL_SET_STATUS: &[Rule] = &[
+    Rule {
+        at: "status",
+        field: "status.readyReplicas",
+        reason: INVALID,
+        says: "must not exceed status.replicas",
+        cel: "self.?readyReplicas.orValue(0) <= self.?replicas.orValue(0)",
+    },
+    Rule {
+        at: "status",
+        field: "status.availableReplicas",
+        reason: INVALID,
+        says: "must not exceed status.readyReplicas",
+        cel: "self.?availableReplicas.orValue(0) <= self.?readyReplicas.orValue(0)",
+    },
+    Rule {
+        at: "status",
+        field: "status.currentReplicas",
+        reason: INVALID,
+        says: "must not exceed status.replicas",
+        cel: "self.?currentReplicas.orValue(0) <= self.?replicas.orValue(0)",
+    },
+    Rule {
+        at: "status",
+        field: "status.updatedReplicas",
+        reason: INVALID,
+        says: "must not exceed status.replicas",
+        cel: "self.?updatedReplicas.orValue(0) <= self.?replicas.orValue(0)",
+    },
+];
+
+/// Rules of the status of both kinds (C1.16, C2.9).
+pub const COMMON_STATUS: &[Rule] = &[Rule {
+    at: "status",
+    field: "status.collisionCount",
+    reason: INVALID,
+    says: "must not go down: names that were taken stay taken",
+    cel: "self.?collisionCount.orValue(0) >= oldSelf.?collisionCount.orValue(0)",
+}];
 
 /// Rules of `NodeDaemonSet`. With OnDelete the parameters of RollingUpdate are not looked at, as upstream.
 pub const NODE_DAEMON_SET: &[Rule] = &[

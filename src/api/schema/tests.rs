@@ -115,8 +115,10 @@ fn what_the_tables_name_exists() {
     let rules = |schema: &Value| -> usize {
         all(schema).iter().filter_map(|(_, node)| node.get(RULES)?.as_array()).map(Vec::len).sum()
     };
-    assert_eq!(rules(&ordinal_set()), rules::COMMON.len() + rules::ORDINAL_SET.len());
-    assert_eq!(rules(&node_daemon_set()), rules::COMMON.len() + rules::NODE_DAEMON_SET.len());
+    let common = rules::COMMON.len() + rules::COMMON_STATUS.len();
+    let ordinal = rules::ORDINAL_SET.len() + rules::ORDINAL_SET_STATUS.len();
+    assert_eq!(rules(&ordinal_set()), common + ordinal);
+    assert_eq!(rules(&node_daemon_set()), common + rules::NODE_DAEMON_SET.len());
 }
 
 #[test]

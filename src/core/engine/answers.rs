@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::{Engine, Note, Purpose};
 use crate::api::status::ConditionReason;
-use crate::api::{Key, Meta};
+use crate::api::{Key, Meta, Uid};
 use crate::core::apply::{Ended, UnitId};
 use crate::core::classify::{self, Failure};
-use crate::core::events;
+use crate::core::events::{self, Event};
 use crate::core::limiter::Class;
 use crate::core::pending::Expected;
 use crate::core::plan::{Act, Action};
@@ -95,6 +95,11 @@ impl Engine {
         if !action.act.request().status {
             memory.succeed();
         }
+        match (&action.act, &action.why) {
+            (Act::Create { .. }, Reason::Missing { slot, .. }) => memory.make(slot.clone(), now.mono),
+            (Act::Delete { .. }, why) => why.slot().into_iter().for_each(|slot| memory.unmake(slot)),
+            _ => {}
+        }
         if let Reason::Ended { slot, phase, .. } = &action.why
             && (phase == "Failed" || matches!(slot, Slot::Ordinal(_)))
         {
@@ -124,6 +129,10 @@ impl Engine {
             Failure::Unknown(_) => {
                 stale = true;
                 self.pending.expect(key, object, Expected::Unknown, view, now.mono);
+                if let (Act::Create { object, .. }, Some(slot)) = (&action.act, action.why.slot()) {
+                    let memory = self.memory.entry(key.clone()).or_default();
+                    memory.doubt(slot.clone(), object.name.clone(), now.mono);
+                }
             }
             Failure::NamespaceTerminating => {
                 self.refuse(key, action, String::new(), Some(NAMESPACE_REST), false, now);
@@ -184,9 +193,25 @@ impl Engine {
         let found = events::describe_ended(&action.why, object).filter(|_| error.is_none());
         let event = events::describe(key, action.act.request().verb, object, pod, error);
         for event in found.into_iter().chain(event) {
-            if let Some(request) = self.book.tell(key, &uid, event, now) {
-                self.push(Class::Event, Some(key.clone()), request, Purpose::Event);
-            }
+            self.report(key, &uid, event, now);
+        }
+    }
+
+    /// Tells what a plan says besides its writes, each once as long as it stays the case.
+    pub(super) fn notify(&mut self, key: &Key, notices: Vec<Event>, now: Now) {
+        let Some(uid) = self.stores.owner(key).map(|m| m.uid.clone()) else { return };
+        let told = self.told.remove(key).unwrap_or_default();
+        for notice in notices.iter().filter(|notice| !told.contains(notice)) {
+            self.report(key, &uid, notice.clone(), now);
+        }
+        if !notices.is_empty() {
+            self.told.insert(key.clone(), notices);
+        }
+    }
+
+    fn report(&mut self, key: &Key, uid: &Uid, event: Event, now: Now) {
+        if let Some(request) = self.book.tell(key, uid, event, now) {
+            self.push(Class::Event, Some(key.clone()), request, Purpose::Event);
         }
     }
 }

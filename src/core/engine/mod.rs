@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use self::interface::{Config, Event, Input, Note, Output};
 use self::stores::{Item, Stores};
 use self::working::Active;
-use super::events::Book;
+use super::events::{self, Book};
 use super::lease::Election;
 use super::limiter::{Class, Outbox};
 use super::memory::Memory;
@@ -64,6 +64,10 @@ pub struct Engine {
     status_written: BTreeMap<Key, Duration>,
     /// Owners whose changed status is held back.
     status_held: BTreeSet<Key>,
+    /// What was told about owners besides writes, and is still the case.
+    told: BTreeMap<Key, Vec<events::Event>>,
+    /// Owners whose last status is still to be written before the end.
+    closing: BTreeSet<Key>,
     election: Option<Election>,
     /// When we began to lead: caches must have been listed after that.
     leading_since: Option<Duration>,
@@ -107,6 +111,8 @@ impl Engine {
             awaiting: BTreeMap::new(),
             status_written: BTreeMap::new(),
             status_held: BTreeSet::new(),
+            told: BTreeMap::new(),
+            closing: BTreeSet::new(),
             purposes: BTreeMap::new(),
             sent: BTreeSet::new(),
             last_id: 0,
@@ -230,15 +236,19 @@ impl Engine {
         for active in self.active.values_mut() {
             active.stop();
         }
-        for key in std::mem::take(&mut self.status_held) {
-            self.queue.add(key);
+        // What is on its way changes the status once more, and a write is told only when it is seen.
+        self.closing.extend(self.active.keys().cloned());
+        self.closing.append(&mut self.status_held);
+        for key in &self.closing {
+            self.queue.add(key.clone());
         }
     }
 
     /// Ends when everything has ended.
     fn end(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        let queued = self.leads() && self.queue.depth() > 0;
-        if !self.stopping || self.stopped || !self.active.is_empty() || queued {
+        let closing = self.leads() && !self.closing.is_empty();
+        let renewing = self.leads() && self.election.as_ref().is_some_and(Election::is_asking);
+        if !self.stopping || self.stopped || !self.active.is_empty() || closing || renewing {
             return;
         }
         if let Some(request) = self.election.as_mut().and_then(Election::release) {

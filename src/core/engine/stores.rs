@@ -8,14 +8,15 @@ use crate::api::{
     Claim, Key, Kind, Lease, Meta, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Resource, Revision,
     Surface, Uid,
 };
-use crate::claims;
 use crate::core::cache::{Change, ListFromThePast, Store};
 use crate::core::gates::Gates;
 use crate::core::memory::Memory;
 use crate::core::observation::Observation;
 use crate::core::owner::Set;
 use crate::core::pending::View;
+use crate::core::reason::Slot;
 use crate::core::time::Now;
+use crate::{claims, daemons, revisions};
 
 /// One object of any resource that is cached.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,6 +248,31 @@ impl Stores {
         self.view(&key.object()).meta
     }
 
+    /// Whether the rollout of an owner is paused.
+    pub fn is_paused(&self, key: &Key) -> bool {
+        match key.kind {
+            Kind::Ordinal => self.ordinal_set(key).is_some_and(|set| set.is_paused()),
+            Kind::Daemon => {
+                let store = self.daemon_sets.get(&key.surface);
+                store.and_then(|s| s.get(&key.namespace, &key.name)).is_some_and(|set| set.is_paused())
+            }
+        }
+    }
+
+    /// Whether the owner has this slot: an ordinal that is scaled away is a new one when it comes again.
+    pub fn wants(&self, key: &Key, slot: &Slot) -> bool {
+        match slot {
+            Slot::Ordinal(ordinal) => {
+                self.ordinal_set(key).is_some_and(|set| (set.spec.start()..set.spec.end()).contains(ordinal))
+            }
+            Slot::Node(node) => self.nodes.get("", node).is_some(),
+        }
+    }
+
+    fn ordinal_set(&self, key: &Key) -> Option<&Arc<OrdinalSet>> {
+        self.ordinal_sets.get(&key.surface)?.get(&key.namespace, &key.name)
+    }
+
     /// Everything that a plan for an ordinal set may depend on.
     pub fn observe_ordinal(
         &self,
@@ -255,7 +281,7 @@ impl Stores {
         gates: Gates,
         now: Now,
     ) -> Option<Observation<OrdinalSet>> {
-        let set = Arc::clone(self.ordinal_sets.get(&key.surface)?.get(&key.namespace, &key.name)?);
+        let set = Arc::clone(self.ordinal_set(key)?);
         let claims = self.claims_of(key, &set);
         Some(self.observe(key, set, claims, memory, gates, now))
     }
@@ -282,8 +308,12 @@ impl Stores {
         now: Now,
     ) -> Observation<S> {
         let uid = set.meta().uid.clone();
-        let prefix = format!("{}-", key.name);
+        let prefix = match key.kind {
+            Kind::Ordinal => format!("{}-", key.name),
+            Kind::Daemon => daemons::identity::pod_prefix(&key.name),
+        };
         let pods = of_owner(&self.pods, key, &uid, &prefix, |labels| set.selector().matches(labels));
+        let prefix = revisions::prefix(&key.name);
         let revisions =
             of_owner(&self.revisions, key, &uid, &prefix, |labels| set.selector().matches(labels));
         Observation {

@@ -137,6 +137,7 @@ impl Engine {
 
     /// Wakes the owners that a change concerns, and those that waited for it.
     fn changed(&mut self, changed: &Changed) {
+        self.remember_place(changed);
         let keys = triggers::keys(&self.stores, changed);
         self.wake(keys);
         if let Some(object) = triggers::object(changed) {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::stores::Changed;
 use super::{Engine, Purpose};
 use crate::api::{Key, Kind, Meta, Resource, Uid};
 use crate::core::apply::{Run, UnitId};
-use crate::core::condition;
+use crate::core::cache::Change;
 use crate::core::limiter::Class;
-use crate::core::pace;
 use crate::core::plan::{Action, Pace, Part, Plan, Stage};
-use crate::core::reason::Reason;
+use crate::core::reason::{Reason, Slot};
 use crate::core::tally::Outcome;
 use crate::core::time::Now;
+use crate::core::{condition, owner, pace, pod};
 use crate::{daemons, ordinals};
 
 /// A plan that is being carried out.
@@ -26,6 +27,8 @@ pub(super) struct Active {
     pub(super) acted: bool,
     /// The incarnation and the generation of the owner that the plan was made for.
     basis: (Uid, i64),
+    /// Whether it was begun at the end: it writes the last status.
+    last: bool,
 }
 
 impl Active {
@@ -62,20 +65,27 @@ impl Engine {
         if self.pending.blocks(key) {
             return Err(Outcome::Waiting);
         }
-        self.memory.entry(key.clone()).or_default().concerns(&owner);
+        let paused = self.stores.is_paused(key);
+        let memory = self.memory.entry(key.clone()).or_default();
+        memory.concerns(&owner);
+        if !paused {
+            memory.resume();
+        }
         let Some(mut plan) = self.plan(key, now) else { return Err(Outcome::Gone) };
         self.remember_waits(key, &plan);
+        self.notify(key, std::mem::take(&mut plan.notices), now);
         if let Some(delay) = plan.recheck_after {
             self.queue.add_at(key.clone(), now.mono + delay);
         }
         if self.stopping {
-            plan.stages.clear();
+            plan.stages.retain(|stage| stage.part == Part::Record);
         }
         // What failed last was the owner itself: leave it alone until the pause is over.
         let memory = self.memory.get(key);
         let refused = memory.and_then(|m| m.refused.as_ref()).filter(|r| r.object == key.object());
         if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
             self.queue.add_at(key.clone(), now.mono + delay);
+            self.closing.remove(key);
             return Err(Outcome::Paused);
         }
         self.status_held.remove(key);
@@ -92,13 +102,13 @@ impl Engine {
             }
         }
         if plan.stages.is_empty() {
+            self.closing.remove(key);
             return Err(Outcome::Unchanged);
         }
         let run = Run::new(plan.stages);
-        self.active.insert(
-            key.clone(),
-            Active { run, stale: false, refused: false, acted: false, basis: basis(&owner) },
-        );
+        let (basis, last) = (basis(&owner), self.stopping);
+        let active = Active { run, stale: false, refused: false, acted: false, basis, last };
+        self.active.insert(key.clone(), active);
         self.advance_run(key, now);
         Ok(())
     }
@@ -130,7 +140,7 @@ impl Engine {
             self.submit(key, unit, action, now);
         }
         let Some(active) = self.active.get(key).filter(|a| a.run.is_done()) else { return };
-        let (stale, acted) = (active.stale, active.acted);
+        let (stale, acted, last) = (active.stale, active.acted, active.last);
         let outcome = match (stale, active.refused) {
             _ if !acted => Outcome::Unchanged,
             (true, _) => Outcome::Stale,
@@ -145,6 +155,9 @@ impl Engine {
         if stale {
             self.queue.retry(key.clone(), now.mono);
         } else {
+            if last {
+                self.closing.remove(key);
+            }
             self.queue.succeed(key);
             if acted && !self.stopping {
                 self.queue.add(key.clone());
@@ -190,9 +203,31 @@ impl Engine {
         }
     }
 
+    /// Remembers the revision of a pod that goes while its owner is paused, for the pod that takes its place.
+    pub(super) fn remember_place(&mut self, changed: &Changed) {
+        let Changed::Pod(Change { old: Some(old), new }) = changed else { return };
+        if new.as_ref().is_some_and(|new| new.metadata.uid == old.metadata.uid) {
+            return;
+        }
+        let reference = old.metadata.controller();
+        let key = reference.and_then(|r| owner::key_of(r, &old.metadata.namespace));
+        let Some(key) = key.filter(|key| self.stores.is_paused(key)) else { return };
+        let slot = match key.kind {
+            Kind::Ordinal => ordinals::identity::ordinal(&key.name, &old.metadata.name).map(Slot::Ordinal),
+            Kind::Daemon => daemons::placement::node_of(old).map(|node| Slot::Node(node.to_owned())),
+        };
+        if let Some(slot) = slot.filter(|slot| self.stores.wants(&key, slot)) {
+            self.memory.entry(key).or_default().leave(slot, pod::revision(old).to_owned());
+        }
+    }
+
     /// Forgets an owner that is gone.
     fn forget(&mut self, key: &Key) {
-        self.memory.remove(key);
+        if let Some(memory) = self.memory.remove(key) {
+            self.book.forget(memory.uid());
+        }
+        self.told.remove(key);
+        self.closing.remove(key);
         self.pending.forget(key);
         self.status_written.remove(key);
         self.status_held.remove(key);

@@ -3,9 +3,13 @@ use serde_json::json;
 use crate::api::Surface;
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::status::{Condition, ConditionReason};
-use crate::core::condition::{Progress, conditions, status_write};
+use crate::core::condition::{Progress, Report, Serving, conditions, status_write};
 use crate::core::fixture;
 use crate::core::plan::Urgency;
+
+fn report(progress: &Progress, generation: i64) -> Report<'_> {
+    Report { progress, serving: None, surface: Surface::Berth, generation }
+}
 
 fn status(conditions: Vec<Condition>) -> OrdinalSetStatus {
     OrdinalSetStatus { replicas: 1, conditions, ..OrdinalSetStatus::default() }
@@ -16,18 +20,13 @@ fn times_change_with_the_status_only_and_foreign_conditions_stay() {
     let (early, late) =
         (fixture::now().wall, fixture::now().wall.checked_add(std::time::Duration::from_secs(9)).unwrap());
     let foreign = Condition { type_: "Theirs".to_owned(), status: "True".to_owned(), ..Condition::default() };
-    let first = conditions(
-        std::slice::from_ref(&foreign),
-        &Progress::Working("a".to_owned()),
-        Surface::Berth,
-        1,
-        early,
-    );
-    let second = conditions(&first, &Progress::Working("b".to_owned()), Surface::Berth, 2, late);
+    let working = |message: &str| Progress::Working(message.to_owned());
+    let first = conditions(std::slice::from_ref(&foreign), &report(&working("a"), 1), early);
+    let second = conditions(&first, &report(&working("b"), 2), late);
     assert_eq!(second[0], foreign);
     assert!(second[1..].iter().all(|c| c.last_transition_time == Some(early)), "{second:?}");
     assert_eq!(second[1].message, "b");
-    let third = conditions(&second, &Progress::Settled, Surface::Berth, 2, late);
+    let third = conditions(&second, &report(&Progress::Settled, 2), late);
     let ready = third.iter().find(|c| c.type_ == "Ready").unwrap();
     assert_eq!((ready.status.as_str(), ready.last_transition_time), ("True", Some(late)));
 }
@@ -35,15 +34,9 @@ fn times_change_with_the_status_only_and_foreign_conditions_stay() {
 #[test]
 fn what_people_wait_for_is_written_at_once_and_the_rest_together() {
     let now = fixture::now().wall;
-    let working =
-        |message: &str| conditions(&[], &Progress::Working(message.to_owned()), Surface::Berth, 1, now);
-    let stalled = conditions(
-        &[],
-        &Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()),
-        Surface::Berth,
-        1,
-        now,
-    );
+    let of = |progress: Progress| conditions(&[], &report(&progress, 1), now);
+    let working = |message: &str| of(Progress::Working(message.to_owned()));
+    let stalled = of(Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()));
     let before = status(working("web-0"));
     let urgency = |after: &OrdinalSetStatus| status_write(&before, after, false).map(|w| w.urgency);
     assert_eq!(urgency(&before.clone()), None);
@@ -65,7 +58,14 @@ fn what_people_wait_for_is_written_at_once_and_the_rest_together() {
 #[test]
 fn native_objects_carry_only_what_is_in_the_way() {
     let now = fixture::now().wall;
-    let apps = |before: &[Condition], progress| conditions(before, &progress, Surface::Apps, 7, now);
+    let serving = Some(Serving { available: 0, needed: 1, wanted: 1 });
+    let apps = |before: &[Condition], progress| {
+        conditions(
+            before,
+            &Report { progress: &progress, serving, surface: Surface::Apps, generation: 7 },
+            now,
+        )
+    };
     assert_eq!(apps(&[], Progress::Working("web-0".to_owned())), []);
     let stalled = apps(&[], Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()));
     let shown: Vec<_> =

@@ -28,11 +28,16 @@ impl Binaries {
     /// Finds all binaries, building those that are missing (minutes, once per pinned version). Says what it builds on standard
     /// error. Safe to call from many processes at once: one builds, the others wait.
     pub fn locate() -> Result<Self> {
-        let cache = cache_directory()?;
+        let cache = root()?.join(format!(
+            "k8s-{}-etcd-{}-kwok-{}",
+            versions::KUBERNETES,
+            versions::ETCD,
+            versions::KWOK
+        ));
         let assets = env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-        let mut found = Vec::with_capacity(Source::ALL.len());
+        let mut found = Vec::with_capacity(Source::PLANE.len());
         let mut missing = Vec::new();
-        for source in Source::ALL {
+        for source in Source::PLANE {
             let asset = assets.as_ref().map(|directory| directory.join(source.name()));
             let path = match asset {
                 Some(path) if has_pinned_minor(source, &path) => path,
@@ -47,7 +52,7 @@ impl Binaries {
             compile::compile(&missing, &cache)?;
         }
         let path = |wanted: Source| -> PathBuf {
-            let index = Source::ALL.iter().position(|source| *source == wanted);
+            let index = Source::PLANE.iter().position(|source| *source == wanted);
             index.and_then(|index| found.get(index)).cloned().unwrap_or_default()
         };
         Ok(Self {
@@ -82,15 +87,57 @@ impl Binaries {
     }
 }
 
-/// A directory per set of pinned versions, so that an upgrade never runs yesterday's binaries.
-fn cache_directory() -> Result<PathBuf> {
+/// The programs of real nodes.
+#[derive(Debug, Clone)]
+pub(crate) struct NodeBinaries {
+    /// All of them are here.
+    dir: PathBuf,
+}
+
+impl NodeBinaries {
+    /// Finds all, building those that are missing, as [`Binaries::locate`] does.
+    pub(crate) fn locate() -> Result<Self> {
+        let dir = root()?.join(format!("node-k8s-{}-{}", versions::KUBERNETES, fingerprint()));
+        let missing: Vec<Source> =
+            Source::NODE.into_iter().filter(|source| !dir.join(source.name()).is_file()).collect();
+        if !missing.is_empty() {
+            compile::compile(&missing, &dir)?;
+        }
+        Ok(Self { dir })
+    }
+
+    /// The directory of all, for `$PATH`.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// One of them.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+/// Of everything that decides what the programs of real nodes are: some of their source is our own.
+fn fingerprint() -> String {
+    let parts = [
+        include_str!("../modules/kubernetes/go.sum"),
+        include_str!("../modules/containerd/go.sum"),
+        include_str!("../modules/addons/go.sum"),
+        include_str!("../modules/addons/dns/main.go"),
+        include_str!("../modules/addons/volumes/main.go"),
+    ];
+    let digest = ring::digest::digest(&ring::digest::SHA256, parts.concat().as_bytes());
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where the binaries are kept, in a directory per set of pinned versions, so that an upgrade never runs yesterday's binaries.
+pub(crate) fn root() -> Result<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let root = set("BERTH_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|directory| directory.join("berth")))
         .or_else(|| set("HOME").map(|directory| directory.join(".cache/berth")))
         .ok_or(Error::NoCache)?;
-    let root = std::path::absolute(&root).map_err(Error::file("resolve", &root))?;
-    Ok(root.join(format!("k8s-{}-etcd-{}-kwok-{}", versions::KUBERNETES, versions::ETCD, versions::KWOK)))
+    std::path::absolute(&root).map_err(Error::file("resolve", &root))
 }
 
 /// Asks the binary itself: a directory named `1.37` proves nothing.

@@ -1,6 +1,6 @@
 //! A cluster from its start to its end.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::janitor::Janitor;
+use crate::real::{self, Ground};
 use crate::{Binaries, Error, Process, Result, directory, plane};
 
 /// How often another port is tried when somebody took ours between choosing and listening.
@@ -30,6 +31,10 @@ const STORAGE_CLASS: &str = r#"{"apiVersion": "storage.k8s.io/v1", "kind": "Stor
 pub struct Options {
     /// How many simulated nodes to add, named `node-0`, `node-1`, … (0 to some thousands).
     pub nodes: usize,
+    /// How many real nodes to add, named `real-0`, `real-1`, … (0 to 200): containerd and kubelet in namespaces of their own, with
+    /// the images that are made from this machine's programs, the StorageClasses `local` (the default) and `shared`, and names by
+    /// CoreDNS. Needs Linux, root and some packages; an error says which.
+    pub real_nodes: usize,
     /// Controllers of kube-controller-manager to leave out: `statefulset-controller`, `daemonset-controller`, …
     pub disabled_controllers: Vec<String>,
     /// Further arguments of kube-apiserver; they come last and win.
@@ -51,16 +56,26 @@ pub struct Cluster {
     pub(crate) spawned: Mutex<Vec<Process>>,
     janitor: Janitor,
     pub(crate) next_node: AtomicU32,
+    /// What real nodes stand on, if there are any.
+    pub(crate) ground: Option<Ground>,
 }
 
 impl Cluster {
     /// Starts a cluster and waits until it is ready: all components run, the namespace `default` has its ServiceAccount, and the
     /// nodes of `options` are Ready. Builds missing binaries first (see [`Binaries::locate`]).
     pub fn start(options: Options) -> Result<Self> {
+        // First what may be missing on this machine: nobody should wait for a build only to read that.
+        let found = if options.real_nodes > 0 { Some(real::find()?) } else { None };
         let mut cluster = Self::prepare(Binaries::locate()?, options)?;
         // From here on, an error drops the cluster and so cleans up.
+        if let Some(found) = found {
+            cluster.ground = Some(Ground::prepare(&cluster.dir, found)?);
+        }
         cluster.start_plane()?;
         cluster.bootstrap()?;
+        if cluster.ground.is_some() {
+            cluster.start_real_nodes()?;
+        }
         if cluster.options.nodes > 0 {
             let names: Vec<String> =
                 (0..cluster.options.nodes).map(|index| format!("node-{index}")).collect();
@@ -89,6 +104,7 @@ impl Cluster {
             spawned: Mutex::new(Vec::new()),
             janitor,
             next_node: AtomicU32::new(1),
+            ground: None,
         })
     }
 
@@ -125,12 +141,17 @@ impl Cluster {
     fn start_apiserver(&mut self) -> Result<Process> {
         let mut attempt = 1;
         loop {
-            let address = free_address()?;
+            let address = free_address(self.ground.as_ref().map_or(Ipv4Addr::LOCALHOST, Ground::address))?;
             self.url = format!("https://{address}");
-            let command = plane::kube_apiserver(&self.binaries, &self.dir, address.port(), &self.options);
+            let command = plane::kube_apiserver(&self.binaries, &self.dir, address, &self.options);
             let process = Process::start(&self.dir, "plane", "kube-apiserver", &command)?;
             match self.wait_listening(&process, address) {
-                Ok(()) => return Ok(process),
+                Ok(()) => {
+                    if let Some(ground) = &mut self.ground {
+                        ground.set_url(&self.url);
+                    }
+                    return Ok(process);
+                }
                 Err(Error::Died { log, .. })
                     if attempt < PORT_ATTEMPTS && log.contains("address already in use") =>
                 {
@@ -165,7 +186,10 @@ impl Cluster {
     }
 
     fn bootstrap(&self) -> Result<()> {
-        self.kubectl_stdin(&["create", "-f", "-"], STORAGE_CLASS)?;
+        // Real nodes have classes of their own, with volumes that are where they say.
+        if self.ground.is_none() {
+            self.kubectl_stdin(&["create", "-f", "-"], STORAGE_CLASS)?;
+        }
         self.poll("the ServiceAccount of namespace default", READY, |cluster| {
             let output =
                 cluster.kubectl_output(&["get", "serviceaccount", "default", "--namespace=default"])?;
@@ -201,7 +225,8 @@ impl Cluster {
 
     /// An error with the last lines of its log if a component of the control plane has ended.
     pub fn check(&self) -> Result<()> {
-        self.plane().iter().try_for_each(Process::check)
+        self.plane().iter().try_for_each(Process::check)?;
+        self.ground.as_ref().map_or(Ok(()), Ground::check)
     }
 
     /// The components, in the order of their start.
@@ -226,14 +251,15 @@ impl Drop for Cluster {
         while !self.janitor.finished() && Instant::now() < deadline {
             // A process is gone only when its parent, which is us, has taken note.
             plane.iter().chain(spawned.iter()).for_each(Process::reap);
+            self.ground.iter().for_each(Ground::reap);
             thread::sleep(Duration::from_millis(10));
         }
         plane.iter().chain(spawned.iter()).for_each(Process::reap);
     }
 }
 
-/// A loopback port that nobody listens on right now.
-fn free_address() -> Result<SocketAddr> {
-    let find = || TcpListener::bind(("127.0.0.1", 0))?.local_addr();
+/// A port of an address of this machine that nobody listens on right now.
+fn free_address(address: Ipv4Addr) -> Result<SocketAddr> {
+    let find = || TcpListener::bind((address, 0))?.local_addr();
     find().map_err(Error::run("kube-apiserver without a free port"))
 }

@@ -22,10 +22,17 @@ pub(crate) enum Source {
     KubeScheduler,
     Kubectl,
     Kwok,
+    Kubelet,
+    Containerd,
+    ContainerdShim,
+    Ctr,
+    CoreDns,
+    Volumes,
 }
 
 impl Source {
-    pub(crate) const ALL: [Self; 6] = [
+    /// The control plane.
+    pub(crate) const PLANE: [Self; 6] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -33,6 +40,9 @@ impl Source {
         Self::Kubectl,
         Self::Kwok,
     ];
+    /// Real nodes.
+    pub(crate) const NODE: [Self; 6] =
+        [Self::Containerd, Self::ContainerdShim, Self::Ctr, Self::Kubelet, Self::CoreDns, Self::Volumes];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -42,6 +52,13 @@ impl Source {
             Self::KubeScheduler => "kube-scheduler",
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
+            Self::Kubelet => "kubelet",
+            Self::Containerd => "containerd",
+            // containerd looks for it by this name.
+            Self::ContainerdShim => "containerd-shim-runc-v2",
+            Self::Ctr => "ctr",
+            Self::CoreDns => "coredns",
+            Self::Volumes => "volumes",
         }
     }
 
@@ -49,6 +66,8 @@ impl Source {
         match self {
             Self::Etcd => versions::ETCD,
             Self::Kwok => versions::KWOK,
+            Self::Containerd | Self::ContainerdShim | Self::Ctr => versions::CONTAINERD,
+            Self::CoreDns => versions::COREDNS,
             _ => versions::KUBERNETES,
         }
     }
@@ -57,21 +76,42 @@ impl Source {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
+            Self::Containerd | Self::ContainerdShim | Self::Ctr => {
+                format!("github.com/containerd/containerd/v2/cmd/{}", self.name())
+            }
+            Self::CoreDns => "./dns".to_owned(),
+            Self::Volumes => "./volumes".to_owned(),
             _ => format!("k8s.io/kubernetes/cmd/{}", self.name()),
         }
     }
 
     fn module(self) -> PathBuf {
         let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules");
-        modules.join(if self == Self::Kwok { "kwok" } else { "kubernetes" })
+        modules.join(match self {
+            Self::Kwok => "kwok",
+            Self::Containerd | Self::ContainerdShim | Self::Ctr => "containerd",
+            Self::CoreDns | Self::Volumes => "addons",
+            _ => "kubernetes",
+        })
+    }
+
+    /// Build tags: containerd without file systems that need a C library or that no node here has.
+    fn tags(self) -> &'static str {
+        match self {
+            Self::Containerd | Self::ContainerdShim | Self::Ctr => "no_btrfs,no_zfs,no_devmapper",
+            _ => "",
+        }
     }
 
     /// Kubernetes learns its version from the linker; without it, every component would call itself `v0.0.0`.
     fn linker_flags(self) -> String {
         let version = self.version();
         match self {
-            Self::Etcd | Self::Kwok => "-s -w".to_owned(),
-            _ => {
+            Self::KubeApiserver
+            | Self::KubeControllerManager
+            | Self::KubeScheduler
+            | Self::Kubectl
+            | Self::Kubelet => {
                 let mut parts = version.split('.');
                 let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
                 let variables = "k8s.io/component-base/version";
@@ -79,6 +119,7 @@ impl Source {
                     "-s -w -X {variables}.gitVersion=v{version} -X {variables}.gitMajor={major} -X {variables}.gitMinor={minor}"
                 )
             }
+            _ => "-s -w".to_owned(),
         }
     }
 }
@@ -104,8 +145,12 @@ pub(crate) fn compile(sources: &[Source], cache: &Path) -> Result<()> {
     }
     remove_leftovers(cache, &missing);
     check_go(&missing[0].module())?;
+    let (what, minutes) = match Source::NODE.contains(&missing[0]) {
+        true => ("the programs of real nodes", 3),
+        false => ("the control plane", 7),
+    };
     eprintln!(
-        "building Kubernetes {} for the local cluster, once, into {} (about 7 minutes on 2 cores)",
+        "building {what} of Kubernetes {}, once, into {} (about {minutes} minutes on 2 cores)",
         versions::KUBERNETES,
         cache.display()
     );
@@ -158,7 +203,8 @@ fn compile_one(source: Source, cache: &Path, label: &str) -> Result<()> {
     let log = cache.join(format!(".{}.log", source.name()));
     let log_file = File::create(&log).map_err(Error::file("create", &log))?;
     let mut child = Command::new("go")
-        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &source.linker_flags(), "-o"])
+        .args(["build", "-trimpath", "-buildvcs=false", "-tags", source.tags()])
+        .args(["-ldflags", &source.linker_flags(), "-o"])
         .arg(&temporary)
         .arg(source.package())
         .current_dir(source.module())

@@ -86,6 +86,30 @@ pub enum Error {
         stderr: String,
     },
 
+    /// This machine lacks what real nodes need.
+    #[error("real nodes need {what}")]
+    Machine {
+        /// What is needed.
+        what: String,
+    },
+
+    /// A program of this machine said no.
+    #[error("{command}: {stderr}")]
+    Command {
+        /// The program and its arguments, separated by spaces.
+        command: String,
+        /// What it printed on standard error.
+        stderr: String,
+    },
+
+    /// A certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(rcgen::Error),
+
+    /// There is no real node of that name, or no room for another one.
+    #[error("real node {0}")]
+    Node(String),
+
     /// A name that would not be a plain file name, or that is taken already.
     #[error("process name {0:?} is taken, or is not made of letters, digits, '.', '_' and '-'")]
     Name(String),

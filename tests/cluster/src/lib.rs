@@ -23,6 +23,7 @@ mod kubectl;
 mod nodes;
 mod plane;
 mod process;
+mod real;
 pub mod versions;
 
 pub use audit::AuditEvent;
@@ -32,6 +33,7 @@ pub use cluster::{Cluster, Options};
 pub use error::Error;
 pub use kubectl::Output;
 pub use process::Process;
+pub use real::make_ready_for_real_nodes;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,18 +1,20 @@
 //! The configuration and the command lines of the control plane's processes.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{Binaries, Options, Result, directory};
+use crate::{Binaries, Options, Result, directory, real};
 
 /// A client of the API server: file name of its kubeconfig, user name, group.
-const CLIENTS: [(&str, &str, &str); 4] = [
+const CLIENTS: [(&str, &str, &str); 5] = [
     ("admin", "admin", "system:masters"),
     ("kube-controller-manager", "system:kube-controller-manager", ""),
     ("kube-scheduler", "system:kube-scheduler", ""),
     ("kwok", "kwok", "system:masters"),
+    ("addons", "addons", "system:masters"),
 ];
 
 /// The name of the process that can be restarted.
@@ -114,6 +116,22 @@ pub(crate) fn kubeconfig(cluster: &Value, user: &str, token: &str, namespace: &s
     format!("{value:#}\n")
 }
 
+/// The kubeconfig of a kubelet; `own` is the path of its certificate and its key, without their endings.
+pub(crate) fn kubeconfig_of_node(url: &str, authority: &str, own: &str) -> String {
+    let value = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "berth",
+        "clusters": [{"name": "berth", "cluster": {"server": url, "certificate-authority": authority}}],
+        "users": [{
+            "name": "node",
+            "user": {"client-certificate": format!("{own}.crt"), "client-key": format!("{own}.key")},
+        }],
+        "contexts": [{"name": "berth", "context": {"cluster": "berth", "user": "node"}}],
+    });
+    format!("{value:#}\n")
+}
+
 /// etcd, on sockets in the cluster's directory.
 pub(crate) fn etcd(binaries: &Binaries, dir: &Path) -> Command {
     let mut command = Command::new(&binaries.etcd);
@@ -133,15 +151,28 @@ pub(crate) fn etcd(binaries: &Binaries, dir: &Path) -> Command {
     command
 }
 
-/// kube-apiserver on a loopback port.
-pub(crate) fn kube_apiserver(binaries: &Binaries, dir: &Path, port: u16, options: &Options) -> Command {
+/// kube-apiserver on an address that only this machine, and its real nodes, can reach.
+pub(crate) fn kube_apiserver(
+    binaries: &Binaries,
+    dir: &Path,
+    address: SocketAddr,
+    options: &Options,
+) -> Command {
     let mut command = Command::new(&binaries.kube_apiserver);
+    if options.real_nodes > 0 {
+        let (authority, own) = (real::AUTHORITY, real::API_SERVER_CERTIFICATE);
+        command
+            .arg(format!("--client-ca-file={authority}"))
+            .arg(format!("--kubelet-client-certificate={own}.crt"))
+            .arg(format!("--kubelet-client-key={own}.key"))
+            .arg("--kubelet-preferred-address-types=InternalIP");
+    }
     command
         .arg(format!("--etcd-servers=unix://{}", dir.join("etcd.sock").display()))
-        .arg(format!("--secure-port={port}"))
+        .arg(format!("--secure-port={}", address.port()))
+        .arg(format!("--bind-address={}", address.ip()))
+        .arg(format!("--advertise-address={}", address.ip()))
         .args([
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
             "--cert-dir=certs",
             "--token-auth-file=tokens.csv",
             // The serving key that it makes at its start: no tool is needed to make another.
@@ -185,12 +216,16 @@ pub(crate) fn kube_controller_manager(binaries: &Binaries, dir: &Path, options: 
             "--concurrent-namespace-syncs=10",
             "--namespace-sync-period=1s",
             "--pvclaimbinder-sync-period=5s",
-            // Longer than the leases of stages/kwok.yaml: a busy machine must not make nodes look dead.
-            "--node-monitor-grace-period=200s",
         ])
+        .arg(format!("--node-monitor-grace-period={}", grace_period(options)))
         .args(&options.kube_controller_manager_args)
         .current_dir(dir);
     command
+}
+
+/// How long a node may be silent: longer than its lease lasts, since a busy machine must not make nodes look dead.
+fn grace_period(options: &Options) -> &'static str {
+    if options.real_nodes > 0 { "25s" } else { "200s" }
 }
 
 /// kube-scheduler without a port of its own.

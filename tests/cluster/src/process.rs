@@ -129,6 +129,17 @@ impl Process {
         Ok(())
     }
 
+    /// Ends it and its process group (SIGKILL), and waits for it. Does nothing to a process that has ended.
+    pub(crate) fn end_group(&self) -> Result<()> {
+        if self.child().try_wait().map_err(Error::run(&self.name))?.is_none() {
+            // Not reaped before the signal is sent: only we do that, and only here or when asked.
+            let group = format!("-{}", self.pid);
+            let arguments = ["-c", r#"kill -s KILL -- "$0""#, &group];
+            Command::new("sh").args(arguments).stderr(Stdio::null()).status().map_err(Error::run("sh"))?;
+        }
+        self.wait_exit(REGISTERED).map(drop)
+    }
+
     /// How it ended, or `None` while it runs.
     pub fn exit_status(&self) -> Result<Option<ExitStatus>> {
         let status = self.child().try_wait().map_err(Error::run(&self.name))?;

@@ -53,6 +53,18 @@
         tries=$((tries - 1))
     done
 
+    # Links of real nodes go with their namespaces; the control groups of their containers do not.
+    name=${dir##*/}
+    ip link del "$name" 2>/dev/null
+    tries=50
+    while [ "$tries" -gt 0 ]; do
+        groups=$(find /sys/fs/cgroup -maxdepth 2 -type d -name "$name" 2>/dev/null)
+        [ -z "$groups" ] && break
+        find $groups -depth -type d -exec rmdir {} \; 2>/dev/null
+        tries=$((tries - 1))
+        sleep 0.1
+    done
+
     # The volume provisioner makes its (always empty) directories outside of ours; the audit log knows which.
     cd /
     grep -ohE '/tmp/hostpath_pv/[0-9a-f-]{36}' "$dir/audit.log" 2>/dev/null | sort -u | while read -r volume; do

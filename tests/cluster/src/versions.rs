@@ -1,11 +1,15 @@
 //! The pinned versions. They agree with `modules/*/go.mod`; a test in this file holds them to it.
 
-/// Kubernetes: kube-apiserver, kube-controller-manager, kube-scheduler and kubectl.
+/// Kubernetes: kube-apiserver, kube-controller-manager, kube-scheduler, kubectl and kubelet.
 pub const KUBERNETES: &str = "1.37.2";
 /// etcd.
 pub const ETCD: &str = "3.7.0";
 /// KWOK, which simulates the kubelets.
 pub const KWOK: &str = "0.8.0";
+/// containerd, on real nodes.
+pub const CONTAINERD: &str = "2.3.7";
+/// CoreDNS, beside real nodes.
+pub const COREDNS: &str = "1.15.0";
 
 /// Whether `found` (`1.37.0`, with or without a leading `v`) has the major and minor version of `pinned`.
 pub(crate) fn same_minor(pinned: &str, found: &str) -> bool {
@@ -24,10 +28,14 @@ mod tests {
     fn constants_agree_with_the_go_modules() {
         let kubernetes = include_str!("../modules/kubernetes/go.mod");
         let kwok = include_str!("../modules/kwok/go.mod");
+        let containerd = include_str!("../modules/containerd/go.mod");
+        let addons = include_str!("../modules/addons/go.mod");
         for (module, text, version) in [
             ("k8s.io/kubernetes", kubernetes, KUBERNETES),
             ("go.etcd.io/etcd/server/v3", kubernetes, ETCD),
             ("sigs.k8s.io/kwok", kwok, KWOK),
+            ("github.com/containerd/containerd/v2", containerd, CONTAINERD),
+            ("github.com/coredns/coredns", addons, COREDNS),
         ] {
             let wanted = format!("{module} v{version}");
             assert!(

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::{kubectl, operator};
+use crate::{build, kubectl, operator};
 
 /// Where the lesson puts its objects.
 pub const NAMESPACE: &str = "berth-demo";
@@ -104,6 +104,16 @@ impl Existing {
         let file = File::options().append(true).create(true).mode(0o600).open(&path);
         let mut file = file.map_err(Error::file("open", &path))?;
         file.write_all(line.as_bytes()).map_err(Error::file("write", &path))
+    }
+
+    /// A copy of a file of the repository with the lines that `keep` wants. Returns its path.
+    pub fn rewritten(&self, file: &str, keep: impl Fn(&str) -> bool) -> Result<String> {
+        let from = build::repository().join(file);
+        let text = fs::read_to_string(&from).map_err(Error::file("read", &from))?;
+        let lines: Vec<&str> = text.lines().filter(|line| keep(line)).collect();
+        let path = self.dir.join("rewritten.yaml");
+        write(&path, &(lines.join("\n") + "\n"))?;
+        Ok(path.display().to_string())
     }
 
     /// A kubeconfig with a token of the operator's ServiceAccount, the address being that of the user's context.

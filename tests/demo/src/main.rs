@@ -31,6 +31,9 @@ use crate::screen::{Screen, Tone};
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo", version)]
 struct Arguments {
+    /// Start three real nodes, with containers, in place of the simulated ones (Linux, as root; four minutes)
+    #[arg(long, conflicts_with = "context")]
+    real: bool,
     /// Leave the cluster and the operator running, and say how to reach them
     #[arg(long)]
     keep: bool,
@@ -66,12 +69,13 @@ fn run(arguments: &Arguments) -> Result<bool> {
     // First what may be missing on this machine: nobody should wait for a build only to read that.
     match &arguments.context {
         Some(context) => setup::look(context)?,
+        None if arguments.real => berth_cluster::make_ready_for_real_nodes()?,
         None => drop(Binaries::locate()?),
     }
     let binary = build::operator()?;
     let mut place = match &arguments.context {
         Some(context) => setup::existing(context, &mut screen)?,
-        None => setup::local(&mut screen)?,
+        None => setup::local(arguments.real, &mut screen)?,
     };
     let operator = setup::operator(&mut place, &binary, &mut screen)?;
     let feed = feed::start(&place)?;

@@ -12,7 +12,9 @@ use crate::operator::{self, Operator};
 
 /// How long a thing may take on simulated nodes, where nothing is pulled; a machine that builds at the same time is slow.
 const LOCAL_PATIENCE: Duration = Duration::from_secs(60);
-/// Real nodes pull images.
+/// Real nodes start containers and take note of dead ones; nothing is pulled.
+const REAL_PATIENCE: Duration = Duration::from_secs(150);
+/// Real nodes of others pull images.
 const EXISTING_PATIENCE: Duration = Duration::from_secs(300);
 
 /// A cluster.
@@ -25,6 +27,19 @@ pub enum Place {
 }
 
 impl Place {
+    /// Whether containers run there.
+    pub fn is_real(&self) -> bool {
+        match self {
+            Self::Local(cluster) => cluster.has_real_nodes(),
+            Self::Existing(_) => true,
+        }
+    }
+
+    /// The lesson's namespace.
+    pub fn namespace(&self) -> &'static str {
+        if self.is_local() { "default" } else { NAMESPACE }
+    }
+
     /// Whether it is ours alone.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Local(_))
@@ -40,7 +55,11 @@ impl Place {
 
     /// How long a step may wait for a thing.
     pub fn patience(&self) -> Duration {
-        if self.is_local() { LOCAL_PATIENCE } else { EXISTING_PATIENCE }
+        match (self.is_local(), self.is_real()) {
+            (true, false) => LOCAL_PATIENCE,
+            (true, true) => REAL_PATIENCE,
+            (false, _) => EXISTING_PATIENCE,
+        }
     }
 
     /// Runs kubectl in the lesson's namespace.

@@ -15,11 +15,24 @@ use crate::screen::{Screen, Tone};
 /// Nodes that the lesson begins with.
 pub const NODES: usize = 5;
 
-/// Starts a control plane with simulated nodes.
-pub fn local(screen: &mut Screen) -> Result<Place> {
-    screen.tell(Tone::Strong, "A control plane of your own, with five simulated nodes");
-    screen.tell(Tone::Dim, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler are real; only the nodes are simulated (KWOK).");
-    let cluster = Cluster::start(Options { nodes: NODES, ..Options::default() })?;
+/// Real nodes that the lesson begins with.
+const REAL_NODES: usize = 3;
+
+/// Starts a control plane with simulated nodes, or with real ones.
+pub fn local(real: bool, screen: &mut Screen) -> Result<Place> {
+    let options = if real {
+        screen.tell(Tone::Strong, "A cluster of your own, with three real nodes");
+        screen.tell(Tone::Dim, "Each node is a set of namespaces of this machine with containerd and a kubelet; all of Kubernetes is real.");
+        // Pods leave a node that does not answer after 5 s, not after 5 minutes: nobody should wait for that in a lesson.
+        let tolerations =
+            ["unreachable", "not-ready"].map(|taint| format!("--default-{taint}-toleration-seconds=5"));
+        Options { real_nodes: REAL_NODES, kube_apiserver_args: tolerations.to_vec(), ..Options::default() }
+    } else {
+        screen.tell(Tone::Strong, "A control plane of your own, with five simulated nodes");
+        screen.tell(Tone::Dim, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler are real; only the nodes are simulated (KWOK).");
+        Options { nodes: NODES, ..Options::default() }
+    };
+    let cluster = Cluster::start(options)?;
     let place = Place::Local(Box::new(cluster));
     for arguments in
         [&["apply", "-f", "crds/"][..], &["apply", "-f", "deploy/namespace.yaml", "-f", "deploy/rbac.yaml"]]

@@ -57,6 +57,8 @@ pub struct Pod {
     /// The set that owns it.
     pub set: String,
     pub node: String,
+    /// Its address, empty before it has one.
+    pub ip: String,
     pub revision: String,
     pub image: String,
     /// One word for people: `Ready`, `Pending`, `ErrImagePull`, `Terminating`, …
@@ -104,6 +106,8 @@ pub struct Set {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     pub ready: bool,
+    /// The address by which other nodes reach it.
+    pub address: String,
     pub labels: BTreeMap<String, String>,
     /// `key:effect` of each taint; `unschedulable` counts as one.
     pub taints: Vec<String>,
@@ -209,6 +213,7 @@ fn pod(object: &Value) -> Pod {
         uid: text(object, "/metadata/uid").to_owned(),
         set: text(object, "/metadata/ownerReferences/0/name").to_owned(),
         node: text(object, "/spec/nodeName").to_owned(),
+        ip: text(object, "/status/podIP").to_owned(),
         revision: text(object, "/metadata/labels/controller-revision-hash").to_owned(),
         image: text(object, "/spec/containers/0/image").to_owned(),
         state: state.to_owned(),
@@ -247,9 +252,11 @@ fn node_daemon_set(object: &Value) -> Set {
 
 fn node(object: &Value) -> Node {
     let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
+    let address = list(object, "/status/addresses").find(|address| address["type"] == "InternalIP");
     let taints = list(object, "/spec/taints").map(|t| format!("{}:{}", text(t, "/key"), text(t, "/effect")));
     Node {
         ready: list(object, "/status/conditions").any(|c| c["type"] == "Ready" && c["status"] == "True"),
+        address: address.map(|address| text(address, "/address")).unwrap_or_default().to_owned(),
         labels: labels
             .into_iter()
             .flatten()

@@ -87,6 +87,14 @@ impl<'a> Act<'a> {
         self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen).into_iter().flatten()
     }
 
+    /// The revision of the last pod of this name; empty if there was none.
+    pub fn last_revision(&self) -> String {
+        let object = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(self.pod));
+        let views = self.server.since(&object, 0).into_iter().flatten();
+        let of = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash").to_owned();
+        views.last().map(of).unwrap_or_default()
+    }
+
     /// The uid of the set that manages the pod.
     pub fn owner_uid(&self) -> &str {
         &self.owner_uid

@@ -62,8 +62,8 @@ pub fn judge(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     if !fitting.contains(&node_of(act.pod)) {
         return Ok(());
     }
-    if set["spec"]["updateStrategy"]["type"] == "OnDelete" {
-        return Err("D8: nobody asked for that (OnDelete)".to_owned());
+    if set["spec"]["updateStrategy"]["type"] == "OnDelete" || set["spec"]["paused"] == true {
+        return Err("D8: nobody asked for that (OnDelete, or paused)".to_owned());
     }
     let pods = act.pods();
     if rules.disruption && act.owner_stays() && act.was_available(set) {

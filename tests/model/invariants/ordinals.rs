@@ -18,6 +18,8 @@ pub struct Spec {
     pub ordered: bool,
     /// Pods are replaced for an update.
     pub rolls: bool,
+    /// The rollout stands still.
+    pub paused: bool,
     /// How many may be unavailable for an update.
     pub budget: i64,
     /// Claims go with the set.
@@ -46,6 +48,7 @@ impl Spec {
             first_updated: start + rolling["partition"].as_i64().unwrap_or(0),
             ordered: spec["podManagementPolicy"] != "Parallel",
             rolls: spec["updateStrategy"]["type"] != "OnDelete",
+            paused: spec["paused"] == true,
             budget: budget.max(1),
             deletes_with_set: policy("whenDeleted"),
             deletes_with_ordinal: policy("whenScaled"),
@@ -84,7 +87,10 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     let (current, update) =
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));
     let has_parameters = set["spec"]["updateStrategy"]["rollingUpdate"].is_object();
+    let last = act.last_revision();
+    let at_rest = [current, last.as_str()];
     let wanted: &[&str] = match () {
+        () if spec.paused => &at_rest,
         () if spec.rolls && has_parameters && ordinal < spec.first_updated => &[current],
         () if spec.rolls && !has_parameters => &[current, update],
         () => &[update],
@@ -133,8 +139,8 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     let (current, update) =
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));
     let wanted = if ordinal < spec.first_updated { current } else { update };
-    if !spec.rolls {
-        return Err("S7: nobody asked for that (OnDelete)".to_owned());
+    if !spec.rolls || spec.paused {
+        return Err("S7: nobody asked for that (OnDelete, or paused)".to_owned());
     }
     if revision(act.pod) == wanted {
         return Err(format!("S7: it is wanted, and at the revision {wanted} that it should have"));

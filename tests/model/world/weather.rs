@@ -69,6 +69,11 @@ impl Weather {
         }
     }
 
+    /// Everything takes its time, and always the same.
+    pub fn even() -> Self {
+        Weather { request: millis(1, 1), watch: millis(1, 1), node: millis(1_000, 1_000), ..Weather::calm() }
+    }
+
     /// Nothing is lost, but each cache lags behind in its own time.
     pub fn lagging() -> Self {
         Weather {

@@ -28,6 +28,8 @@ pub const CONFIG_MAP: Kind = Kind { api: "/api/v1", plural: "configmaps" };
 pub const REVISION: Kind = Kind { api: "/apis/apps/v1", plural: "controllerrevisions" };
 /// ServiceAccount.
 pub const ACCOUNT: Kind = Kind { api: "/api/v1", plural: "serviceaccounts" };
+/// Event.
+pub const EVENT: Kind = Kind { api: "/api/v1", plural: "events" };
 /// Lease.
 pub const LEASE: Kind = Kind { api: "/apis/coordination.k8s.io/v1", plural: "leases" };
 
@@ -56,6 +58,12 @@ pub fn name(object: &Value) -> &str {
 /// An object's uid.
 pub fn uid(object: &Value) -> &str {
     text(object, "/metadata/uid")
+}
+
+/// A condition of an object; null if it has none of that type.
+pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
+    let all = object["status"]["conditions"].as_array().into_iter().flatten();
+    all.into_iter().find(|c| c["type"] == type_).unwrap_or(&Value::Null)
 }
 
 /// The image of a pod's first container.

@@ -22,8 +22,11 @@ enum Task {
     /// Start a cluster; it ends with this command (Ctrl-C)
     Up {
         /// Number of simulated nodes
-        #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=5000))]
+        #[arg(long, default_value_t = 3, default_value_if("real", clap::builder::ArgPredicate::IsPresent, "0"), value_name = "N", value_parser = clap::value_parser!(u16).range(0..=5000))]
         nodes: u16,
+        /// Number of real nodes, with containers (Linux, root)
+        #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=50))]
+        real: u8,
         /// Return once the cluster is ready and leave it running
         #[arg(long)]
         keep: bool,
@@ -59,7 +62,7 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<()> {
     match task {
-        Task::Up { nodes, keep } => up(usize::from(*nodes), *keep),
+        Task::Up { nodes, real, keep } => up(usize::from(*nodes), usize::from(*real), *keep),
         Task::Build => Binaries::locate().map(|_| ()),
         Task::Path => {
             let binaries = Binaries::locate()?;
@@ -71,8 +74,8 @@ fn run(task: &Task) -> Result<()> {
     }
 }
 
-fn up(nodes: usize, keep: bool) -> Result<()> {
-    let cluster = Cluster::start(Options { nodes, ..Options::default() })?;
+fn up(nodes: usize, real_nodes: usize, keep: bool) -> Result<()> {
+    let cluster = Cluster::start(Options { nodes, real_nodes, ..Options::default() })?;
     say(&format!("export KUBECONFIG={}", cluster.kubeconfig().display()));
     if keep {
         let stop = cluster.keep()?;

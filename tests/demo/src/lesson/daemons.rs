@@ -21,7 +21,7 @@ const TAINT: &str = "example.com/repair";
 const EXPORTER: &str = "node-exporter";
 const AGENT: &str = "log-agent";
 
-fn on_node<'a>(world: &'a World, set: &'a str, node: &'a str) -> impl Iterator<Item = &'a Pod> {
+pub(super) fn on_node<'a>(world: &'a World, set: &'a str, node: &'a str) -> impl Iterator<Item = &'a Pod> {
     world.pods_of(set).filter(move |pod| pod.node == node)
 }
 
@@ -32,7 +32,7 @@ fn labelled_nodes(world: &World) -> Vec<&str> {
 }
 
 /// Exactly one pod of the set, Ready, on each of the nodes, none elsewhere, and the status names their number.
-fn covers(world: &World, set: &str, nodes: &[&str]) -> Look {
+pub(super) fn covers(world: &World, set: &str, nodes: &[&str]) -> Look {
     for node in nodes {
         let mut pods = on_node(world, set, node);
         match (pods.next(), pods.next()) {
@@ -61,12 +61,10 @@ fn candidates(world: &World) -> Vec<String> {
 }
 
 pub(super) fn land(lesson: &mut Lesson<'_>) -> Result<()> {
-    if lesson.place.is_local() {
-        lesson.type_(&["apply", "-f", "examples/node-exporter.yaml"])?;
-        lesson.until("node-exporter is on all nodes, one pod each", |world| {
-            covers(world, EXPORTER, &names(world))
-        })?;
-    }
+    lesson.type_(&["apply", "-f", "examples/node-exporter.yaml"])?;
+    lesson.until("node-exporter is on all nodes, one pod each", |world| {
+        covers(world, EXPORTER, &names(world))
+    })?;
     lesson.type_(&["apply", "-f", "examples/log-agent.yaml"])?;
     let before: Vec<String> = labelled_nodes(&lesson.world).into_iter().map(str::to_owned).collect();
     let none = only_if(before.is_empty(), || format!("logging=enabled is in use on {}", before.join(", ")));
@@ -79,11 +77,6 @@ pub(super) fn land(lesson: &mut Lesson<'_>) -> Result<()> {
     )?;
     let mut arguments = vec!["label", "node"];
     arguments.extend(nodes.iter().map(String::as_str));
-    if let Place::Existing(existing) = lesson.place {
-        let mut undo = arguments.clone();
-        undo.push("logging-");
-        existing.at_end(&undo)?;
-    }
     arguments.push("logging=enabled");
     lesson.type_(&arguments)?;
     let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
@@ -124,17 +117,6 @@ pub(super) fn tainted(lesson: &mut Lesson<'_>) -> Result<()> {
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     lesson
         .until(&format!("without the taint, log-agent is back on {node}"), |world| covers(world, AGENT, &all))
-}
-
-pub(super) fn labelled(lesson: &mut Lesson<'_>) -> Result<()> {
-    let all: Vec<String> = labelled_nodes(&lesson.world).into_iter().map(str::to_owned).collect();
-    let node = all.last().cloned().unwrap_or_default();
-    let rest: Vec<&str> = all.iter().map(String::as_str).filter(|name| *name != node).collect();
-    lesson.type_(&["label", "node", &node, "logging-"])?;
-    lesson.until(&format!("log-agent has left {node}"), |world| covers(world, AGENT, &rest))?;
-    lesson.type_(&["label", "node", &node, "logging=enabled"])?;
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    lesson.until(&format!("log-agent is back on {node}"), |world| covers(world, AGENT, &all))
 }
 
 /// How many of the nodes are without a pod that has been Ready for long enough.

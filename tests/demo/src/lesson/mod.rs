@@ -1,10 +1,13 @@
 //! The lesson: what each step does, shows and checks.
 
+mod ask;
 mod daemons;
 mod ordinals;
 mod others;
+mod real;
 mod rollout;
 mod steps;
+mod stream;
 
 use std::time::{Duration, Instant};
 
@@ -57,14 +60,18 @@ struct Lesson<'a> {
 pub fn run(place: &Place, operator: &Operator, feed: &Feed, screen: &mut Screen) -> Result<Vec<Outcome>> {
     let focus = Focus::Ordinals("nginx");
     let mut lesson = Lesson { place, operator, feed, screen, world: World::default(), focus };
-    if place.is_local() {
-        lesson.screen.say("");
+    lesson.screen.say("");
+    if place.is_real() {
+        lesson.catch_up()?;
+        real::begin(&mut lesson)?;
+    } else {
         lesson.tell("Three more of the examples start beside the lesson; its last step looks at them.");
         lesson.type_(&others::START)?;
     }
     let mut outcomes: Vec<Outcome> = vec![];
     let mut failed = vec![];
-    for (index, step) in steps::all(place.is_local()).into_iter().enumerate() {
+    let steps = if place.is_real() { real::all(place.is_local()) } else { steps::all() };
+    for (index, step) in steps.into_iter().enumerate() {
         let began = Instant::now();
         let fate =
             if failed.contains(&step.chapter) { Fate::NotTried } else { lesson.step(index + 1, &step) };
@@ -155,6 +162,19 @@ impl Lesson<'_> {
                 }
             }
         }
+    }
+
+    /// Looks on for a while.
+    fn watch(&mut self, time: Duration) -> Result<()> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.screen.show(&View::of(&self.world, self.focus), "");
+            match self.feed.next(TICK)? {
+                Some(seen) => self.world.take(&seen),
+                None => self.operator.check()?,
+            }
+        }
+        Ok(())
     }
 
     /// Looks on for a while, and `what` has to be so all the time.

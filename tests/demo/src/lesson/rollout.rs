@@ -10,7 +10,7 @@ use crate::{operator, past};
 
 /// What examples/nginx.yaml asks for.
 const FIRST: &str = "docker.io/library/nginx:1.27";
-const SECOND: &str = "docker.io/library/nginx:1.28";
+pub(super) const SECOND: &str = "docker.io/library/nginx:1.28";
 /// A tag that no registry has; the simulated kubelet knows it by the word `missing`.
 const MISSING: &str = "docker.io/library/nginx:1.99-missing";
 
@@ -32,7 +32,7 @@ fn set_partition(lesson: &mut Lesson<'_>, partition: u32) -> Result<()> {
 }
 
 /// All three pods are Ready with these images, in the order of their numbers, and the status counts `updated`.
-fn runs(world: &World, images: [&str; 3], updated: i64) -> Look {
+pub(super) fn runs(world: &World, images: [&str; 3], updated: i64) -> Look {
     for (ordinal, image) in images.iter().enumerate() {
         let name = format!("nginx-{ordinal}");
         if !world.pods.get(&name).is_some_and(|pod| pod.ready() && pod.image == *image) {

@@ -1,4 +1,4 @@
-//! The steps in their order.
+//! The steps on simulated nodes, in their order.
 
 use super::{Lesson, daemons, ordinals, others, rollout};
 use crate::error::Result;
@@ -30,15 +30,11 @@ pub(super) struct Step {
     pub act: fn(&mut Lesson<'_>) -> Result<()>,
 }
 
-const NODES: &str = "needs simulated nodes: on an existing cluster, nodes are neither added nor tainted";
-const OTHERS: &str = "the rest of the examples wants a storage class `standard` and large images";
-
-/// All steps, those that cannot be done here with the reason.
-pub(super) fn all(local: bool) -> Vec<Step> {
-    let only_local = |why| (!local).then_some(why);
+/// All steps on simulated nodes.
+pub(super) fn all() -> Vec<Step> {
     let nginx = Focus::Ordinals("nginx");
-    let nodes = Focus::Nodes(if local { &["node-exporter", "log-agent"] } else { &["log-agent"] });
-    let mut steps = vec![
+    let nodes = Focus::Nodes(&["node-exporter", "log-agent"]);
+    vec![
         Step {
             chapter: Chapter::Ordinals,
             title: "Up in order",
@@ -101,17 +97,10 @@ pub(super) fn all(local: bool) -> Vec<Step> {
         Step {
             chapter: Chapter::Daemons,
             title: "A pod on every node",
-            teaches: if local {
-                &[
-                    "A NodeDaemonSet runs one pod per node. node-exporter wants every node; log-agent wants those that carry the label",
-                    "logging=enabled, so it begins with none.",
-                ]
-            } else {
-                &[
-                    "A NodeDaemonSet runs one pod per node. log-agent wants the nodes with the label logging=enabled, so it begins with",
-                    "none. (node-exporter is left out here: it would take port 9100 of every node.)",
-                ]
-            },
+            teaches: &[
+                "A NodeDaemonSet runs one pod per node. node-exporter wants every node; log-agent wants those that carry the label",
+                "logging=enabled, so it begins with none.",
+            ],
             checked: "exactly one pod on each node that fits, none elsewhere",
             focus: nodes,
             not_here: None,
@@ -123,7 +112,7 @@ pub(super) fn all(local: bool) -> Vec<Step> {
             teaches: &["Nobody has to do anything for a new node: it gets its pod as soon as it is there."],
             checked: "the new node gets node-exporter, and no log-agent",
             focus: nodes,
-            not_here: only_local(NODES),
+            not_here: None,
             act: daemons::joins,
         },
         Step {
@@ -135,7 +124,7 @@ pub(super) fn all(local: bool) -> Vec<Step> {
             ],
             checked: "log-agent leaves and comes back; node-exporter stays",
             focus: nodes,
-            not_here: only_local(NODES),
+            not_here: None,
             act: daemons::tainted,
         },
         Step {
@@ -158,27 +147,8 @@ pub(super) fn all(local: bool) -> Vec<Step> {
             ],
             checked: "mysql, canary and on-delete have all their pods Ready",
             focus: Focus::Sets(&others::SETS),
-            not_here: only_local(OTHERS),
+            not_here: None,
             act: others::arrived,
         },
-    ];
-    if !local {
-        steps.insert(8, labelled(nodes));
-    }
-    steps
-}
-
-/// What stands in for the taint on an existing cluster.
-fn labelled(nodes: Focus) -> Step {
-    Step {
-        chapter: Chapter::Daemons,
-        title: "A node loses its label",
-        teaches: &[
-            "Where the taint of a node is not ours to set, its label shows the same: the pod goes with it, and comes back.",
-        ],
-        checked: "log-agent leaves with the label, and comes back",
-        focus: nodes,
-        not_here: None,
-        act: daemons::labelled,
-    }
+    ]
 }

@@ -1,0 +1,20 @@
+//! What the status of a set says about writes that were refused.
+
+use serde_json::Value;
+
+use crate::api::status::ConditionReason;
+
+/// A condition of a set.
+pub(super) fn find<'a>(set: &'a Value, type_: &str) -> Option<&'a Value> {
+    set["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == type_)
+}
+
+/// What the API server said when it refused a write, if that still stands. A spec that was changed since is tried anew.
+pub(super) fn refusal(set: &Value) -> Option<String> {
+    let stalled = find(set, "Stalled").filter(|c| c["status"] == "True")?;
+    let refusals =
+        [ConditionReason::FailedCreate, ConditionReason::FailedDelete, ConditionReason::FailedUpdate];
+    let observed = set["status"]["observedGeneration"] == set["metadata"]["generation"];
+    let refused = refusals.iter().any(|r| stalled["reason"] == r.to_string());
+    (refused && observed).then(|| stalled["message"].as_str().unwrap_or_default().to_owned())
+}

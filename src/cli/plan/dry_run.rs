@@ -1,0 +1,143 @@
+//! What a manifest would become if it were applied.
+
+use http::Method;
+use kube::Client;
+use serde_json::{Map, Value, json};
+
+use crate::api::Key;
+use crate::core::assume;
+use crate::shell::look::{self, LookError};
+
+/// Where `kubectl apply` keeps the manifest that it applied last.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Has the API server default and validate the manifest as an apply of it: nothing is stored.
+///
+/// # Errors
+/// When the API server refuses it or does not answer.
+pub(super) async fn server_side(
+    client: &Client,
+    present: Option<&Value>,
+    manifest: &Value,
+    key: &Key,
+) -> Result<Value, LookError> {
+    let mut manifest = manifest.clone();
+    manifest["metadata"]["namespace"] = json!(key.namespace);
+    let collection = key.resource().path(&key.namespace);
+    let query = "dryRun=All&fieldManager=berth-plan&fieldValidation=Strict";
+    let (method, uri, content, body) = match present {
+        None => (Method::POST, format!("{collection}?{query}"), "application/json", manifest),
+        Some(present) => {
+            let patch = three_way(last_applied(present).as_ref(), &manifest, present);
+            let uri = format!("{collection}/{}?{query}", key.name);
+            (Method::PATCH, uri, "application/merge-patch+json", patch)
+        }
+    };
+    let what = format!("apply {key} as a dry run");
+    let request = http::Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(http::header::ACCEPT, "application/json")
+        .header(http::header::CONTENT_TYPE, content)
+        .body(body.to_string().into_bytes())
+        .map_err(|e| LookError::Unknown { what: what.clone(), message: e.to_string() })?;
+    look::send(client, request, &what).await
+}
+
+/// The same without an API server: nothing is checked, and only Berth's own defaults apply.
+pub(super) fn assumed(present: Option<&Value>, manifest: &Value, key: &Key) -> Value {
+    let mut set = match present {
+        Some(present) => {
+            let mut set = present.clone();
+            assume::merge(&mut set, &three_way(last_applied(present).as_ref(), manifest, present));
+            if set["spec"] != present["spec"] {
+                let generation = present["metadata"]["generation"].as_i64().unwrap_or(0);
+                set["metadata"]["generation"] = json!(generation + 1);
+            }
+            set
+        }
+        None => manifest.clone(),
+    };
+    let metadata = &mut set["metadata"];
+    metadata["namespace"] = json!(key.namespace);
+    if metadata["uid"].as_str().is_none_or(str::is_empty) {
+        (metadata["uid"], metadata["generation"]) = (json!("planned"), json!(1));
+    }
+    set
+}
+
+fn last_applied(present: &Value) -> Option<Value> {
+    let text = present["metadata"]["annotations"][LAST_APPLIED].as_str()?;
+    serde_json::from_str(text).ok()
+}
+
+/// The merge patch of `kubectl apply`: what the manifest says, without what was applied before and is no longer said.
+fn three_way(applied: Option<&Value>, manifest: &Value, present: &Value) -> Value {
+    let mut patch = Map::new();
+    changes(manifest, present, &mut patch);
+    if let Some(applied) = applied {
+        removals(applied, manifest, &mut patch);
+    }
+    Value::Object(patch)
+}
+
+fn changes(manifest: &Value, present: &Value, patch: &mut Map<String, Value>) {
+    for (name, wanted) in manifest.as_object().into_iter().flatten().filter(|(name, _)| *name != "status") {
+        match (wanted, present.get(name)) {
+            (wanted, Some(present)) if wanted == present => {}
+            (Value::Object(_), Some(present)) if present.is_object() => {
+                let mut below = Map::new();
+                changes(wanted, present, &mut below);
+                if !below.is_empty() {
+                    patch.insert(name.clone(), Value::Object(below));
+                }
+            }
+            (Value::Null, None) => {}
+            (wanted, _) => {
+                patch.insert(name.clone(), wanted.clone());
+            }
+        }
+    }
+}
+
+fn removals(applied: &Value, manifest: &Value, patch: &mut Map<String, Value>) {
+    for (name, before) in applied.as_object().into_iter().flatten().filter(|(name, _)| *name != "status") {
+        match manifest.get(name) {
+            None => {
+                patch.insert(name.clone(), Value::Null);
+            }
+            Some(wanted) if wanted.is_object() && before.is_object() => {
+                let mut below = match patch.remove(name) {
+                    Some(Value::Object(below)) => below,
+                    Some(whole) => {
+                        patch.insert(name.clone(), whole);
+                        continue;
+                    }
+                    None => Map::new(),
+                };
+                removals(before, wanted, &mut below);
+                if !below.is_empty() {
+                    patch.insert(name.clone(), Value::Object(below));
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_apply_changes_what_is_said_and_removes_what_is_said_no_longer() {
+        let applied = json!({ "spec": { "replicas": 3, "paused": true, "a": { "b": 1, "c": 2 } } });
+        let present =
+            json!({ "spec": { "replicas": 5, "paused": true, "a": { "b": 1, "c": 2 }, "of": "others" } });
+        let manifest = json!({ "spec": { "replicas": 3, "a": { "b": 1 }, "list": [1] }, "status": {} });
+        let patch = three_way(Some(&applied), &manifest, &present);
+        let expected = json!({ "spec": { "replicas": 3, "paused": null, "a": { "c": null }, "list": [1] } });
+        assert_eq!(patch, expected);
+        assert_eq!(three_way(None, &present, &present), json!({}));
+    }
+}

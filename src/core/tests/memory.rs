@@ -1,0 +1,82 @@
+//! What is remembered, and for how long.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::api::{Meta, Uid};
+use crate::core::memory::Memory;
+use crate::core::reason::Slot;
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn owner(generation: i64) -> Meta {
+    Meta { uid: Uid("u".to_owned()), generation, ..Meta::default() }
+}
+
+#[test]
+fn pods_that_keep_vanishing_are_made_more_and_more_slowly() {
+    let slot = Slot::Ordinal(0);
+    let (mut memory, mut now, mut made) = (Memory::default(), Duration::ZERO, vec![]);
+    while now < at(600) {
+        match memory.making_held(&slot, now) {
+            Some(pause) => now += pause,
+            None => {
+                memory.make(slot.clone(), now);
+                made.push(now.as_secs());
+            }
+        }
+    }
+    assert_eq!(made[..8], [0, 0, 0, 1, 3, 7, 15, 31], "X9: 8 in the first minute");
+    assert!(made[9..].windows(2).all(|pair| pair[1] - pair[0] == 60), "then one a minute: {made:?}");
+    assert_eq!(memory.making_held(&Slot::Ordinal(1), now), None, "each slot by itself");
+    memory.unmake(&slot);
+    assert_eq!(memory.making_held(&slot, now), None, "what we deleted ourselves is expected to come back");
+    for _ in 0..5 {
+        memory.make(slot.clone(), now);
+    }
+    assert_eq!(memory.making_held(&slot, now + at(600)), None, "ten quiet minutes forget it");
+}
+
+#[test]
+fn a_changed_spec_starts_every_pause_anew() {
+    let slot = Slot::Node("a".to_owned());
+    let mut memory = Memory::default();
+    memory.concerns(&owner(1));
+    for second in 0..4 {
+        memory.replace(slot.clone(), at(second));
+        memory.make(slot.clone(), at(second));
+    }
+    memory.concerns(&owner(1));
+    assert!(memory.replacement_held(&slot, at(5)).is_some() && memory.making_held(&slot, at(4)).is_some());
+    memory.concerns(&owner(2));
+    assert_eq!(
+        (memory.replacement_held(&slot, at(5)), memory.making_held(&slot, at(4))),
+        (None, None),
+        "B4.4"
+    );
+}
+
+#[test]
+fn a_rival_is_who_writes_after_we_came() {
+    let written = |time: &str| {
+        let fields = json!([
+            { "manager": "kubectl", "subresource": "status", "time": "2030-01-01T00:00:00Z" },
+            { "manager": "kube-controller-manager", "time": "2030-01-01T00:00:00Z" },
+            { "manager": "kube-controller-manager", "subresource": "status", "time": time },
+        ]);
+        serde_json::from_value::<Meta>(json!({ "name": "web", "uid": "u", "managedFields": fields })).unwrap()
+    };
+    let mut memory = Memory::default();
+    memory.concerns(&written("2027-01-01T00:00:00Z"));
+    memory.concerns(&written("2027-01-01T00:00:00Z"));
+    assert!(!memory.has_rival(), "what it wrote before we came is no sign");
+    memory.concerns(&written("2027-01-01T00:00:05Z"));
+    assert!(memory.has_rival());
+    let mut fresh = Memory::default();
+    fresh.concerns(&owner(1));
+    fresh.concerns(&written("2027-01-01T00:00:00Z"));
+    assert!(fresh.has_rival(), "its first write counts too");
+}
