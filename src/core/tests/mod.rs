@@ -8,11 +8,13 @@ mod condition;
 mod lease;
 mod limiter;
 mod memory;
+mod pace;
 mod pending;
 mod planners;
 mod purity;
 mod queue;
 mod reflect;
+mod triggers;
 
 use crate::api::{Key, Kind, Surface};
 
