@@ -5,7 +5,8 @@ use serde_json::Value;
 /// A kind of object in a namespace, or of the cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    api: &'static str,
+    /// The path of its API group and version.
+    pub api: &'static str,
     /// The plural.
     pub plural: &'static str,
 }

@@ -76,6 +76,11 @@ impl Cluster {
         audit::read(&self.dir.join("audit.log"))
     }
 
+    /// A component of the control plane by the name of its binary; `None` if there is none, as on a cluster that was there before.
+    pub fn component(&self, name: &str) -> Option<Process> {
+        self.plane().iter().find(|process| process.name() == name).cloned()
+    }
+
     /// Asks kube-controller-manager to end (SIGTERM), waits until it has, and starts it again without the controllers named, and
     /// with all others: those that [`Options::disabled_controllers`] left out come back. Does not wait until it works.
     pub fn restart_controller_manager(&self, disabled_controllers: &[&str]) -> Result<()> {
