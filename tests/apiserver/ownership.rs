@@ -10,6 +10,7 @@ use crate::support::{Scene, Surface};
 
 rows!(
     an_orphan_is_taken_over_by_its_canonical_name_only,
+    a_daemon_takes_over_a_pod_that_runs_on_its_node,
     a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way,
 );
 
@@ -36,17 +37,17 @@ fn an_orphan_is_taken_over_by_its_canonical_name_only(surface: Surface) {
     assert_eq!(number(&set, "/status/replicas"), 2);
 }
 
-#[test]
-fn a_daemon_takes_over_a_pod_that_runs_on_its_node() {
-    let Some(scene) = Scene::on_nodes("daemon-orphans", &["a"]) else { return };
-    let mut set = node_daemon_set("agent", "daemon-orphans");
+fn a_daemon_takes_over_a_pod_that_runs_on_its_node(surface: Surface) {
+    let Some(scene) = Scene::on_nodes(surface, "daemon-orphans", &["a"]) else { return };
+    let mut set = scene.agent();
     set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
     let mut pod = pod_like(&set, "by-hand");
     pod["spec"]["nodeName"] = json!(scene.node("a"));
     scene.apply(&pod);
     let before = scene.until(POD, "by-hand", "ready", read::is_ready);
     scene.apply(&set);
-    let set = scene.until(NDS, "agent", "1 available", |set| number(set, "/status/numberAvailable") == 1);
+    let set = scene
+        .until(scene.daemons(), "agent", "1 available", |set| number(set, "/status/numberAvailable") == 1);
     let pods = scene.list(POD);
     assert_eq!((pods.len(), uid(&pods[0])), (1, uid(&before)));
     assert_eq!(text(&pods[0], "/metadata/ownerReferences/0/uid"), uid(&set));
@@ -89,7 +90,7 @@ fn a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way(surface: S
 
 #[test]
 fn deleting_a_set_takes_its_pods_along() {
-    let Some(scene) = Scene::on_nodes("deleted", &["a"]) else { return };
+    let Some(scene) = Scene::on_nodes(Surface::Berth, "deleted", &["a"]) else { return };
     both(&scene, "deleted");
     for (kind, name) in [(OSET, "web"), (NDS, "agent")] {
         scene.kubectl(&["delete", kind.plural, name]);
@@ -104,7 +105,7 @@ fn deleting_a_set_takes_its_pods_along() {
 
 #[test]
 fn orphaned_pods_are_taken_over_by_the_next_set_without_a_restart() {
-    let Some(scene) = Scene::on_nodes("handed-over", &["a"]) else { return };
+    let Some(scene) = Scene::on_nodes(Surface::Berth, "handed-over", &["a"]) else { return };
     both(&scene, "handed-over");
     let facts = |kind: Kind| {
         scene.list(kind).iter().map(|o| (name(o).to_owned(), uid(o).to_owned())).collect::<Vec<_>>()

@@ -17,6 +17,8 @@ pub const OSET: Kind = Kind { api: "/apis/berth.dev/v1", plural: "ordinalsets" }
 pub const STS: Kind = Kind { api: "/apis/apps/v1", plural: "statefulsets" };
 /// NodeDaemonSet.
 pub const NDS: Kind = Kind { api: "/apis/berth.dev/v1", plural: "nodedaemonsets" };
+/// DaemonSet.
+pub const DS: Kind = Kind { api: "/apis/apps/v1", plural: "daemonsets" };
 /// Pod.
 pub const POD: Kind = Kind { api: "/api/v1", plural: "pods" };
 /// PersistentVolumeClaim.
@@ -100,8 +102,10 @@ pub fn revision(pod: &Value) -> &str {
 
 /// Whether a set says that all of its present spec is carried out.
 pub fn is_settled(set: &Value) -> bool {
-    if set["kind"] == "StatefulSet" {
-        return is_native_settled(set);
+    match text(set, "/kind") {
+        "StatefulSet" => return is_native_settled(set),
+        "DaemonSet" => return is_native_daemon_settled(set),
+        _ => {}
     }
     let generation = number(set, "/metadata/generation");
     let ready = condition(set, "Ready");
@@ -124,6 +128,18 @@ fn is_native_settled(set: &Value) -> bool {
     };
     let there = ["replicas", "readyReplicas", "availableReplicas"].into_iter().all(|c| status(c) == wanted);
     status("observedGeneration") == number(set, "/metadata/generation") && there && updated
+}
+
+/// A native daemon set says so by its counts, as `kubectl rollout status` reads them.
+fn is_native_daemon_settled(set: &Value) -> bool {
+    let status = |count: &str| number(set, &format!("/status/{count}"));
+    let desired = status("desiredNumberScheduled");
+    let updated =
+        text(set, "/spec/updateStrategy/type") == "OnDelete" || status("updatedNumberScheduled") == desired;
+    status("observedGeneration") == number(set, "/metadata/generation")
+        && status("currentNumberScheduled") == desired
+        && status("numberAvailable") == desired
+        && updated
 }
 
 /// Seconds since the epoch of an RFC 3339 time, whole.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::plane::{Plane, pool};
 use super::read::{self, ACCOUNT, Kind, POD};
-use super::{Chronicle, Surface, existing};
+use super::{Chronicle, Surface, existing, number, text};
 
 /// How long anything may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -53,12 +53,12 @@ impl Scene {
         scene
     }
 
-    /// [`Self::new`] with nodes in the pool of the namespace; `None` where there are not so many.
-    pub fn on_nodes(namespace: &str, names: &[&str]) -> Option<Self> {
+    /// [`Self::on`] with nodes in the pool of the namespace; `None` where there are not so many.
+    pub fn on_nodes(surface: Surface, namespace: &str, names: &[&str]) -> Option<Self> {
         if Plane::shared().lacks_nodes(names.len()) {
             return None;
         }
-        let scene = Self::new(namespace);
+        let scene = Self::on(surface, namespace);
         scene.add_nodes(names);
         Some(scene)
     }
@@ -126,6 +126,16 @@ impl Scene {
         for operator in self.operators().iter() {
             operator.terminate().unwrap();
             assert!(operator.wait_exit(PATIENCE).unwrap().success(), "{}", operator.log().unwrap());
+        }
+    }
+
+    /// Ends all operators at once, as a crash would.
+    pub fn kill_operators(&self) {
+        for operator in self.operators().iter() {
+            if operator.exit_status().unwrap().is_none() {
+                operator.kill().unwrap();
+                operator.wait_exit(PATIENCE).unwrap();
+            }
         }
     }
 
@@ -283,6 +293,30 @@ impl Scene {
         self.plane.add_nodes(&self.nodes(names), &self.namespace);
     }
 
+    /// The kind of node daemon sets here.
+    pub fn daemons(&self) -> Kind {
+        self.surface.daemons()
+    }
+
+    /// The node daemon set `agent` on the nodes of this namespace's pool.
+    pub fn agent(&self) -> Value {
+        super::manifests::node_daemon_set("agent", &self.namespace)
+    }
+
+    /// Waits until `agent` is settled on so many nodes.
+    pub fn settled_on(&self, nodes: i64) -> Value {
+        self.until(self.daemons(), "agent", &format!("settled on {nodes} nodes"), |set| {
+            number(set, "/status/desiredNumberScheduled") == nodes && read::is_settled(set)
+        })
+    }
+
+    /// The pod of a set on a node that is not on its way out.
+    pub fn pod_on(&self, set: &str, node: &str) -> Option<Value> {
+        let fits =
+            |pod: &Value| text(pod, "/spec/nodeName") == node && text(pod, "/metadata/labels/app") == set;
+        self.live_pods().into_iter().find(fits)
+    }
+
     /// The full names of nodes of this namespace's pool, sorted.
     pub fn nodes(&self, names: &[&str]) -> Vec<String> {
         let mut nodes: Vec<String> = names.iter().map(|name| self.node(name)).collect();
@@ -298,7 +332,7 @@ impl Scene {
     /// What there is, for the message of a failure.
     fn describe(&self) -> String {
         let mut text = String::new();
-        for kind in [self.set, read::NDS] {
+        for kind in [self.set, self.daemons()] {
             for set in self.list(kind) {
                 text += &format!("{} {}: {}\n", kind.plural, read::name(&set), set["status"]);
             }

@@ -1,4 +1,4 @@
-//! The two API surfaces. A test of ordinal sets is a function of the surface: it is written once and runs on both.
+//! The two API surfaces. A test of sets is a function of the surface: it is written once and runs on both.
 
 use std::env;
 use std::thread;
@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::existing;
-use super::read::{Kind, OSET, STS};
+use super::read::{DS, Kind, NDS, OSET, STS};
 
 /// Whose sets a test makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,23 @@ impl Surface {
         }
     }
 
-    /// The API version of the ordinal sets.
+    /// The kind of the node daemon sets.
+    pub fn daemons(self) -> Kind {
+        match self {
+            Self::Berth => NDS,
+            Self::Apps => DS,
+        }
+    }
+
+    /// The name of that kind, as it stands in owner references and events.
+    pub fn daemon_name(self) -> &'static str {
+        match self {
+            Self::Berth => "NodeDaemonSet",
+            Self::Apps => "DaemonSet",
+        }
+    }
+
+    /// The API version of the sets.
     pub fn version(self) -> &'static str {
         match self {
             Self::Berth => "berth.dev/v1",
@@ -69,13 +85,15 @@ impl Surface {
         }
     }
 
-    /// The manifest of an ordinal set as it is for this surface; others are left as they are.
+    /// The manifest of a set as it is for this surface; others are left as they are.
     pub fn of(self, manifest: &Value) -> Value {
         let mut manifest = manifest.clone();
-        if manifest["kind"] == Self::Berth.name() {
-            manifest["apiVersion"] = json!(self.version());
-            manifest["kind"] = json!(self.name());
-        }
+        let kind = match &manifest["kind"] {
+            kind if *kind == Self::Berth.name() => self.name(),
+            kind if *kind == Self::Berth.daemon_name() => self.daemon_name(),
+            _ => return manifest,
+        };
+        (manifest["apiVersion"], manifest["kind"]) = (json!(self.version()), json!(kind));
         manifest
     }
 }
