@@ -22,6 +22,8 @@ pub struct Queue {
     delayed: BTreeSet<(Duration, Key)>,
     due: BTreeMap<Key, Duration>,
     failures: BTreeMap<Key, u32>,
+    /// Owners that were worked on a moment ago, and until when they rest.
+    resting: BTreeMap<Key, Duration>,
 }
 
 impl Queue {
@@ -59,6 +61,23 @@ impl Queue {
         self.failures.remove(key);
     }
 
+    /// Lets `key` rest until `until`: what is asked for before is done then, all at once. What is asked for later is not
+    /// touched by it.
+    pub fn rest(&mut self, key: &Key, until: Duration) {
+        self.resting.insert(key.clone(), until);
+    }
+
+    /// Nobody rests any more.
+    pub fn wake_all(&mut self) {
+        for (key, until) in std::mem::take(&mut self.resting) {
+            if self.due.get(&key) == Some(&until) {
+                self.delayed.remove(&(until, key.clone()));
+                self.due.remove(&key);
+                self.add(key);
+            }
+        }
+    }
+
     /// The next owner to work on; it stays reserved until [`Self::done`].
     pub fn pop(&mut self, now: Duration) -> Option<Key> {
         while let Some((at, key)) = self.delayed.first().cloned().filter(|(at, _)| *at <= now) {
@@ -66,10 +85,20 @@ impl Queue {
             self.due.remove(&key);
             self.add(key);
         }
-        let key = self.ready.pop_front()?;
-        self.waiting.remove(&key);
-        self.running.insert(key.clone());
-        Some(key)
+        while let Some(key) = self.ready.pop_front() {
+            self.waiting.remove(&key);
+            match self.resting.remove(&key) {
+                Some(until) if until > now => {
+                    self.resting.insert(key.clone(), until);
+                    self.add_at(key, until);
+                }
+                _ => {
+                    self.running.insert(key.clone());
+                    return Some(key);
+                }
+            }
+        }
+        None
     }
 
     /// Ends the work on `key`. If it was asked for meanwhile it is queued again.
