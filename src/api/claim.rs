@@ -16,7 +16,7 @@ pub struct Claim {
     #[serde(skip)]
     pub unreadable: Option<String>,
 }
-object!(Claim);
+object!(Claim: status);
 
 /// See [`Claim`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -131,6 +131,31 @@ impl Meta {
         self.controller().is_some_and(|r| &r.uid == uid)
     }
 
+    /// Whether the two differ in nothing but the resourceVersion.
+    pub fn is_same_but_version(&self, other: &Self) -> bool {
+        let Meta {
+            name,
+            namespace,
+            uid,
+            resource_version: _,
+            generation,
+            creation_timestamp,
+            deletion_timestamp,
+            labels,
+            annotations,
+            owner_references,
+            finalizers,
+            // Who wrote last says nothing by itself either.
+            upstream_wrote: _,
+        } = self;
+        (name, namespace, uid) == (&other.name, &other.namespace, &other.uid)
+            && *generation == other.generation
+            && *creation_timestamp == other.creation_timestamp
+            && *deletion_timestamp == other.deletion_timestamp
+            && (labels, annotations) == (&other.labels, &other.annotations)
+            && (owner_references, finalizers) == (&other.owner_references, &other.finalizers)
+    }
+
     /// `namespace/name`, or the name alone for cluster-wide objects.
     pub fn display_name(&self) -> String {
         if self.namespace.is_empty() {
@@ -145,21 +170,24 @@ impl Meta {
 pub trait Object: Clone + PartialEq {
     /// The metadata.
     fn meta(&self) -> &Meta;
-    /// The metadata, to be changed in place.
-    fn meta_mut(&mut self) -> &mut Meta;
+    /// Whether the two differ in nothing but the resourceVersion, which says nothing by itself.
+    fn is_same_but_version(&self, other: &Self) -> bool;
     /// What stands in the cache for an object that could not be read: its metadata and why. It counts as present.
     fn unreadable(meta: Meta, error: String) -> Self;
 }
 
-/// Implements [`Object`] for a struct with the fields `metadata` and `unreadable`.
+/// Implements [`Object`] for a struct with the fields `metadata`, `unreadable`, and those that are named.
 macro_rules! object {
-    ($type:ty) => {
+    ($type:ty: $($field:ident),*) => {
         impl $crate::api::meta::Object for $type {
             fn meta(&self) -> &$crate::api::Meta {
                 &self.metadata
             }
-            fn meta_mut(&mut self) -> &mut $crate::api::Meta {
-                &mut self.metadata
+            fn is_same_but_version(&self, other: &Self) -> bool {
+                let Self { metadata, unreadable, $($field),* } = self;
+                metadata.is_same_but_version(&other.metadata)
+                    && unreadable == &other.unreadable
+                    $(&& $field == &other.$field)*
             }
             fn unreadable(metadata: $crate::api::Meta, error: String) -> Self {
                 Self { metadata, unreadable: Some(error), ..Default::default() }

@@ -19,7 +19,7 @@ pub struct Node {
     #[serde(skip)]
     pub unreadable: Option<String>,
 }
-object!(Node);
+object!(Node: spec, status);
 
 /// See [`Node`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -23,7 +23,7 @@ pub struct NodeDaemonSet {
     #[serde(skip)]
     pub unreadable: Option<String>,
 }
-object!(NodeDaemonSet);
+object!(NodeDaemonSet: spec, status);
 
 /// What is wanted of a node daemon set. Fields, defaults and meaning are those of `apps/v1 DaemonSet`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -22,7 +22,7 @@ pub struct OrdinalSet {
     #[serde(skip)]
     pub unreadable: Option<String>,
 }
-object!(OrdinalSet);
+object!(OrdinalSet: spec, status);
 
 /// What is wanted of an ordinal set. Fields, defaults and meaning are those of `apps/v1 StatefulSet`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

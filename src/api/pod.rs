@@ -20,7 +20,7 @@ pub struct Pod {
     #[serde(skip)]
     pub unreadable: Option<String>,
 }
-object!(Pod);
+object!(Pod: spec, status);
 
 /// See [`Pod`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

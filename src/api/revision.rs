@@ -19,4 +19,4 @@ pub struct Revision {
     #[serde(skip)]
     pub unreadable: Option<String>,
 }
-object!(Revision);
+object!(Revision: data, revision);

@@ -1,6 +1,8 @@
 //! The cache fold: lists and watch events become changes with an old and a new side. A relist becomes explicit removals,
 //! so a deletion that happened while nobody watched is not lost.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,6 +13,49 @@ use crate::api::{Meta, Uid};
 pub type Name = (String, String);
 /// Objects by namespace and name.
 pub type Objects<T> = Arc<BTreeMap<Name, Arc<T>>>;
+
+/// Two texts, owned or borrowed, so that looking an object up copies neither its namespace nor its name.
+trait Pair {
+    fn pair(&self) -> (&str, &str);
+}
+
+impl Pair for Name {
+    fn pair(&self) -> (&str, &str) {
+        (&self.0, &self.1)
+    }
+}
+
+impl Pair for (&str, &str) {
+    fn pair(&self) -> (&str, &str) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn Pair + 'a> for Name {
+    fn borrow(&self) -> &(dyn Pair + 'a) {
+        self
+    }
+}
+
+impl PartialEq for dyn Pair + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.pair() == other.pair()
+    }
+}
+
+impl Eq for dyn Pair + '_ {}
+
+impl PartialOrd for dyn Pair + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Pair + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.pair().cmp(&other.pair())
+    }
+}
 
 /// What happened to one object.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +75,7 @@ impl<T: Object> Change<T> {
     /// Whether anything but the bookkeeping of the API server is different.
     pub fn is_meaningful(&self) -> bool {
         match (&self.old, &self.new) {
-            (Some(old), Some(new)) => {
-                let mut old = T::clone(old);
-                old.meta_mut().resource_version = new.meta().resource_version.clone();
-                old != **new
-            }
+            (Some(old), Some(new)) => !old.is_same_but_version(new),
             _ => true,
         }
     }
@@ -44,8 +85,8 @@ impl<T: Object> Change<T> {
 #[derive(Clone, Debug)]
 pub struct Store<T> {
     objects: Objects<T>,
-    /// Names by namespace and managing owner; an empty uid stands for objects without one.
-    by_controller: BTreeMap<(String, Uid), BTreeSet<String>>,
+    /// By namespace and managing owner, then by name; an empty uid stands for objects without one.
+    by_controller: BTreeMap<(String, Uid), BTreeMap<String, Arc<T>>>,
     seen: u64,
 }
 
@@ -77,17 +118,17 @@ impl<T: Object> Store<T> {
 
     /// One object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<T>> {
-        self.objects.get(&(namespace.to_owned(), name.to_owned()))
+        self.objects.get(&(namespace, name) as &dyn Pair)
     }
 
     /// The objects of a namespace that the owner `controller` manages (an empty uid: that nobody manages), by name.
     pub fn controlled_by<'a>(
         &'a self,
-        namespace: &'a str,
+        namespace: &str,
         controller: &Uid,
-    ) -> impl Iterator<Item = &'a Arc<T>> {
-        let names = self.by_controller.get(&(namespace.to_owned(), controller.clone()));
-        names.into_iter().flatten().filter_map(move |name| self.get(namespace, name))
+    ) -> impl Iterator<Item = &'a Arc<T>> + use<'a, T> {
+        let owner = (namespace.to_owned(), controller.clone());
+        self.by_controller.get(&owner).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The objects of a namespace whose names begin with `prefix`, by name.
@@ -124,8 +165,8 @@ impl<T: Object> Store<T> {
             }
             self.unindex(old.meta());
         }
-        self.index(object.meta());
         let new = Arc::new(object);
+        self.index(&new);
         Arc::make_mut(&mut self.objects).insert(key, Arc::clone(&new));
         Some(Change { old, new: Some(new) })
     }
@@ -169,15 +210,16 @@ impl<T: Object> Store<T> {
         Ok(changes)
     }
 
-    fn index(&mut self, meta: &Meta) {
-        self.by_controller.entry(controller(meta)).or_default().insert(meta.name.clone());
+    fn index(&mut self, object: &Arc<T>) {
+        let meta = object.meta();
+        self.by_controller.entry(controller(meta)).or_default().insert(meta.name.clone(), Arc::clone(object));
     }
 
     fn unindex(&mut self, meta: &Meta) {
         let key = controller(meta);
-        if let Some(names) = self.by_controller.get_mut(&key) {
-            names.remove(&meta.name);
-            if names.is_empty() {
+        if let Some(objects) = self.by_controller.get_mut(&key) {
+            objects.remove(&meta.name);
+            if objects.is_empty() {
                 self.by_controller.remove(&key);
             }
         }

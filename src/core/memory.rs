@@ -1,6 +1,7 @@
 //! The little that a plan needs and objects cannot tell: what failed lately. It is safe when empty, as after a restart.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ const MADE_FORGOTTEN: Duration = Duration::from_secs(600);
 /// After this a creation whose answer never came does not arrive any more: the client waits 30 s, the API server 60 s.
 const UNSURE: Duration = Duration::from_secs(120);
 
-/// What is remembered about one owner.
+/// What is remembered about one owner. A copy costs little, whatever there is to remember: each plan gets one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
     /// The write that was refused last, until one of its kind succeeds.
@@ -41,11 +42,11 @@ pub struct Memory {
     /// The incarnation and the generation of the owner that all this is about.
     owner: (Uid, i64),
     /// Slots whose pods ended and were replaced.
-    replaced: BTreeMap<Slot, Replacement>,
+    replaced: Arc<BTreeMap<Slot, Replacement>>,
     /// Slots for which pods were made, and how often since we deleted one there.
-    made: BTreeMap<Slot, Made>,
+    made: Arc<BTreeMap<Slot, Made>>,
     /// Names of pods of which nobody knows whether they were, or will be, made.
-    unsure: BTreeMap<Slot, (String, Duration)>,
+    unsure: Arc<BTreeMap<Slot, (String, Duration)>>,
     /// When kube-controller-manager had written the status last when we saw the owner first.
     written_before: Option<Option<Timestamp>>,
     /// When kube-controller-manager wrote the status after that.
@@ -53,7 +54,7 @@ pub struct Memory {
     /// The revision labels of pods that went while the owner was paused, by their slots.
     left: BTreeMap<Slot, String>,
     /// Templates as the API server defaults them, the newest last; `None` for one that it refused.
-    defaulted: VecDeque<(u64, Option<Value>)>,
+    defaulted: Arc<VecDeque<(u64, Option<Value>)>>,
 }
 
 /// A write that the API server refused.
@@ -98,10 +99,11 @@ impl Memory {
     /// Remembers how the API server defaults a template, or that it refuses it.
     pub fn remember_defaults(&mut self, template: &Value, defaulted: Option<Value>) {
         let key = fnv1a_64(template.to_string().as_bytes());
-        self.defaulted.retain(|(known, _)| *known != key);
-        self.defaulted.push_back((key, defaulted));
-        if self.defaulted.len() > DEFAULTED {
-            self.defaulted.pop_front();
+        let all = Arc::make_mut(&mut self.defaulted);
+        all.retain(|(known, _)| *known != key);
+        all.push_back((key, defaulted));
+        if all.len() > DEFAULTED {
+            all.pop_front();
         }
     }
 
@@ -126,8 +128,8 @@ impl Memory {
             if let Some(refused) = &mut self.refused {
                 (refused.times, refused.retry_at) = (0, Duration::ZERO);
             }
-            self.replaced.clear();
-            self.made.clear();
+            self.replaced = Arc::default();
+            self.made = Arc::default();
         }
         self.owner = now;
         let before = *self.written_before.get_or_insert(owner.upstream_wrote);
@@ -144,15 +146,20 @@ impl Memory {
 
     /// Remembers that a pod was made for a slot that had none.
     pub fn make(&mut self, slot: Slot, now: Duration) {
-        self.unsure.remove(&slot);
-        self.made.retain(|_, made| now.saturating_sub(made.at) < MADE_FORGOTTEN);
-        let times = self.made.get(&slot).map_or(0, |made| made.times).saturating_add(1);
-        self.made.insert(slot, Made { at: now, times });
+        if self.unsure.contains_key(&slot) {
+            Arc::make_mut(&mut self.unsure).remove(&slot);
+        }
+        let all = Arc::make_mut(&mut self.made);
+        all.retain(|_, made| now.saturating_sub(made.at) < MADE_FORGOTTEN);
+        let times = all.get(&slot).map_or(0, |made| made.times).saturating_add(1);
+        all.insert(slot, Made { at: now, times });
     }
 
     /// Remembers that we deleted a pod of a slot ourselves, so that the next one is expected.
     pub fn unmake(&mut self, slot: &Slot) {
-        self.made.remove(slot);
+        if self.made.contains_key(slot) {
+            Arc::make_mut(&mut self.made).remove(slot);
+        }
     }
 
     /// How long no new pod is made for `slot`, because pods made there keep vanishing without our doing (X9): three are made
@@ -167,7 +174,7 @@ impl Memory {
 
     /// Remembers that nobody knows whether a pod of this name was made for `slot`.
     pub fn doubt(&mut self, slot: Slot, name: String, now: Duration) {
-        self.unsure.insert(slot, (name, now));
+        Arc::make_mut(&mut self.unsure).insert(slot, (name, now));
     }
 
     /// The name of a pod that may still be made for `slot` by a request whose answer never came.
@@ -236,9 +243,9 @@ impl Memory {
     /// without a failure forgets it.
     pub fn replace(&mut self, slot: Slot, now: Duration) {
         let forgotten = LAST_REPLACEMENT * 2;
-        self.replaced.retain(|_, r| now.saturating_sub(r.at) < forgotten);
-        let pause =
-            self.replaced.get(&slot).map_or(FIRST_REPLACEMENT, |r| (r.pause * 2).min(LAST_REPLACEMENT));
-        self.replaced.insert(slot, Replacement { at: now, pause });
+        let replaced = Arc::make_mut(&mut self.replaced);
+        replaced.retain(|_, r| now.saturating_sub(r.at) < forgotten);
+        let pause = replaced.get(&slot).map_or(FIRST_REPLACEMENT, |r| (r.pause * 2).min(LAST_REPLACEMENT));
+        replaced.insert(slot, Replacement { at: now, pause });
     }
 }

@@ -23,6 +23,8 @@ pub struct Queue {
     delayed: BTreeSet<(Duration, Key)>,
     due: BTreeMap<Key, Duration>,
     failures: BTreeMap<Key, u32>,
+    /// Owners that were worked on a moment ago, and until when they rest.
+    resting: BTreeMap<Key, Duration>,
     now: Duration,
 }
 
@@ -76,6 +78,23 @@ impl Queue {
         self.failures.remove(key);
     }
 
+    /// Lets `key` rest until `until`: what is asked for before is done then, all at once. What is asked for later is not
+    /// touched by it.
+    pub fn rest(&mut self, key: &Key, until: Duration) {
+        self.resting.insert(key.clone(), until);
+    }
+
+    /// Nobody rests any more.
+    pub fn wake_all(&mut self) {
+        for (key, until) in std::mem::take(&mut self.resting) {
+            if self.due.get(&key) == Some(&until) {
+                self.delayed.remove(&(until, key.clone()));
+                self.due.remove(&key);
+                self.add(key);
+            }
+        }
+    }
+
     /// The next owner to work on; it stays reserved until [`Self::done`].
     pub fn pop(&mut self, now: Duration) -> Option<Key> {
         self.at(now);
@@ -84,10 +103,20 @@ impl Queue {
             self.due.remove(&key);
             self.add(key);
         }
-        let key = self.ready.pop_front()?;
-        let since = self.waiting.remove(&key).unwrap_or(now);
-        self.running.insert(key.clone(), Turn { began: now, waited: now.saturating_sub(since) });
-        Some(key)
+        while let Some(key) = self.ready.pop_front() {
+            let since = self.waiting.remove(&key).unwrap_or(now);
+            match self.resting.remove(&key) {
+                Some(until) if until > now => {
+                    self.resting.insert(key.clone(), until);
+                    self.add_at(key, until);
+                }
+                _ => {
+                    self.running.insert(key.clone(), Turn { began: now, waited: now.saturating_sub(since) });
+                    return Some(key);
+                }
+            }
+        }
+        None
     }
 
     /// Ends the work on `key`. If it was asked for meanwhile it is queued again.

@@ -81,15 +81,20 @@ fn claim(stores: &Stores, change: &Change<crate::api::Claim>) -> Vec<Key> {
     keys
 }
 
-/// Node daemon sets for which the node means something else than before, or whose pods it carries (B1.4, B1.5). A node
-/// that goes concerns every set.
+/// Node daemon sets for which the node means something else than before (B1.4, B1.5). One that joins concerns those that
+/// want a pod there, one that goes those that wanted one, and both concern those that have pods there, for these count for the
+/// status, and may have to go.
 fn node(stores: &Stores, change: &Change<crate::api::Node>) -> Vec<Key> {
     let mut keys = vec![];
     for (surface, store) in &stores.daemon_sets {
         for ((namespace, name), set) in store.objects().iter() {
             let concerned = match (&change.old, &change.new, set.spec.template.placement()) {
                 (Some(old), Some(new), Ok(placement)) => {
-                    placement::verdict(&placement, old) != placement::verdict(&placement, new)
+                    !placement::verdict(&placement, old).is_like(&placement::verdict(&placement, new))
+                }
+                (Some(node), None, Ok(placement)) | (None, Some(node), Ok(placement)) => {
+                    placement::verdict(&placement, node).runs()
+                        || has_pod_on(stores, set, &node.metadata.name)
                 }
                 _ => true,
             };
@@ -99,4 +104,11 @@ fn node(stores: &Stores, change: &Change<crate::api::Node>) -> Vec<Key> {
         }
     }
     keys
+}
+
+/// Whether a set has a pod that is on the node, or meant for it.
+fn has_pod_on(stores: &Stores, set: &crate::api::NodeDaemonSet, node: &str) -> bool {
+    let meta = &set.metadata;
+    let mut pods = stores.pods.controlled_by(&meta.namespace, &meta.uid);
+    pods.any(|pod| placement::node_of(pod) == Some(node))
 }

@@ -36,11 +36,10 @@ fn generation(observation: &Observation<NodeDaemonSet>) -> Option<String> {
 /// do; upstream merges them and relabels pods, B8.6), or on a native set its template generation says so (B6.2; what
 /// kubernetes' own conformance tests rest on, B12.1).
 pub fn is_current(observation: &Observation<NodeDaemonSet>, pod: &Pod, labels: &[&str]) -> bool {
-    if labels.iter().any(|label| pod::is_current(pod, label)) {
-        return true;
+    labels.iter().any(|label| pod::is_current(pod, label)) || {
+        let made = pod.metadata.labels.get(GENERATION_LABEL);
+        made.is_some() && made == generation(observation).as_ref()
     }
-    let generation = generation(observation);
-    generation.is_some() && pod.metadata.labels.get(GENERATION_LABEL) == generation.as_ref()
 }
 
 /// The name of the pod of `slot` (0, 1, ...) on `node`.

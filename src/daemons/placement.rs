@@ -18,6 +18,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether both mean the same to pods, whatever the reason.
+    pub fn is_like(&self, other: &Verdict) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
     /// Whether the node should run a pod.
     pub fn runs(&self) -> bool {
         *self == Verdict::Run

@@ -28,6 +28,17 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Whether there is nothing to be made and nothing to be taken away: by far the most common case.
+    fn is_in_order(&self) -> bool {
+        match (&self.verdict, self.pods.as_slice()) {
+            (Verdict::Run | Verdict::Keep(_), [only]) => {
+                !only.metadata.is_terminating() && !pod::is_terminal(only)
+            }
+            (Verdict::Keep(_) | Verdict::Leave(_), []) => true,
+            _ => false,
+        }
+    }
+
     /// Pods that are not being deleted.
     pub fn live(&self) -> impl Iterator<Item = &'a Pod> {
         self.pods.iter().copied().filter(|p| !p.metadata.is_terminating())
@@ -59,7 +70,7 @@ pub fn places<'a>(
             || Place { node: None, verdict: Verdict::Leave("it does not exist".to_owned()), pods: vec![] };
         places.entry(node).or_insert_with(gone).pods.push(pod);
     }
-    for place in places.values_mut() {
+    for place in places.values_mut().filter(|place| place.pods.len() > 1) {
         place.pods.sort_by(|a, b| {
             let order =
                 |p: &'a Pod| (p.spec.node_name.is_empty(), p.metadata.creation_timestamp, &p.metadata.name);
@@ -167,7 +178,7 @@ pub fn keep(
     plan: &mut Plan,
 ) {
     let mut work = Work::default();
-    for (name, place) in places {
+    for (name, place) in places.iter().filter(|(_, place)| !place.is_in_order()) {
         let slot = Slot::Node((*name).to_owned());
         // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
         let empty = if aim.surges { place.live().next().is_none() } else { place.pods.is_empty() };

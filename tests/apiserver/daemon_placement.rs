@@ -5,14 +5,22 @@ use serde_json::{Value, json};
 
 use crate::support::manifests::node_daemon_set;
 use crate::support::plane::{MEMBER, pool};
-use crate::support::read::{NDS, POD, is_ready, name, uid};
-use crate::support::{Plane, Scene, existing, number, text};
+use crate::support::read::{POD, is_ready, name, uid};
+use crate::support::surface::rows;
+use crate::support::{Plane, Scene, Surface, existing, number, text};
 
-#[test]
-fn every_fitting_node_has_one_pod() {
-    let Some(scene) = Scene::on_nodes("every-node", &["a", "b", "c"]) else { return };
-    scene.apply(&node_daemon_set("agent", "every-node"));
-    let set = settled_on(&scene, 3);
+rows!(
+    every_fitting_node_has_one_pod,
+    a_deleted_or_failed_pod_is_replaced_on_its_node,
+    pods_follow_nodes_that_join_leave_and_change,
+    taints_keep_pods_off_and_drive_them_out,
+    node_affinity_chooses_nodes_and_a_label_moves_a_pod,
+);
+
+fn every_fitting_node_has_one_pod(surface: Surface) {
+    let Some(scene) = Scene::on_nodes(surface, "every-node", &["a", "b", "c"]) else { return };
+    scene.apply(&scene.agent());
+    let set = scene.settled_on(3);
     assert_eq!(nodes(&scene), scene.nodes(&["a", "b", "c"]));
     for (count, value) in [
         ("currentNumberScheduled", 3),
@@ -24,7 +32,9 @@ fn every_fitting_node_has_one_pod() {
     ] {
         assert_eq!(set["status"][count], value, "{count}");
     }
-    assert_eq!(set["status"]["currentRevision"], set["status"]["updateRevision"]);
+    if surface == Surface::Berth {
+        assert_eq!(set["status"]["currentRevision"], set["status"]["updateRevision"]);
+    }
 
     for pod in scene.live_pods() {
         let terms =
@@ -47,25 +57,31 @@ fn every_fitting_node_has_one_pod() {
             ("unschedulable", "NoSchedule"),
         ];
         assert_eq!(tolerated, defaults);
-        assert_eq!(pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/daemonset-pod"], "true");
+        let told = &pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/daemonset-pod"];
+        assert_eq!(told == "true", surface == Surface::Berth, "the autoscaler knows a DaemonSet by its kind");
+        let generation = &pod["metadata"]["labels"]["pod-template-generation"];
+        assert_eq!(generation == "1", surface == Surface::Apps, "{generation}");
         let owner = &pod["metadata"]["ownerReferences"][0];
-        assert_eq!((text(owner, "/kind"), text(owner, "/uid")), ("NodeDaemonSet", uid(&set)));
+        assert_eq!((text(owner, "/kind"), text(owner, "/uid")), (surface.daemon_name(), uid(&set)));
         assert_eq!((&owner["controller"], &owner["blockOwnerDeletion"]), (&json!(true), &json!(true)));
     }
 
+    if surface == Surface::Apps {
+        assert!(scene.kubectl(&["rollout", "status", "ds/agent", "--timeout=10s"]).contains("rolled out"));
+        return;
+    }
     let table = scene.kubectl(&["get", "nds", "agent", "--output=wide"]);
     let words: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     let head = "NAME DESIRED CURRENT READY UP-TO-DATE AVAILABLE NODE SELECTOR AGE IMAGES REVISION";
     assert_eq!(words[0].join(" "), head);
     assert_eq!(words[1][..6], ["agent", "3", "3", "3", "3", "3"]);
-    assert_eq!(words[1][6], format!("{}={MEMBER}", pool("every-node")));
+    assert_eq!(words[1][6], format!("{}={MEMBER}", pool(&scene.namespace)));
 }
 
-#[test]
-fn a_deleted_or_failed_pod_is_replaced_on_its_node() {
-    let Some(scene) = Scene::on_nodes("daemon-returns", &["a", "b"]) else { return };
-    scene.apply(&node_daemon_set("agent", "daemon-returns"));
-    let set = settled_on(&scene, 2);
+fn a_deleted_or_failed_pod_is_replaced_on_its_node(surface: Surface) {
+    let Some(scene) = Scene::on_nodes(surface, "daemon-returns", &["a", "b"]) else { return };
+    scene.apply(&scene.agent());
+    let set = scene.settled_on(2);
     let pods = scene.live_pods();
     for pod in &pods {
         let node = text(pod, "/spec/nodeName");
@@ -79,7 +95,7 @@ fn a_deleted_or_failed_pod_is_replaced_on_its_node() {
     for before in &pods {
         let node = text(before, "/spec/nodeName");
         let after = scene.wait("a new pod on the same node", || {
-            let other = pod_on(&scene, "agent", node).filter(|pod| uid(pod) != uid(before) && is_ready(pod));
+            let other = scene.pod_on("agent", node).filter(|pod| uid(pod) != uid(before) && is_ready(pod));
             other.ok_or_else(|| format!("none on {node}"))
         });
         // The first name may still be taken by the pod that is on its way out.
@@ -87,91 +103,123 @@ fn a_deleted_or_failed_pod_is_replaced_on_its_node() {
     }
 }
 
-#[test]
-fn pods_follow_nodes_that_join_leave_and_change() {
+fn pods_follow_nodes_that_join_leave_and_change(surface: Surface) {
     if Plane::shared().lacks_nodes(3) {
         return;
     }
-    let scene = Scene::new("nodes-move");
+    let scene = Scene::on(surface, "nodes-move");
     scene.add_nodes(&["a", "b"]);
-    scene.apply(&node_daemon_set("agent", "nodes-move"));
-    settled_on(&scene, 2);
+    scene.apply(&scene.agent());
+    scene.settled_on(2);
 
     scene.add_nodes(&["c"]);
-    settled_on(&scene, 3);
+    scene.settled_on(3);
     assert_eq!(nodes(&scene), scene.nodes(&["a", "b", "c"]));
 
-    let label = |value| format!("{}={value}", pool("nodes-move"));
+    let label = |value| format!("{}={value}", pool(&scene.namespace));
     scene.kubectl(&["label", "node", &scene.node("b"), &label("elsewhere"), "--overwrite"]);
-    settled_on(&scene, 2);
+    scene.settled_on(2);
     assert_eq!(nodes(&scene), scene.nodes(&["a", "c"]));
     scene.kubectl(&["label", "node", &scene.node("b"), &label(MEMBER), "--overwrite"]);
-    settled_on(&scene, 3);
+    scene.settled_on(3);
 
     if existing::leaves_out("a node is removed") {
         return;
     }
     // The pod of a node that is gone is the pod garbage collector's, which takes its time; the set counts without it at once.
     scene.plane.cluster.remove_node(&scene.node("c")).unwrap();
-    scene.until(NDS, "agent", "2 nodes", |set| number(set, "/status/desiredNumberScheduled") == 2);
-    settled_on(&scene, 2);
+    scene
+        .until(scene.daemons(), "agent", "2 nodes", |set| number(set, "/status/desiredNumberScheduled") == 2);
+    scene.settled_on(2);
     assert_eq!(nodes(&scene), scene.nodes(&["a", "b"]));
 }
 
-#[test]
-fn taints_keep_pods_off_and_drive_them_out() {
+fn taints_keep_pods_off_and_drive_them_out(surface: Surface) {
     if existing::leaves_out("its nodes are tainted and cordoned, and other tests use them") {
         return;
     }
-    let scene = Scene::new("taints");
+    let scene = Scene::on(surface, "taints");
     scene.add_nodes(&["a", "b"]);
-    let plain = node_daemon_set("agent", "taints");
-    let mut tolerant = node_daemon_set("tolerant", "taints");
+    let plain = scene.agent();
+    let mut tolerant = node_daemon_set("tolerant", &scene.namespace);
     tolerant["spec"]["template"]["spec"]["tolerations"] = json!([{"operator": "Exists"}]);
     scene.apply(&plain);
     scene.apply(&tolerant);
-    settled_on(&scene, 2);
-    scene.settled(NDS, "tolerant");
+    scene.settled_on(2);
+    scene.settled(scene.daemons(), "tolerant");
     let a = scene.node("a");
 
     // NoSchedule: what is there stays, nothing new comes.
     scene.kubectl(&["taint", "node", &a, "test=on:NoSchedule"]);
-    let set = scene.until(NDS, "agent", "one node", |set| number(set, "/status/desiredNumberScheduled") == 1);
+    let set = scene.until(scene.daemons(), "agent", "one node", |set| {
+        number(set, "/status/desiredNumberScheduled") == 1
+    });
     assert_eq!(number(&set, "/status/numberMisscheduled"), 1);
     assert_eq!(nodes(&scene), scene.nodes(&["a", "b"]));
-    let stays = pod_on(&scene, "agent", &a).unwrap();
+    let stays = scene.pod_on("agent", &a).unwrap();
     scene.kubectl(&["delete", "pod", name(&stays), "--wait=false"]);
     scene.gone(POD, name(&stays));
-    let set = scene.until(NDS, "agent", "settled on b", |set| number(set, "/status/numberMisscheduled") == 0);
+    let set = scene.until(scene.daemons(), "agent", "settled on b", |set| {
+        number(set, "/status/numberMisscheduled") == 0
+    });
     assert_eq!(number(&set, "/status/desiredNumberScheduled"), 1);
     assert_eq!(nodes(&scene), scene.nodes(&["b"]));
     scene.kubectl(&["taint", "node", &a, "test-"]);
-    settled_on(&scene, 2);
+    scene.settled_on(2);
 
     // NoExecute: what is there goes.
-    let kept = uid(&pod_on(&scene, "tolerant", &a).unwrap()).to_owned();
+    let kept = uid(&scene.pod_on("tolerant", &a).unwrap()).to_owned();
     scene.kubectl(&["taint", "node", &a, "test=on:NoExecute"]);
-    settled_on(&scene, 1);
+    scene.settled_on(1);
     assert_eq!(nodes(&scene), scene.nodes(&["b"]));
     scene.kubectl(&["taint", "node", &a, "test-"]);
-    settled_on(&scene, 2);
-    assert_eq!(uid(&pod_on(&scene, "tolerant", &a).unwrap()), kept, "who tolerates the taint is not touched");
+    scene.settled_on(2);
+    assert_eq!(uid(&scene.pod_on("tolerant", &a).unwrap()), kept, "who tolerates the taint is not touched");
 
     // A cordoned node is tolerated by all daemons.
     scene.kubectl(&["cordon", &a]);
-    let before = pod_on(&scene, "agent", &a).unwrap();
+    let before = scene.pod_on("agent", &a).unwrap();
     scene.kubectl(&["delete", "pod", name(&before), "--wait=false"]);
     scene.wait("a new pod on the cordoned node", || {
-        let after = pod_on(&scene, "agent", &a).filter(|pod| uid(pod) != uid(&before) && is_ready(pod));
+        let after = scene.pod_on("agent", &a).filter(|pod| uid(pod) != uid(&before) && is_ready(pod));
         after.ok_or_else(|| "none".to_owned())
     });
 }
 
-/// Waits until `agent` is settled on so many nodes.
-fn settled_on(scene: &Scene, count: i64) -> Value {
-    scene.until(NDS, "agent", &format!("settled on {count} nodes"), |set| {
-        number(set, "/status/desiredNumberScheduled") == count && crate::support::read::is_settled(set)
-    })
+/// As with a node selector; but the terms of the template are the set's, and those of the pod name its node.
+fn node_affinity_chooses_nodes_and_a_label_moves_a_pod(surface: Surface) {
+    let Some(scene) = Scene::on_nodes(surface, "affinity", &["a", "b"]) else { return };
+    let colour = format!("{}-colour", pool(&scene.namespace));
+    let mut set = scene.agent();
+    let spec = &mut set["spec"]["template"]["spec"];
+    let required = json!({"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": colour, "operator": "In", "values": ["blue", "green"]}]},
+        {"matchExpressions": [{"key": colour, "operator": "In", "values": ["red"]}],
+         "matchFields": [{"key": "metadata.name", "operator": "In", "values": [scene.node("b")]}]},
+    ]});
+    spec["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
+    scene.apply(&set);
+    scene.settled_on(0);
+    let paint = |node: &str, colour_is: &str| {
+        let label = if colour_is.is_empty() { format!("{colour}-") } else { format!("{colour}={colour_is}") };
+        scene.kubectl(&["label", "node", &scene.node(node), &label, "--overwrite"]);
+    };
+    paint("a", "blue");
+    scene.settled_on(1);
+    assert_eq!(nodes(&scene), scene.nodes(&["a"]));
+    let first = uid(&scene.pod_on("agent", &scene.node("a")).unwrap()).to_owned();
+    paint("b", "red");
+    scene.settled_on(2);
+    paint("a", "green");
+    paint("b", "yellow");
+    scene.settled_on(1);
+    assert_eq!(uid(&scene.pod_on("agent", &scene.node("a")).unwrap()), first, "any of the colours will do");
+    paint("a", "red");
+    scene.settled_on(0);
+    scene.wait("the pods to go", || if nodes(&scene).is_empty() { Ok(()) } else { Err(String::new()) });
+    for node in ["a", "b"] {
+        paint(node, "");
+    }
 }
 
 /// The nodes on which there are pods of `agent`, sorted.
@@ -187,10 +235,4 @@ fn nodes(scene: &Scene) -> Vec<String> {
 fn slots(set: &Value, node: &str, count: u32) -> Vec<String> {
     let uid: Uid = serde_json::from_value(set["metadata"]["uid"].clone()).unwrap();
     (0..count).map(|slot| berth::daemons::identity::pod_name("agent", &uid, node, slot)).collect()
-}
-
-/// The pod of a set on a node.
-fn pod_on(scene: &Scene, set: &str, node: &str) -> Option<Value> {
-    let fits = |pod: &Value| text(pod, "/spec/nodeName") == node && text(pod, "/metadata/labels/app") == set;
-    scene.live_pods().into_iter().find(fits)
 }

@@ -12,6 +12,7 @@ use crate::support::health::{ask, free_address};
 use crate::support::manifests::ordinal_set;
 use crate::support::plane::{Plane, project};
 use crate::support::read::{LEASE, OSET, POD, REVISION, condition, name, text, uid};
+use crate::support::surface::Surface;
 use crate::support::writes::Writes;
 use crate::support::{Chronicle, Scene, number};
 
@@ -66,7 +67,7 @@ fn one_operator_acts_and_the_other_takes_over() {
 /// The other build is the program that `BERTH_TEST_OTHER_BUILD` names, such as the last release; without it, this one again.
 #[test]
 fn two_builds_side_by_side_roll_nothing_and_undo_nothing() {
-    let scene = Scene::without_operator("two-builds");
+    let scene = Scene::without_operator(Surface::Berth, "two-builds");
     let other = env::var("BERTH_TEST_OTHER_BUILD").unwrap_or_else(|_| env!("CARGO_BIN_EXE_berth").to_owned());
     println!("the other build is {}", version(&other));
     let arguments = ["--namespace=two-builds", "--leader-elect=false"];

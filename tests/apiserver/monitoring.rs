@@ -7,6 +7,7 @@ use crate::support::health::{ask, free_address};
 use crate::support::manifests::{node_daemon_set, ordinal_set};
 use crate::support::plane::project;
 use crate::support::read::{NDS, OSET};
+use crate::support::surface::Surface;
 use crate::support::{Plane, Scene, number};
 
 #[test]
@@ -14,7 +15,7 @@ fn the_metrics_are_true_and_the_alerts_and_the_dashboard_know_them() {
     if Plane::shared().lacks_nodes(1) {
         return;
     }
-    let scene = Scene::without_operator("monitored");
+    let scene = Scene::without_operator(Surface::Berth, "monitored");
     scene.add_nodes(&["a"]);
     let address = free_address();
     let arguments = ["--leader-elect=false", "--metrics-sets=2", &format!("--listen={address}")];

@@ -26,6 +26,7 @@ use super::events::{self, Book};
 use super::lease::Election;
 use super::limiter::{Class, Outbox};
 use super::memory::Memory;
+use super::pace::Pacer;
 use super::pending::Pending;
 use super::plan::Action;
 use super::queue::Queue;
@@ -60,8 +61,8 @@ pub struct Engine {
     active: BTreeMap<Key, Active>,
     /// Objects of others that owners wait for.
     awaiting: BTreeMap<ObjectRef, BTreeSet<Key>>,
-    /// When the status of an owner was written last.
-    status_written: BTreeMap<Key, Duration>,
+    /// When the status of an owner was written lately.
+    paces: BTreeMap<Key, Pacer>,
     /// Owners whose changed status is held back.
     status_held: BTreeSet<Key>,
     /// What was told about owners besides writes, and is still the case.
@@ -77,6 +78,7 @@ pub struct Engine {
     /// Requests that have been sent and not been answered.
     sent: BTreeSet<u64>,
     last_id: u64,
+    plans: u64,
     stopping: bool,
     stopped: bool,
     notes: Vec<Note>,
@@ -109,13 +111,14 @@ impl Engine {
             memory: BTreeMap::new(),
             active: BTreeMap::new(),
             awaiting: BTreeMap::new(),
-            status_written: BTreeMap::new(),
+            paces: BTreeMap::new(),
             status_held: BTreeSet::new(),
             told: BTreeMap::new(),
             closing: BTreeSet::new(),
             purposes: BTreeMap::new(),
             sent: BTreeSet::new(),
             last_id: 0,
+            plans: 0,
             stopping: false,
             stopped: false,
             notes: vec![],
@@ -185,6 +188,11 @@ impl Engine {
         self.active.is_empty() && self.queue.depth() == 0 && self.pending.is_empty() && self.outbox.is_empty()
     }
 
+    /// How many plans were made so far.
+    pub fn plans(&self) -> u64 {
+        self.plans
+    }
+
     /// The caches.
     pub fn stores(&self) -> &Stores {
         &self.stores
@@ -236,6 +244,7 @@ impl Engine {
         for active in self.active.values_mut() {
             active.stop();
         }
+        self.queue.wake_all();
         // What is on its way changes the status once more, and a write is told only when it is seen.
         self.closing.extend(self.active.keys().cloned());
         self.closing.append(&mut self.status_held);

@@ -348,12 +348,13 @@ fn of_owner<T: Object>(
 ) -> Vec<Arc<T>> {
     let namespace = &key.namespace;
     let managed = store.controlled_by(namespace, uid);
-    let nobody = Uid::default();
-    let orphans = store.controlled_by(namespace, &nobody).filter(|o| selects(&o.meta().labels));
-    let named = store.with_prefix(namespace, prefix);
-    let all: BTreeMap<&str, &Arc<T>> =
-        managed.chain(orphans).chain(named).map(|o| (o.meta().name.as_str(), o)).collect();
-    all.into_values().cloned().collect()
+    let orphans = store.controlled_by(namespace, &Uid::default()).filter(|o| selects(&o.meta().labels));
+    let named = store.with_prefix(namespace, prefix).filter(|o| !o.meta().is_controlled_by(uid));
+    // Three sorted runs, which a stable sort only merges.
+    let mut all: Vec<&Arc<T>> = managed.chain(orphans).chain(named).collect();
+    all.sort_by(|a, b| a.meta().name.cmp(&b.meta().name));
+    all.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    all.into_iter().cloned().collect()
 }
 
 impl Stores {

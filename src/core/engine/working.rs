@@ -1,6 +1,7 @@
 //! The work on one owner: observe, plan, and run the plan.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::stores::Changed;
 use super::{Engine, Purpose};
@@ -8,12 +9,21 @@ use crate::api::{Key, Kind, Meta, Resource, Uid};
 use crate::core::apply::{Run, UnitId};
 use crate::core::cache::Change;
 use crate::core::limiter::Class;
+use crate::core::pace::Pacer;
 use crate::core::plan::{Action, Pace, Part, Plan, Stage};
 use crate::core::reason::{Reason, Slot};
 use crate::core::tally::Outcome;
 use crate::core::time::Now;
-use crate::core::{condition, owner, pace, pod};
+use crate::core::{condition, owner, pod};
 use crate::{daemons, ordinals};
+
+/// From how many pods and nodes on a set is big.
+const BIG: usize = 200;
+/// How long a big set rests after a plan, for each pod and node that was looked at. Looking at one takes about a twentieth of
+/// this, and so a set of whatever size keeps at most a twentieth of a core busy.
+const REST_PER_OBJECT: Duration = Duration::from_micros(25);
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_millis(50);
 
 /// A plan that is being carried out.
 #[derive(Debug)]
@@ -71,7 +81,11 @@ impl Engine {
         if !paused {
             memory.resume();
         }
-        let Some(mut plan) = self.plan(key, now) else { return Err(Outcome::Gone) };
+        let Some((mut plan, looked_at)) = self.measured_plan(key, now) else { return Err(Outcome::Gone) };
+        self.plans += 1;
+        if !self.stopping {
+            self.rest(key, looked_at, now);
+        }
         self.remember_waits(key, &plan);
         self.notify(key, std::mem::take(&mut plan.notices), now);
         if let Some(delay) = plan.recheck_after {
@@ -90,7 +104,9 @@ impl Engine {
         }
         self.status_held.remove(key);
         if let Some(write) = plan.status.take() {
-            let due = pace::due(write.urgency, self.status_written.get(key).copied(), now.mono);
+            let pacer = self.paces.entry(key.clone()).or_insert(Pacer::new(owner.generation));
+            pacer.concerns(owner.generation);
+            let due = pacer.due(write.urgency, now.mono);
             if due <= now.mono || self.stopping {
                 let action = condition::write_action(key, &owner, &write, Reason::StatusChanged);
                 let at =
@@ -115,14 +131,30 @@ impl Engine {
 
     /// The plan for an owner, from what the caches show now; `None` when there is no such owner.
     pub fn plan(&self, key: &Key, now: Now) -> Option<Plan> {
+        self.measured_plan(key, now).map(|(plan, _)| plan)
+    }
+
+    /// The plan for an owner, and how many pods and nodes it looked at.
+    fn measured_plan(&self, key: &Key, now: Now) -> Option<(Plan, usize)> {
         let memory = self.memory.get(key).cloned().unwrap_or_default();
-        match key.kind {
+        Some(match key.kind {
             Kind::Ordinal => {
-                Some(ordinals::plan(&self.stores.observe_ordinal(key, memory, self.config.gates, now)?))
+                let observation = self.stores.observe_ordinal(key, memory, self.config.gates, now)?;
+                (ordinals::plan(&observation), observation.pods.len())
             }
             Kind::Daemon => {
-                Some(daemons::plan(&self.stores.observe_daemon(key, memory, self.config.gates, now)?))
+                let observation = self.stores.observe_daemon(key, memory, self.config.gates, now)?;
+                (daemons::plan(&observation), observation.pods.len() + observation.nodes.len())
             }
+        })
+    }
+
+    /// Lets an owner rest after a plan that looked at so many objects, so that a burst of events about a big set costs a few
+    /// plans and not one each. A small set does not rest, and nothing that is due waits longer than [`LONGEST_REST`].
+    fn rest(&mut self, key: &Key, looked_at: usize, now: Now) {
+        let pause = REST_PER_OBJECT.saturating_mul(u32::try_from(looked_at).unwrap_or(u32::MAX));
+        if looked_at >= BIG {
+            self.queue.rest(key, now.mono + pause.min(LONGEST_REST));
         }
     }
 
@@ -170,7 +202,10 @@ impl Engine {
         let request = action.act.request();
         let class = match (request.status, request.is_write()) {
             (true, _) => {
-                self.status_written.insert(key.clone(), now.mono);
+                let generation = self.stores.owner(key).map_or(0, |owner| owner.generation);
+                let pacer = self.paces.entry(key.clone()).or_insert(Pacer::new(generation));
+                pacer.concerns(generation);
+                pacer.wrote(now.mono);
                 Class::Status
             }
             (false, true) => Class::Work,
@@ -229,7 +264,7 @@ impl Engine {
         self.told.remove(key);
         self.closing.remove(key);
         self.pending.forget(key);
-        self.status_written.remove(key);
+        self.paces.remove(key);
         self.status_held.remove(key);
         self.queue.succeed(key);
         self.awaiting.retain(|_, keys| {

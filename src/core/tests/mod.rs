@@ -11,12 +11,14 @@ mod kstatus;
 mod lease;
 mod limiter;
 mod memory;
+mod pace;
 mod paused;
 mod pending;
 mod planners;
 mod purity;
 mod queue;
 mod reflect;
+mod triggers;
 
 use crate::api::{Key, Kind, Surface};
 

@@ -49,3 +49,43 @@ fn failures_of_one_owner_slow_down_no_other() {
     queue.retry(key("a"), now);
     assert_eq!(queue.next_at(), Some(now + ms(10)), "a success forgets");
 }
+
+#[test]
+fn an_owner_that_rests_is_worked_on_once_when_it_has_rested() {
+    let mut queue = Queue::default();
+    queue.add(key("a"));
+    assert_eq!(queue.pop(ms(0)), Some(key("a")));
+    queue.rest(&key("a"), ms(20));
+    queue.add(key("a"));
+    queue.done(&key("a"));
+    for now in [5, 10, 15] {
+        assert_eq!(queue.pop(ms(now)), None);
+        queue.add(key("a"));
+        queue.add(key("b"));
+        assert_eq!(queue.pop(ms(now)), Some(key("b")), "others do not wait for it");
+        queue.done(&key("b"));
+    }
+    assert_eq!(queue.next_at(), Some(ms(20)));
+    assert_eq!(queue.pop(ms(20)), Some(key("a")));
+    queue.done(&key("a"));
+    assert_eq!((queue.pop(ms(20)), queue.next_at()), (None, None), "once");
+}
+
+#[test]
+fn whoever_is_asked_for_after_its_rest_does_not_wait() {
+    let mut queue = Queue::default();
+    queue.rest(&key("a"), ms(20));
+    assert_eq!((queue.pop(ms(30)), queue.next_at()), (None, None), "rest alone asks for nothing");
+    queue.add(key("a"));
+    assert_eq!(queue.pop(ms(30)), Some(key("a")));
+}
+
+#[test]
+fn at_the_end_nobody_rests() {
+    let mut queue = Queue::default();
+    queue.rest(&key("a"), ms(20));
+    queue.add(key("a"));
+    assert_eq!(queue.pop(ms(5)), None);
+    queue.wake_all();
+    assert_eq!(queue.pop(ms(5)), Some(key("a")));
+}

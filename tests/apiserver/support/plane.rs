@@ -66,16 +66,29 @@ impl Plane {
         let shared = PLANE.get_or_init(|| {
             let plane = match existing::context() {
                 Some(context) => Self::attach(&context),
-                None => Self::start(),
+                None => Self::for_both_surfaces(),
             };
             plane.install("crds");
             plane.install("deploy/namespace.yaml");
             plane.install("deploy/rbac.yaml");
+            plane.install("deploy/apps.yaml");
             let simulated = || (0..4).map(|n| format!("shared-{n}")).collect();
             plane.add_nodes(&plane.lent.clone().unwrap_or_else(simulated), ORDINALS);
             Arc::new(plane)
         });
         Arc::clone(shared)
+    }
+
+    /// A control plane whose native sets are left to Berth, and which knows the strategies that are behind a gate.
+    fn for_both_surfaces() -> Self {
+        let disabled = ["statefulset-controller", "daemonset-controller"];
+        let gates = "--feature-gates=StatefulSetRecreateStrategy=true";
+        let options = Options {
+            disabled_controllers: disabled.map(str::to_owned).to_vec(),
+            kube_apiserver_args: vec![gates.to_owned()],
+            ..Options::default()
+        };
+        Self::with(Cluster::start(options).unwrap())
     }
 
     /// A control plane of its own: no nodes, nothing installed.
@@ -155,6 +168,12 @@ impl Plane {
             assert!(Instant::now() < deadline, "the custom resources are not established");
             thread::sleep(Duration::from_millis(40));
         }
+    }
+
+    /// DELETE of a path, such as that of a collection.
+    pub fn delete(&self, path: &str) {
+        let request = http::Request::delete(path).body(Vec::new()).unwrap();
+        block_on(self.client.request::<Value>(request)).unwrap();
     }
 
     /// What a GET of a path answers; `None` for 404.

@@ -5,15 +5,20 @@ use serde_json::Value;
 /// A kind of object in a namespace, or of the cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    api: &'static str,
+    /// The path of its API group and version.
+    pub api: &'static str,
     /// The plural.
     pub plural: &'static str,
 }
 
 /// OrdinalSet.
 pub const OSET: Kind = Kind { api: "/apis/berth.dev/v1", plural: "ordinalsets" };
+/// StatefulSet.
+pub const STS: Kind = Kind { api: "/apis/apps/v1", plural: "statefulsets" };
 /// NodeDaemonSet.
 pub const NDS: Kind = Kind { api: "/apis/berth.dev/v1", plural: "nodedaemonsets" };
+/// DaemonSet.
+pub const DS: Kind = Kind { api: "/apis/apps/v1", plural: "daemonsets" };
 /// Pod.
 pub const POD: Kind = Kind { api: "/api/v1", plural: "pods" };
 /// PersistentVolumeClaim.
@@ -22,6 +27,8 @@ pub const CLAIM: Kind = Kind { api: "/api/v1", plural: "persistentvolumeclaims" 
 pub const REVISION: Kind = Kind { api: "/apis/apps/v1", plural: "controllerrevisions" };
 /// Event.
 pub const EVENT: Kind = Kind { api: "/api/v1", plural: "events" };
+/// ConfigMap.
+pub const CONFIG_MAP: Kind = Kind { api: "/api/v1", plural: "configmaps" };
 /// Lease.
 pub const LEASE: Kind = Kind { api: "/apis/coordination.k8s.io/v1", plural: "leases" };
 /// Namespace; its own namespace is empty.
@@ -95,11 +102,44 @@ pub fn revision(pod: &Value) -> &str {
 
 /// Whether a set says that all of its present spec is carried out.
 pub fn is_settled(set: &Value) -> bool {
+    match text(set, "/kind") {
+        "StatefulSet" => return is_native_settled(set),
+        "DaemonSet" => return is_native_daemon_settled(set),
+        _ => {}
+    }
     let generation = number(set, "/metadata/generation");
     let ready = condition(set, "Ready");
     number(set, "/status/observedGeneration") == generation
         && ready["status"] == "True"
         && ready["observedGeneration"] == generation
+}
+
+/// A native set says so by its counts, as `kubectl rollout status` reads them.
+fn is_native_settled(set: &Value) -> bool {
+    let status = |count: &str| number(set, &format!("/status/{count}"));
+    let wanted = number(set, "/spec/replicas");
+    let updated = match text(set, "/spec/updateStrategy/type") {
+        "OnDelete" => true,
+        _ => {
+            let partition = number(set, "/spec/updateStrategy/rollingUpdate/partition");
+            status("updatedReplicas") >= (wanted - partition).max(0)
+                && (partition > 0 || set["status"]["currentRevision"] == set["status"]["updateRevision"])
+        }
+    };
+    let there = ["replicas", "readyReplicas", "availableReplicas"].into_iter().all(|c| status(c) == wanted);
+    status("observedGeneration") == number(set, "/metadata/generation") && there && updated
+}
+
+/// A native daemon set says so by its counts, as `kubectl rollout status` reads them.
+fn is_native_daemon_settled(set: &Value) -> bool {
+    let status = |count: &str| number(set, &format!("/status/{count}"));
+    let desired = status("desiredNumberScheduled");
+    let updated =
+        text(set, "/spec/updateStrategy/type") == "OnDelete" || status("updatedNumberScheduled") == desired;
+    status("observedGeneration") == number(set, "/metadata/generation")
+        && status("currentNumberScheduled") == desired
+        && status("numberAvailable") == desired
+        && updated
 }
 
 /// Seconds since the epoch of an RFC 3339 time, whole.

@@ -76,22 +76,46 @@ impl Cluster {
         audit::read(&self.dir.join("audit.log"))
     }
 
+    /// A component of the control plane by the name of its binary; `None` if there is none, as on a cluster that was there before.
+    pub fn component(&self, name: &str) -> Option<Process> {
+        self.plane().iter().find(|process| process.name() == name).cloned()
+    }
+
     /// Asks kube-controller-manager to end (SIGTERM), waits until it has, and starts it again without the controllers named, and
     /// with all others: those that [`Options::disabled_controllers`] left out come back. Does not wait until it works.
     pub fn restart_controller_manager(&self, disabled_controllers: &[&str]) -> Result<()> {
         let disabled_controllers = disabled_controllers.iter().map(|name| (*name).to_owned()).collect();
         let options = Options { disabled_controllers, ..self.options.clone() };
-        // Held until the next one runs: nobody is to take this end for a death.
-        let mut plane = self.plane();
-        let Some(process) = plane.iter_mut().find(|process| process.name() == plane::CONTROLLER_MANAGER)
-        else {
-            return Err(Error::Name(plane::CONTROLLER_MANAGER.to_owned()));
+        let command = || plane::kube_controller_manager(&self.binaries, &self.dir, &options);
+        self.restart(plane::CONTROLLER_MANAGER, command, || Ok(()))
+    }
+
+    /// Asks kube-scheduler to end (SIGTERM), waits until it has, does `meanwhile`, and starts it again. Does not wait until it works.
+    pub fn restart_scheduler(&self, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
+        let command = || plane::kube_scheduler(&self.binaries, &self.dir, &self.options);
+        self.restart(plane::SCHEDULER_NAME, command, meanwhile)
+    }
+
+    fn restart(
+        &self,
+        name: &str,
+        command: impl FnOnce() -> Command,
+        meanwhile: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        // Taken out until the next one runs: nobody is to take this end for a death.
+        let process = {
+            let mut plane = self.plane();
+            let Some(at) = plane.iter().position(|process| process.name() == name) else {
+                return Err(Error::Name(name.to_owned()));
+            };
+            plane.remove(at)
         };
         process.terminate()?;
         process.wait_exit(ENDED)?;
-        let command = plane::kube_controller_manager(&self.binaries, &self.dir, &options);
-        *process = Process::start(&self.dir, "plane", plane::CONTROLLER_MANAGER, &command)?;
-        Ok(())
+        let done = meanwhile();
+        let process = Process::start(&self.dir, "plane", name, &command())?;
+        self.plane().push(process);
+        done
     }
 
     /// Starts a program that ends with the cluster, its output in `logs/NAME.log`. Standard input is empty; the environment and

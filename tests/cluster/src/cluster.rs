@@ -120,7 +120,7 @@ impl Cluster {
             plane::kube_controller_manager(&self.binaries, &self.dir, &self.options),
         )?;
         self.start_component(
-            "kube-scheduler",
+            plane::SCHEDULER_NAME,
             plane::kube_scheduler(&self.binaries, &self.dir, &self.options),
         )?;
         self.poll("the API server to be ready", READY, |cluster| {

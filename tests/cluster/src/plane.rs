@@ -17,8 +17,9 @@ const CLIENTS: [(&str, &str, &str); 5] = [
     ("addons", "addons", "system:masters"),
 ];
 
-/// The name of the process that can be restarted.
+/// The names of the processes that can be restarted.
 pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+pub(crate) const SCHEDULER_NAME: &str = "kube-scheduler";
 
 /// Every write by anybody, except those that say nothing about a workload. Volumes are logged with their body, for the `stop` script.
 const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
