@@ -5,6 +5,7 @@ mod broken_objects;
 mod cache;
 mod classify;
 mod condition;
+mod events;
 mod lease;
 mod limiter;
 mod memory;
