@@ -1,5 +1,11 @@
 //! Tables of what an ordinal set does next.
 
+mod availability;
+mod budget;
+mod failing;
+mod status;
+mod surface;
+
 use serde_json::{Value, json};
 
 use super::{identity, plan};
