@@ -14,6 +14,7 @@ mod daemon_histories;
 mod every_write;
 mod invariants;
 mod ordinal_histories;
+mod ordinal_matrix;
 mod outcome;
 mod random;
 mod rollback;
