@@ -3,6 +3,7 @@
 mod availability;
 mod budget;
 mod failing;
+mod history;
 mod status;
 mod surface;
 

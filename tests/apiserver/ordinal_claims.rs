@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::Scene;
 use crate::support::manifests::with_claims;
-use crate::support::read::{CLAIM, OSET, POD, uid};
+use crate::support::read::{CLAIM, POD, uid};
+use crate::support::surface::rows;
+use crate::support::{Scene, Surface};
 
 /// Name of a set, its `whenScaled` and `whenDeleted`.
 const POLICIES: [(&str, &str, &str); 4] = [
@@ -16,9 +17,10 @@ const POLICIES: [(&str, &str, &str); 4] = [
     ("both", "Delete", "Delete"),
 ];
 
-#[test]
-fn claims_stay_or_go_as_the_retention_policy_says() {
-    let scene = Scene::new("retention");
+rows!(claims_stay_or_go_as_the_retention_policy_says, a_claim_that_is_being_deleted_is_waited_for);
+
+fn claims_stay_or_go_as_the_retention_policy_says(surface: Surface) {
+    let scene = Scene::on(surface, "retention");
     for (name, scaled, deleted) in POLICIES {
         let mut set = with_claims(name, 3);
         set["spec"]["persistentVolumeClaimRetentionPolicy"] =
@@ -26,7 +28,7 @@ fn claims_stay_or_go_as_the_retention_policy_says() {
         scene.apply(&set);
     }
     for (name, _, deleted) in POLICIES {
-        let set = scene.settled(OSET, name);
+        let set = scene.settled(scene.set, name);
         for index in 0..3 {
             let claim = scene.get(CLAIM, &format!("data-{name}-{index}"));
             let owners: Vec<&str> = owners(&claim).collect();
@@ -36,10 +38,10 @@ fn claims_stay_or_go_as_the_retention_policy_says() {
     }
 
     for (name, _, _) in POLICIES {
-        scene.kubectl(&["scale", "oset", name, "--replicas=1"]);
+        scene.kubectl(&["scale", scene.set.plural, name, "--replicas=1"]);
     }
     for (name, scaled, _) in POLICIES {
-        scene.settled(OSET, name);
+        scene.settled(scene.set, name);
         for index in [1, 2] {
             let claim = format!("data-{name}-{index}");
             if scaled == "Delete" {
@@ -54,12 +56,12 @@ fn claims_stay_or_go_as_the_retention_policy_says() {
 
     // Scaled up again, a claim that stayed is the same claim.
     let kept = uid(&scene.get(CLAIM, "data-keep-1")).to_owned();
-    scene.kubectl(&["scale", "oset", "keep", "--replicas=2"]);
-    scene.settled(OSET, "keep");
+    scene.kubectl(&["scale", scene.set.plural, "keep", "--replicas=2"]);
+    scene.settled(scene.set, "keep");
     assert_eq!(uid(&scene.get(CLAIM, "data-keep-1")), kept);
 
     for (name, _, _) in POLICIES {
-        scene.kubectl(&["delete", "oset", name, "--wait=false"]);
+        scene.kubectl(&["delete", scene.set.plural, name, "--wait=false"]);
     }
     for claim in ["data-deleted-0", "data-deleted-1", "data-deleted-2", "data-both-0"] {
         scene.gone(CLAIM, claim);
@@ -68,17 +70,16 @@ fn claims_stay_or_go_as_the_retention_policy_says() {
     assert_eq!(claims(&scene), BTreeMap::from([("keep", 3), ("scaled", 1)]));
 }
 
-#[test]
-fn a_claim_that_is_being_deleted_is_waited_for() {
-    let scene = Scene::new("claim-leaves");
+fn a_claim_that_is_being_deleted_is_waited_for(surface: Surface) {
+    let scene = Scene::on(surface, "claim-leaves");
     scene.apply(&with_claims("web", 2));
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     let before = uid(&scene.get(CLAIM, "data-web-1")).to_owned();
     // It stays until no pod uses it.
     scene.kubectl(&["delete", "pvc", "data-web-1", "--wait=false"]);
     scene.kubectl(&["delete", "pod", "web-1", "--wait=false"]);
     let claim = scene.until(CLAIM, "data-web-1", "a new one", |claim| uid(claim) != before);
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     assert!(claim["metadata"].get("deletionTimestamp").is_none());
 }
 

@@ -3,21 +3,31 @@
 use serde_json::{Value, json};
 
 use crate::support::manifests::{MISSING, NEW, OLD, OTHER, crashing, ordinal_set, with_image};
-use crate::support::read::{OSET, POD, REVISION, condition, image, is_ready, name, revision, uid};
-use crate::support::{Scene, existing, number, text};
+use crate::support::read::{POD, REVISION, condition, image, is_ready, name, revision, uid};
+use crate::support::surface::rows;
+use crate::support::{Scene, Surface, existing, number, text};
 
-#[test]
-fn a_partition_holds_the_update_back_until_it_is_lowered() {
-    let scene = Scene::new("partition");
+rows!(
+    a_partition_holds_the_update_back_until_it_is_lowered,
+    a_failing_pod_below_the_partition_comes_back_as_it_was,
+    max_unavailable_lets_that_many_go_at_once_and_no_more,
+    on_delete_leaves_the_moment_to_people,
+    a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it,
+    a_set_that_crashes_from_the_start_is_cured_by_another_template,
+    revisions_are_numbered_reused_and_limited,
+);
+
+fn a_partition_holds_the_update_back_until_it_is_lowered(surface: Surface) {
+    let scene = Scene::on(surface, "partition");
     let mut set = ordinal_set("web", 4);
     set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}});
     scene.apply(&set);
-    let before = scene.settled(OSET, "web");
+    let before = scene.settled(scene.set, "web");
     let chronicle = scene.chronicle();
 
     let mut set = with_image(&set, NEW);
     scene.apply(&set);
-    let after = scene.settled(OSET, "web");
+    let after = scene.settled(scene.set, "web");
     assert_eq!(chronicle.deleted(), ["web-3", "web-2"]);
     assert_eq!(images(&scene), [OLD, OLD, NEW, NEW]);
     assert_eq!(after["status"]["currentRevision"], before["status"]["currentRevision"]);
@@ -35,59 +45,90 @@ fn a_partition_holds_the_update_back_until_it_is_lowered() {
 
     set["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = json!(0);
     scene.apply(&set);
-    let after = scene.settled(OSET, "web");
+    let after = scene.settled(scene.set, "web");
     assert_eq!(chronicle.deleted(), ["web-3", "web-2", "web-0", "web-1", "web-0"]);
     assert_eq!(images(&scene), [NEW; 4]);
     assert_eq!(after["status"]["currentRevision"], after["status"]["updateRevision"]);
     assert_eq!(chronicle.most_unavailable(4), 1);
 }
 
-#[test]
-fn max_unavailable_lets_that_many_go_at_once_and_no_more() {
+fn a_failing_pod_below_the_partition_comes_back_as_it_was(surface: Surface) {
+    let scene = Scene::on(surface, "partition-failing");
+    let mut set = ordinal_set("web", 3);
+    set["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+    scene.apply(&set);
+    let before = text(&scene.settled(scene.set, "web"), "/status/currentRevision").to_owned();
+    scene.patch(POD, "web-0", &json!({"metadata": {"finalizers": ["tests.berth.dev/hold"]}}));
+    scene.apply(&with_image(&set, NEW));
+    let after = scene.settled(scene.set, "web");
+    assert_eq!(
+        (text(&after, "/status/currentRevision"), images(&scene)),
+        (&*before, vec![OLD.into(), NEW.into(), NEW.into()])
+    );
+
+    // It ends with a failure and stays for a while: there is no twin, and those above stay.
+    let uids: Vec<String> = scene.list(POD).iter().map(|pod| uid(pod).to_owned()).collect();
+    scene.fail("web-0");
+    scene.until(POD, "web-0", "failed and being deleted", |pod| {
+        pod["status"]["phase"] == "Failed" && pod["metadata"].get("deletionTimestamp").is_some()
+    });
+    let set = scene.until(scene.set, "web", "two ready", |set| number(set, "/status/readyReplicas") == 2);
+    assert_eq!((number(&set, "/status/updatedReplicas"), number(&set, "/status/replicas")), (2, 3));
+    assert_eq!(scene.list(POD).iter().map(uid).collect::<Vec<_>>(), uids);
+
+    scene.patch(POD, "web-0", &json!({"metadata": {"finalizers": null}}));
+    scene.until(POD, "web-0", "a new one, ready", |pod| uid(pod) != uids[0] && is_ready(pod));
+    let after = scene.settled(scene.set, "web");
+    assert_eq!(images(&scene), [OLD, NEW, NEW]);
+    assert_eq!(revision(&scene.get(POD, "web-0")), before);
+    assert_ne!(text(&after, "/status/updateRevision"), before);
+    assert_eq!(scene.list(POD)[1..].iter().map(uid).collect::<Vec<_>>(), uids[1..]);
+}
+
+fn max_unavailable_lets_that_many_go_at_once_and_no_more(surface: Surface) {
     for (namespace, policy) in [("two-at-once", "Parallel"), ("two-in-order", "OrderedReady")] {
-        let scene = Scene::new(namespace);
+        let scene = Scene::on(surface, namespace);
         let mut set = ordinal_set("web", 5);
         set["spec"]["podManagementPolicy"] = json!(policy);
         // 40 % of 5.
         set["spec"]["updateStrategy"] = json!({"rollingUpdate": {"maxUnavailable": "40%"}});
         scene.apply(&set);
-        scene.settled(OSET, "web");
+        scene.settled(scene.set, "web");
         let chronicle = scene.chronicle();
         scene.apply(&with_image(&set, NEW));
-        scene.settled(OSET, "web");
+        scene.settled(scene.set, "web");
         assert_eq!(images(&scene), [NEW; 5], "{policy}");
         assert_eq!(chronicle.most_unavailable(5), 2, "{policy}");
     }
 }
 
-#[test]
-fn on_delete_leaves_the_moment_to_people() {
-    let scene = Scene::new("on-delete");
+fn on_delete_leaves_the_moment_to_people(surface: Surface) {
+    let scene = Scene::on(surface, "on-delete");
     let mut set = ordinal_set("web", 3);
     set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
     scene.apply(&set);
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     let uids: Vec<String> = scene.list(POD).iter().map(|pod| uid(pod).to_owned()).collect();
 
     scene.apply(&with_image(&set, NEW));
     // Settled: there is nothing that the set itself is to do.
-    let status = scene.settled(OSET, "web");
+    let status = scene.settled(scene.set, "web");
     assert_eq!(number(&status, "/status/updatedReplicas"), 0);
     assert_eq!(scene.list(POD).iter().map(uid).collect::<Vec<_>>(), uids);
 
     scene.kubectl(&["delete", "pod", "web-1", "--wait=false"]);
     scene.until(POD, "web-1", "a new one, ready", |pod| uid(pod) != uids[1] && is_ready(pod));
-    let status = scene.until(OSET, "web", "one updated", |set| number(set, "/status/updatedReplicas") == 1);
+    let status =
+        scene.until(scene.set, "web", "one updated", |set| number(set, "/status/updatedReplicas") == 1);
     assert_eq!(number(&status, "/status/readyReplicas"), 3);
     assert_eq!(images(&scene), [OLD, NEW, OLD]);
 }
 
-#[test]
-fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
-    let scene = Scene::new("bad-image");
+fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it(surface: Surface) {
+    let scene = Scene::on(surface, "bad-image");
     let set = ordinal_set("web", 3);
     scene.apply(&set);
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     let chronicle = scene.chronicle();
 
     scene.apply(&with_image(&set, MISSING));
@@ -95,16 +136,29 @@ fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
         let reason = text(pod, "/status/containerStatuses/0/state/waiting/reason");
         ["ErrImagePull", "ImagePullBackOff"].contains(&reason)
     });
-    let status = scene.until(OSET, "web", "says so", |set| {
-        text(set, "/status/conditions/0/message").contains("web-2")
-            || condition(set, "Ready")["message"].as_str().unwrap_or_default().contains("web-2")
-    });
-    assert_eq!(condition(&status, "Ready")["status"], "False");
-    assert_eq!(condition(&status, "Reconciling")["status"], "True");
+    if surface == Surface::Berth {
+        let says = |set: &Value| text(condition(set, "Ready"), "/message").contains("web-2");
+        let status = scene.until(scene.set, "web", "says so", says);
+        assert_eq!(condition(&status, "Ready")["status"], "False");
+        assert_eq!(condition(&status, "Reconciling")["status"], "True");
+    }
 
     scene.apply(&set);
-    let status = scene.settled(OSET, "web");
-    assert_eq!(chronicle.deleted(), ["web-2", "web-2"], "only the first pod was touched");
+    if surface == Surface::Apps {
+        // As upstream it waits for a person, unless it is asked not to.
+        let broken = uid(&scene.get(POD, "web-2")).to_owned();
+        scene.until(scene.set, "web", "observed", |set| {
+            set["status"]["observedGeneration"] == set["metadata"]["generation"]
+        });
+        scene.marker("marker");
+        assert_eq!(uid(&scene.get(POD, "web-2")), broken);
+        scene.kubectl(&["delete", scene.set.plural, "marker"]);
+        scene.gone(POD, "marker-0");
+        scene.kubectl(&["annotate", scene.set.plural, "web", REPLACE_BROKEN]);
+    }
+    let status = scene.settled(scene.set, "web");
+    let deleted: Vec<String> = chronicle.deleted().into_iter().filter(|pod| pod != "marker-0").collect();
+    assert_eq!(deleted, ["web-2", "web-2"], "only the first pod was touched");
     assert_eq!(images(&scene), [OLD; 3]);
     assert_eq!(status["status"]["currentRevision"], status["status"]["updateRevision"]);
     if existing::leaves_out("who deleted what is in the audit log") {
@@ -119,32 +173,33 @@ fn a_bad_image_stops_at_the_highest_ordinal_and_the_old_template_cures_it() {
     assert_eq!(users.count(), 0, "nobody deleted a pod");
 }
 
-#[test]
-fn a_set_that_crashes_from_the_start_is_cured_by_another_template() {
-    let scene = Scene::new("bad-from-the-start");
+fn a_set_that_crashes_from_the_start_is_cured_by_another_template(surface: Surface) {
+    let scene = Scene::on(surface, "bad-from-the-start");
     let set = ordinal_set("web", 2);
     scene.apply(&crashing(&set));
+    if surface == Surface::Apps {
+        scene.kubectl(&["annotate", scene.set.plural, "web", REPLACE_BROKEN]);
+    }
     scene.until(POD, "web-0", "crashing", |pod| number(pod, "/status/containerStatuses/0/restartCount") > 0);
     scene.apply(&set);
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     assert_eq!(images(&scene), [OLD; 2]);
 }
 
-#[test]
-fn revisions_are_numbered_reused_and_limited() {
-    let scene = Scene::new("revisions");
+fn revisions_are_numbered_reused_and_limited(surface: Surface) {
+    let scene = Scene::on(surface, "revisions");
     let mut set = ordinal_set("web", 1);
     set["spec"]["revisionHistoryLimit"] = json!(1);
     let roll_to = |image: &str| {
         scene.apply(&with_image(&set, image));
-        scene.settled(OSET, "web")
+        scene.settled(scene.set, "web")
     };
     let first = text(&roll_to(OLD), "/status/updateRevision").to_owned();
     let second = text(&roll_to(NEW), "/status/updateRevision").to_owned();
     assert_eq!(numbers(&scene), [(first.clone(), 1), (second.clone(), 2)]);
     for revision in scene.list(REVISION) {
         let owner = &revision["metadata"]["ownerReferences"][0];
-        assert_eq!((&owner["kind"], &owner["controller"]), (&json!("OrdinalSet"), &json!(true)));
+        assert_eq!((&owner["kind"], &owner["controller"]), (&json!(surface.name()), &json!(true)));
         assert_eq!(revision["metadata"]["labels"]["app"], "web");
     }
 
@@ -160,10 +215,13 @@ fn revisions_are_numbered_reused_and_limited() {
     assert_eq!(numbers(&scene), [(first, 3), (third, 4)]);
 
     // What is not part of the template makes no revision.
-    scene.kubectl(&["scale", "oset", "web", "--replicas=2"]);
-    scene.settled(OSET, "web");
+    scene.kubectl(&["scale", scene.set.plural, "web", "--replicas=2"]);
+    scene.settled(scene.set, "web");
     assert_eq!(scene.list(REVISION).len(), 2);
 }
+
+/// What asks for broken pods of a native set to be replaced as those of a custom one are.
+const REPLACE_BROKEN: &str = "berth.dev/replace-broken=true";
 
 /// The images of the pods, by ordinal.
 fn images(scene: &Scene) -> Vec<String> {

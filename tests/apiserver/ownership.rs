@@ -2,14 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Scene;
 use crate::support::manifests::{node_daemon_set, ordinal_set};
 use crate::support::plane::{ORDINALS, pool};
 use crate::support::read::{self, Kind, NDS, OSET, POD, REVISION, name, number, text, uid};
+use crate::support::surface::rows;
+use crate::support::{Scene, Surface};
 
-#[test]
-fn an_orphan_is_taken_over_by_its_canonical_name_only() {
-    let scene = Scene::new("orphans");
+rows!(
+    an_orphan_is_taken_over_by_its_canonical_name_only,
+    a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way,
+);
+
+fn an_orphan_is_taken_over_by_its_canonical_name_only(surface: Surface) {
+    let scene = Scene::on(surface, "orphans");
     let mut set = ordinal_set("web", 2);
     // An orphan has no revision: a rolling update would rightly replace it at once.
     set["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
@@ -18,7 +23,7 @@ fn an_orphan_is_taken_over_by_its_canonical_name_only() {
     }
     let before = scene.get(POD, "web-0");
     scene.apply(&set);
-    let set = scene.settled(OSET, "web");
+    let set = scene.settled(scene.set, "web");
     let after = scene.get(POD, "web-0");
     assert_eq!(uid(&after), uid(&before));
     assert_eq!(after["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"], "web-0");
@@ -56,21 +61,29 @@ fn a_daemon_takes_over_a_pod_that_runs_on_its_node() {
     });
 }
 
-#[test]
-fn a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way() {
-    let scene = Scene::new("let-go");
+fn a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way(surface: Surface) {
+    let scene = Scene::on(surface, "let-go");
     scene.apply(&ordinal_set("web", 2));
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     let before = uid(&scene.get(POD, "web-1")).to_owned();
     scene.kubectl(&["label", "pod", "web-1", "app=else", "--overwrite"]);
     scene.until(POD, "web-1", "nobody's", |pod| pod["metadata"].get("ownerReferences").is_none());
-    let set = scene.until(OSET, "web", "stalled", |set| read::holds(set, "Stalled"));
+    let set = scene.until(scene.set, "web", "stalled", |set| read::holds(set, "Stalled"));
     let stalled = read::condition(&set, "Stalled");
     assert_eq!(stalled["reason"], "NameTaken");
     assert!(text(stalled, "/message").contains("web-1"), "{stalled}");
 
+    // Labelled again it is taken back.
+    scene.kubectl(&["label", "pod", "web-1", "app=web", "--overwrite"]);
+    scene.settled(scene.set, "web");
+    let back = scene.get(POD, "web-1");
+    assert_eq!((uid(&back), text(&back, "/metadata/ownerReferences/0/uid")), (&*before, uid(&set)));
+
+    scene.kubectl(&["label", "pod", "web-1", "app=else", "--overwrite"]);
+    scene.until(POD, "web-1", "nobody's", |pod| pod["metadata"].get("ownerReferences").is_none());
     scene.kubectl(&["delete", "pod", "web-1", "--wait=false"]);
-    scene.settled(OSET, "web");
+    scene.until(POD, "web-1", "another", |pod| uid(pod) != before);
+    scene.settled(scene.set, "web");
     assert_ne!(uid(&scene.get(POD, "web-1")), before);
 }
 

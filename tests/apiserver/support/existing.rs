@@ -45,9 +45,9 @@ pub fn free_nodes(nodes: &Value) -> Vec<String> {
     nodes.filter(free).map(|node| read::name(node).to_owned()).collect()
 }
 
-/// The ClusterRoleBinding of the operators of a namespace.
-pub fn binding(namespace: &str) -> String {
-    format!("berth-in-{namespace}")
+/// The ClusterRoleBinding by which the operators of a namespace have a role.
+pub fn binding(namespace: &str, role: &str) -> String {
+    format!("{role}-in-{namespace}")
 }
 
 /// Removes what an earlier run has left of a namespace, and waits until it is gone.
@@ -56,13 +56,15 @@ pub fn clear(cluster: &Cluster, namespace: &str, pool: &str) {
     let name = format!("--field-selector=metadata.name={namespace}");
     let made = format!("--selector={MADE}");
     cluster.kubectl(&["delete", "namespaces", &name, &made, CLEARED]).unwrap();
-    cluster.kubectl(&["delete", "clusterrolebinding", &binding(namespace), "--ignore-not-found"]).unwrap();
+    cluster
+        .kubectl(&["delete", "clusterrolebinding", &binding(namespace, "berth"), "--ignore-not-found"])
+        .unwrap();
 }
 
 /// Removes a namespace of a test and what else belongs to it, and does not wait. What fails is left to [`clear`].
 pub fn remove(cluster: &Cluster, namespace: &str, pool: &str) {
     let _ = cluster.kubectl(&["label", "nodes", "--all", &format!("{pool}-")]);
     let (own, binding) =
-        (format!("namespace/{namespace}"), format!("clusterrolebinding/{}", binding(namespace)));
+        (format!("namespace/{namespace}"), format!("clusterrolebinding/{}", binding(namespace, "berth")));
     let _ = cluster.kubectl(&["delete", &own, &binding, "--ignore-not-found", "--wait=false"]);
 }

@@ -14,6 +14,9 @@ pub const OTHER: &str = "registry.k8s.io/pause:3.8";
 /// An image that nobody has; simulated nodes know that from its tag.
 pub const MISSING: &str = "registry.k8s.io/pause:missing";
 
+/// The condition without which pods of [`never_ready`] do not get ready on real nodes.
+pub const GATE: &str = "tests.berth.dev/never";
+
 /// An ordinal set with a headless service name and one container.
 pub fn ordinal_set(name: &str, replicas: u32) -> Value {
     json!({
@@ -69,9 +72,9 @@ pub fn with_image(set: &Value, image: &str) -> Value {
 
 /// The same set, its containers running and its pods never ready.
 pub fn never_ready(set: &Value) -> Value {
-    // Nobody ever sets this condition; the annotation is for simulated nodes, which do not know gates.
+    // Nobody sets this condition but tests that say so; the annotation is for simulated nodes, which do not know gates.
     let mut set = behaving(set, Behaviour::NeverReady);
-    set["spec"]["template"]["spec"]["readinessGates"] = json!([{"conditionType": "tests.berth.dev/never"}]);
+    set["spec"]["template"]["spec"]["readinessGates"] = json!([{"conditionType": GATE}]);
     set
 }
 

@@ -66,16 +66,31 @@ impl Plane {
         let shared = PLANE.get_or_init(|| {
             let plane = match existing::context() {
                 Some(context) => Self::attach(&context),
-                None => Self::start(),
+                None => Self::for_both_surfaces(),
             };
             plane.install("crds");
             plane.install("deploy/namespace.yaml");
             plane.install("deploy/rbac.yaml");
+            plane.install("deploy/apps.yaml");
             let simulated = || (0..4).map(|n| format!("shared-{n}")).collect();
             plane.add_nodes(&plane.lent.clone().unwrap_or_else(simulated), ORDINALS);
             Arc::new(plane)
         });
         Arc::clone(shared)
+    }
+
+    /// A control plane whose native sets are left to Berth, and which knows the strategies that are behind a gate.
+    fn for_both_surfaces() -> Self {
+        let disabled = ["statefulset-controller", "daemonset-controller"];
+        let gates = "--feature-gates=StatefulSetRecreateStrategy=true";
+        let options = Options {
+            disabled_controllers: disabled.map(str::to_owned).to_vec(),
+            kube_apiserver_args: vec![gates.to_owned()],
+            // Autoscalers look every 15 s otherwise.
+            kube_controller_manager_args: vec!["--horizontal-pod-autoscaler-sync-period=1s".to_owned()],
+            ..Options::default()
+        };
+        Self::with(Cluster::start(options).unwrap())
     }
 
     /// A control plane of its own: no nodes, nothing installed.
@@ -154,6 +169,22 @@ impl Plane {
         while !established() {
             assert!(Instant::now() < deadline, "the custom resources are not established");
             thread::sleep(Duration::from_millis(40));
+        }
+    }
+
+    /// DELETE of a path, such as that of a collection.
+    pub fn delete(&self, path: &str) {
+        let request = http::Request::delete(path).body(Vec::new()).unwrap();
+        block_on(self.client.request::<Value>(request)).unwrap();
+    }
+
+    /// POST to a path, such as that of a subresource; answers the code, whatever it is.
+    pub fn create(&self, path: &str, body: &Value) -> u16 {
+        let request = http::Request::post(path).header("content-type", "application/json");
+        match block_on(self.client.request::<Value>(request.body(body.to_string().into_bytes()).unwrap())) {
+            Ok(_) => 201,
+            Err(kube::Error::Api(status)) => status.code,
+            Err(error) => panic!("POST {path}: {error}"),
         }
     }
 

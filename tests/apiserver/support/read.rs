@@ -12,6 +12,8 @@ pub struct Kind {
 
 /// OrdinalSet.
 pub const OSET: Kind = Kind { api: "/apis/berth.dev/v1", plural: "ordinalsets" };
+/// StatefulSet.
+pub const STS: Kind = Kind { api: "/apis/apps/v1", plural: "statefulsets" };
 /// NodeDaemonSet.
 pub const NDS: Kind = Kind { api: "/apis/berth.dev/v1", plural: "nodedaemonsets" };
 /// Pod.
@@ -22,6 +24,12 @@ pub const CLAIM: Kind = Kind { api: "/api/v1", plural: "persistentvolumeclaims" 
 pub const REVISION: Kind = Kind { api: "/apis/apps/v1", plural: "controllerrevisions" };
 /// Event.
 pub const EVENT: Kind = Kind { api: "/api/v1", plural: "events" };
+/// ConfigMap.
+pub const CONFIG_MAP: Kind = Kind { api: "/api/v1", plural: "configmaps" };
+/// HorizontalPodAutoscaler.
+pub const HPA: Kind = Kind { api: "/apis/autoscaling/v2", plural: "horizontalpodautoscalers" };
+/// PodDisruptionBudget.
+pub const BUDGET: Kind = Kind { api: "/apis/policy/v1", plural: "poddisruptionbudgets" };
 /// Lease.
 pub const LEASE: Kind = Kind { api: "/apis/coordination.k8s.io/v1", plural: "leases" };
 /// Namespace; its own namespace is empty.
@@ -95,11 +103,30 @@ pub fn revision(pod: &Value) -> &str {
 
 /// Whether a set says that all of its present spec is carried out.
 pub fn is_settled(set: &Value) -> bool {
+    if set["kind"] == "StatefulSet" {
+        return is_native_settled(set);
+    }
     let generation = number(set, "/metadata/generation");
     let ready = condition(set, "Ready");
     number(set, "/status/observedGeneration") == generation
         && ready["status"] == "True"
         && ready["observedGeneration"] == generation
+}
+
+/// A native set says so by its counts, as `kubectl rollout status` reads them.
+fn is_native_settled(set: &Value) -> bool {
+    let status = |count: &str| number(set, &format!("/status/{count}"));
+    let wanted = number(set, "/spec/replicas");
+    let updated = match text(set, "/spec/updateStrategy/type") {
+        "OnDelete" => true,
+        _ => {
+            let partition = number(set, "/spec/updateStrategy/rollingUpdate/partition");
+            status("updatedReplicas") >= (wanted - partition).max(0)
+                && (partition > 0 || set["status"]["currentRevision"] == set["status"]["updateRevision"])
+        }
+    };
+    let there = ["replicas", "readyReplicas", "availableReplicas"].into_iter().all(|c| status(c) == wanted);
+    status("observedGeneration") == number(set, "/metadata/generation") && there && updated
 }
 
 /// Seconds since the epoch of an RFC 3339 time, whole.

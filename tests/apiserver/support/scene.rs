@@ -9,8 +9,8 @@ use berth_cluster::{BEHAVIOUR_ANNOTATION, Behaviour, Process};
 use serde_json::{Value, json};
 
 use super::plane::{Plane, pool};
-use super::read::{self, ACCOUNT, Kind, OSET, POD};
-use super::{Chronicle, existing};
+use super::read::{self, ACCOUNT, Kind, POD};
+use super::{Chronicle, Surface, existing};
 
 /// How long anything may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -25,6 +25,10 @@ pub struct Scene {
     pub plane: Arc<Plane>,
     /// The namespace.
     pub namespace: String,
+    /// Whose ordinal sets are made here.
+    pub surface: Surface,
+    /// Their kind.
+    pub set: Kind,
     /// The namespace of the ServiceAccount `berth` that the operators run as.
     pub(super) account: String,
     operators: Mutex<Vec<Process>>,
@@ -33,8 +37,19 @@ pub struct Scene {
 impl Scene {
     /// A namespace with a running operator that acts without a lease.
     pub fn new(namespace: &str) -> Self {
-        let scene = Self::without_operator(namespace);
-        scene.operator("operator", &["--leader-elect=false"]);
+        Self::on(Surface::Berth, namespace)
+    }
+
+    /// [`Self::new`] for a surface, in the namespace that a test has there.
+    pub fn on(surface: Surface, namespace: &str) -> Self {
+        Self::with_arguments(surface, namespace, &[])
+    }
+
+    /// [`Self::on`] with further arguments of the operator.
+    pub fn with_arguments(surface: Surface, namespace: &str, arguments: &[&str]) -> Self {
+        let scene = Self::without_operator(surface, &surface.namespace(namespace));
+        let all: Vec<&str> = ["--leader-elect=false"].into_iter().chain(arguments.iter().copied()).collect();
+        scene.operator("operator", &all);
         scene
     }
 
@@ -48,18 +63,24 @@ impl Scene {
         Some(scene)
     }
 
-    /// A namespace whose ServiceAccount may do what the shipped ClusterRole says.
-    pub fn without_operator(namespace: &str) -> Self {
+    /// A namespace whose ServiceAccount may do what the shipped ClusterRoles say.
+    fn without_operator(surface: Surface, namespace: &str) -> Self {
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "berth", "namespace": namespace},
         });
-        let binding = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": existing::binding(namespace)},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth"},
-            "subjects": [{"kind": "ServiceAccount", "name": "berth", "namespace": namespace}],
-        });
-        Self::begin(Plane::shared(), namespace, namespace, &format!("{account}\n---\n{binding}"))
+        let binding = |role: &&str| {
+            json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+                "metadata": {"name": existing::binding(namespace, role)},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": "berth", "namespace": namespace}],
+            })
+        };
+        let bindings = surface.roles().iter().map(binding);
+        let more: Vec<String> = [account].into_iter().chain(bindings).map(|one| one.to_string()).collect();
+        let mut scene = Self::begin(Plane::shared(), namespace, namespace, &more.join("\n---\n"));
+        (scene.surface, scene.set) = (surface, surface.set());
+        scene
     }
 
     /// A namespace of a control plane with more in it, for operators that run as the ServiceAccount `berth` of a namespace.
@@ -74,7 +95,9 @@ impl Scene {
         // Not `apply`: a namespace of somebody else is not to become ours.
         plane.cluster.kubectl_stdin(&["create", "-f", "-"], &all).unwrap();
         let (namespace, account) = (namespace.to_owned(), account.to_owned());
-        let scene = Self { plane, namespace, account, operators: Mutex::new(vec![]) };
+        let surface = Surface::Berth;
+        let operators = Mutex::new(vec![]);
+        let scene = Self { plane, namespace, surface, set: surface.set(), account, operators };
         // Without it no pod is admitted, and an operator would rightly begin by backing off.
         scene.wait("the ServiceAccount default", || scene.find(ACCOUNT, "default").ok_or_else(String::new));
         scene
@@ -83,7 +106,8 @@ impl Scene {
     /// Starts an operator for this namespace. `name` tells several apart.
     pub fn operator(&self, name: &str, arguments: &[&str]) -> Process {
         let namespace = format!("--namespace={}", self.namespace);
-        let all: Vec<&str> = [namespace.as_str()].into_iter().chain(arguments.iter().copied()).collect();
+        let own = [namespace.as_str(), self.surface.argument()];
+        let all: Vec<&str> = own.into_iter().chain(arguments.iter().copied()).collect();
         self.run(name, &all)
     }
 
@@ -130,9 +154,9 @@ impl Scene {
         self.plane.cluster.kubectl(&all).unwrap()
     }
 
-    /// `kubectl apply`.
+    /// `kubectl apply`; an ordinal set becomes one of this surface.
     pub fn apply(&self, manifest: &Value) {
-        self.apply_text(&manifest.to_string());
+        self.apply_text(&self.surface.of(manifest).to_string());
     }
 
     /// `kubectl apply` of YAML; several documents are fine.
@@ -222,7 +246,7 @@ impl Scene {
     /// Makes a fresh set of one pod and waits for it: whatever the operator was going to do before, it has done by then.
     pub fn marker(&self, name: &str) {
         self.apply(&super::manifests::ordinal_set(name, 1));
-        self.settled(OSET, name);
+        self.settled(self.set, name);
     }
 
     /// Has a pod fail: at once on a simulated node, by a deadline on a real one.
@@ -230,6 +254,28 @@ impl Scene {
         let annotations = json!({BEHAVIOUR_ANNOTATION: Behaviour::Failed.name()});
         let patch = json!({"metadata": {"annotations": annotations}, "spec": {"activeDeadlineSeconds": 1}});
         self.patch(POD, pod, &patch);
+    }
+
+    /// Lets a pod of a set that is never ready get ready, once it runs.
+    pub fn mend(&self, pod: &str) {
+        self.until(POD, pod, "running", |pod| pod["status"]["phase"] == "Running");
+        self.behave(pod, &Value::Null, "True");
+    }
+
+    /// Makes a pod of a set that is never ready, and was let, unready again.
+    pub fn harm(&self, pod: &str) {
+        self.behave(pod, &json!(Behaviour::NeverReady.name()), "False");
+        self.until(POD, pod, "unready", |pod| !read::is_ready(pod));
+    }
+
+    /// An annotation for simulated nodes, a readiness gate for real ones.
+    fn behave(&self, pod: &str, behaviour: &Value, gate: &str) {
+        self.patch(POD, pod, &json!({"metadata": {"annotations": {BEHAVIOUR_ANNOTATION: behaviour}}}));
+        if self.plane.is_existing() {
+            let gate = json!({"type": super::manifests::GATE, "status": gate});
+            let patch = json!({"status": {"conditions": [gate]}}).to_string();
+            self.kubectl(&["patch", "pod", pod, "--subresource=status", "--patch", &patch]);
+        }
     }
 
     /// Adds nodes to the pool of this namespace: `a`, `b`, ...
@@ -252,7 +298,7 @@ impl Scene {
     /// What there is, for the message of a failure.
     fn describe(&self) -> String {
         let mut text = String::new();
-        for kind in [OSET, read::NDS] {
+        for kind in [self.set, read::NDS] {
             for set in self.list(kind) {
                 text += &format!("{} {}: {}\n", kind.plural, read::name(&set), set["status"]);
             }
