@@ -110,6 +110,7 @@ impl Cluster {
     }
 
     /// The status of the set.
+    #[allow(dead_code, reason = "only the test of the counts looks at it")]
     pub fn status(&self) -> Value {
         self.objects.get(&(SET, "agent".to_owned())).map(|set| set["status"].clone()).unwrap_or_default()
     }

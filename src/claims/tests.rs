@@ -1,5 +1,7 @@
 //! The matrix of owners (A5.2), and what keeps a pod from being made.
 
+mod owners;
+
 use serde_json::{Value, json};
 
 use super::{for_new_pod, for_present_pod};

@@ -132,6 +132,11 @@ impl Book {
     }
 }
 
+/// What upstream calls a write.
+fn word(verb: Verb) -> String {
+    if verb == Verb::Patch { "Update".to_owned() } else { format!("{verb:?}") }
+}
+
 /// The event that upstream's controllers report for a write of `key` (A13, B10): `error` is set when it was refused.
 /// Writes that upstream does not report give none.
 pub fn describe(
@@ -146,10 +151,10 @@ pub fn describe(
     let name = &object.name;
     let message = match (key.kind, object.resource, verb, error) {
         (Ordinal, Resource::Pods, verb, None) => {
-            format!("{verb:?} Pod {name} in {set} successful").replace("Patch", "Update")
+            format!("{} Pod {name} in {set} successful", word(verb))
         }
         (Ordinal, Resource::Pods, verb, Some(error)) => {
-            format!("{verb:?} Pod {name} in {set} failed error: {error}").replacen("Patch", "Update", 1)
+            format!("{} Pod {name} in {set} failed error: {error}", word(verb))
         }
         (Ordinal, Resource::Claims, Verb::Create, None) => {
             format!("Create Claim {name} Pod {} in {set} success", pod.unwrap_or_default())

@@ -12,6 +12,12 @@ use crate::core::fixture::{self, broken, failed, node, revision, terminating, wr
 use crate::core::observation::Observation;
 use crate::core::reason::{Slot, Waiting};
 
+mod care;
+mod counting;
+mod eligibility;
+mod fleet;
+mod native;
+
 type Set = NodeDaemonSet;
 
 fn name(node: &str, slot: u32) -> String {

@@ -1,5 +1,12 @@
 //! Tables of what an ordinal set does next.
 
+mod availability;
+mod budget;
+mod failing;
+mod history;
+mod status;
+mod surface;
+
 use serde_json::{Value, json};
 
 use super::{identity, plan};

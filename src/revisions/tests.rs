@@ -1,5 +1,7 @@
 //! Names, numbers and equality of revisions.
 
+mod recorded;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -13,6 +13,11 @@ use crate::api::Resource;
 use crate::core::engine::figures::{Figures, SetFigures};
 use crate::core::tally::{BOUNDS, Spread};
 
+/// A figure of a set.
+type OfSet = fn(&SetFigures) -> i64;
+/// A figure of a set that upstream has too, from the set and its greatest number of unavailable pods.
+type Upstream = fn(&SetFigures, i64) -> i64;
+
 /// The figures of one moment.
 #[derive(Debug)]
 pub struct Rendered(pub Figures);
@@ -83,7 +88,7 @@ impl Rendered {
         let Rendered(figures) = self;
         let owners = figures.owners.iter().map(|(owner, n)| (vec![("kind", owner.kind())], count(*n)));
         page.gauges("berth_sets", "Sets that there are", owners)?;
-        let values: [(&str, &str, fn(&SetFigures) -> i64); 5] = [
+        let values: [(&str, &str, OfSet); 5] = [
             ("berth_set_desired", "Pods that a set should have", |set| set.desired),
             ("berth_set_ready", "Pods of a set that are ready", |set| set.ready),
             ("berth_set_available", "Pods of a set that are available", |set| set.available),
@@ -118,7 +123,7 @@ impl Rendered {
             return Ok(());
         }
         let prefix = "statefulset_controller_statefulset";
-        let values: [(&str, &str, fn(&SetFigures, i64) -> i64); 2] = [
+        let values: [(&str, &str, Upstream); 2] = [
             ("max_unavailable", "Pods that may be unavailable during a rolling update", |_, most| most),
             ("unavailable_replicas", "Pods that are not available", |set, _| set.desired - set.available),
         ];

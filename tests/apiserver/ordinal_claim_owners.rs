@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::manifests::with_claims;
 use crate::support::plane::{MEMBER, pool};
-use crate::support::read::{CLAIM, CONFIG_MAP, POD, is_ready, uid};
+use crate::support::read::{CLAIM, CONFIG_MAP, EVENT, POD, is_ready, uid};
 use crate::support::surface::rows;
 use crate::support::{Scene, Surface, text};
 
@@ -33,6 +33,12 @@ fn a_claim_that_another_controller_owns_stays_when_its_ordinal_goes(surface: Sur
     let kept = scene.get(CLAIM, "data-web-1");
     assert_eq!(kept["metadata"]["ownerReferences"], json!([controller(&foreign)]));
     assert!(kept["metadata"].get("deletionTimestamp").is_none());
+    let event = scene.wait("an event that tells why", || {
+        let mut events = scene.list(EVENT).into_iter();
+        events.find(|event| event["reason"] == "ConflictingController").ok_or_else(|| "none".to_owned())
+    });
+    assert_eq!((text(&event, "/type"), text(&event, "/involvedObject/name")), ("Warning", "web"));
+    assert!(text(&event, "/message").contains("data-web-1"), "{event}");
 
     // Nobody else's any more, it is used again, and goes when its ordinal goes.
     own(&scene, "data-web-1", &json!([]));

@@ -15,6 +15,7 @@ mod every_write;
 mod forecasts;
 mod invariants;
 mod ordinal_histories;
+mod ordinal_matrix;
 mod outcome;
 mod random;
 mod rollback;

@@ -17,5 +17,6 @@ mod at_rest;
 mod bare;
 mod in_flight;
 mod in_motion;
+mod numbers;
 mod rival;
 mod to_custom;

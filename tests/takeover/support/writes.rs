@@ -20,13 +20,19 @@ impl World {
         Mark(self.cluster.audit().unwrap().len())
     }
 
+    /// The write requests of these accounts to the namespace `default` since a moment, without dry runs.
+    pub fn acts(&self, users: &[&str], since: Mark) -> Vec<berth_cluster::AuditEvent> {
+        let mut events = self.cluster.audit().unwrap().split_off(since.0);
+        events.retain(|event| {
+            users.contains(&event.user.as_str()) && event.namespace == "default" && !event.dry_run
+        });
+        events
+    }
+
     /// What was written by these accounts to the namespace `default` since a moment: `patch statefulsets/status web`, ...
     /// Dry runs are left out, refused requests are not.
     pub fn writes(&self, users: &[&str], since: Mark) -> Vec<String> {
-        let events = self.cluster.audit().unwrap().split_off(since.0);
-        let ours = events.into_iter().filter(|event| {
-            users.contains(&event.user.as_str()) && event.namespace == "default" && !event.dry_run
-        });
+        let ours = self.acts(users, since).into_iter();
         let line = |event: berth_cluster::AuditEvent| {
             let slash = if event.subresource.is_empty() { "" } else { "/" };
             format!("{} {}{slash}{} {}", event.verb, event.resource, event.subresource, event.name)
