@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::manifests::{daemon_set, of_kind, stateful_set};
-use crate::support::read::{DS, NDS, OSET, POD, STS, number};
+use crate::support::read::{DS, NDS, OSET, STS, number};
 use crate::support::{World, incarnations};
 
 #[test]
@@ -31,7 +31,6 @@ fn what_came_from_native_sets_goes_back_without_a_restart() {
     back.iter().for_each(|set| world.apply(set));
     world.rolled_out(&["statefulset/web", "daemonset/agent"]);
     world.marker();
-    println!("{:#?}\n{:#?}", before, incarnations(&world));
     assert_eq!(incarnations(&world), before, "and back");
     world.end(&berth);
 }
@@ -57,8 +56,6 @@ fn what_was_made_by_berth() {
     world.until(STS, "web", "ready", |set| number(set, "/status/readyReplicas") == 3);
     world.until(DS, "agent", "ready", |set| number(set, "/status/numberReady") == 3);
     let after = incarnations(&world);
-    println!("{before:#?}\n{after:#?}");
-    let _ = POD;
     world.end(&berth);
     assert_eq!(before, after);
 }

@@ -6,11 +6,8 @@ mod cache;
 mod classify;
 mod condition;
 mod deadline;
-<<<<<<< HEAD
 mod electing;
-=======
 mod events;
->>>>>>> main
 mod kstatus;
 mod lease;
 mod limiter;
