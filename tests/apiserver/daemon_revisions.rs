@@ -30,6 +30,7 @@ fn a_revision_has_a_life_of_its_own(surface: Surface) {
         "labels": {"app": "agent", "controller-revision-hash": "by-hand"},
         "ownerReferences": first["metadata"]["ownerReferences"],
     });
+    (second["apiVersion"], second["kind"]) = (json!("apps/v1"), json!("ControllerRevision"));
     second["revision"] = json!(number(&first, "/revision") + 1);
     let namespace = format!("--namespace={}", scene.namespace);
     scene.plane.cluster.kubectl_stdin(&["create", "-f", "-", &namespace], &second.to_string()).unwrap();
