@@ -93,7 +93,7 @@ impl Facts {
             Ok((events, _)) => facts.events = events,
             Err(error) => facts.missing.push(error.to_string()),
         }
-        facts.events.sort_by_cached_key(|event| event_time(event));
+        facts.events.sort_by_cached_key(event_time);
         Ok(facts)
     }
 
@@ -115,7 +115,7 @@ impl Facts {
                 facts.add(document, namespace);
             }
         }
-        facts.events.sort_by_cached_key(|event| event_time(event));
+        facts.events.sort_by_cached_key(event_time);
         Ok(facts)
     }
 

@@ -34,4 +34,5 @@ mod ordinal_rollout;
 mod ordinal_status;
 mod ownership;
 mod refusals;
+mod rollout_verbs;
 mod trouble;
