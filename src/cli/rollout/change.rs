@@ -13,7 +13,7 @@ use crate::shell::look;
 const TRIES: u32 = 5;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Change {
     #[command(flatten)]
     pub(super) sets: Sets,
     /// Whether nothing is stored: client sends nothing, server has the API server check it
@@ -22,7 +22,7 @@ pub(super) struct Args {
     pub(super) dry_run: DryRun,
 }
 
-/// See [`Args::dry_run`].
+/// See [`Change::dry_run`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum DryRun {
     /// It is done
@@ -48,7 +48,7 @@ impl DryRun {
 pub(super) async fn run(
     cluster: &Cluster,
     key: &Key,
-    args: &Args,
+    args: &Change,
     done: &str,
     decide: impl Fn(&Key, &Value) -> Result<Value, String>,
 ) -> Result<(), Failure> {

@@ -32,11 +32,11 @@ enum Verb {
     /// Go back to an earlier revision
     Undo(undo::Args),
     /// Have the rollout stand still; scaling and repair go on
-    Pause(change::Args),
+    Pause(change::Change),
     /// Have a paused rollout go on
-    Resume(change::Args),
+    Resume(change::Change),
     /// Replace all pods, by the rules of the update strategy
-    Restart(change::Args),
+    Restart(change::Change),
 }
 
 /// Which sets, and where.

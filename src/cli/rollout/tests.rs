@@ -131,3 +131,9 @@ fn a_change_holds_for_one_spec_of_one_incarnation() {
     assert_eq!(patch[0], json!({ "op": "test", "path": "/metadata/uid", "value": "u" }));
     assert_eq!(patch[1], json!({ "op": "test", "path": "/metadata/generation", "value": 4 }));
 }
+
+#[test]
+fn the_flags_of_all_commands_fit_together() {
+    use clap::CommandFactory;
+    crate::cli::Cli::command().debug_assert();
+}

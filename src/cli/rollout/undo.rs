@@ -15,7 +15,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) change: change::Args,
+    pub(super) change: change::Change,
     /// The revision to go back to; 0 is the one before the present
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
     to_revision: i64,
