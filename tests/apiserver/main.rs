@@ -42,4 +42,5 @@ mod ordinal_scale;
 mod ordinal_status;
 mod ownership;
 mod refusals;
+mod rollout_verbs;
 mod trouble;
