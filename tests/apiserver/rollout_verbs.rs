@@ -4,13 +4,13 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::Scene;
 use crate::support::manifests::{NEW, OLD, node_daemon_set, ordinal_set, with_image};
 use crate::support::read::{Kind, NDS, OSET, image, text};
+use crate::support::{Scene, Surface};
 
 #[test]
 fn rollout_verbs() {
-    let Some(scene) = Scene::on_nodes("rollout-verbs", &["a", "b"]) else { return };
+    let Some(scene) = Scene::on_nodes(Surface::Berth, "rollout-verbs", &["a", "b"]) else { return };
     for (kind, set, name, shown, done) in [
         (
             OSET,
