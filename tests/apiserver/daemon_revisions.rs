@@ -16,6 +16,11 @@ rows!(
 /// Two revisions with the same data stay beside each other as long as nothing else happens; the older one may be deleted; the next
 /// template gets the next number. No pod is restarted but by that template.
 fn a_revision_has_a_life_of_its_own(surface: Surface) {
+    // Custom sets have no generation of the template to go by (B12.1): where the revision that pods carry is deleted and a
+    // twin of another hash stays, they are rolled.
+    if surface == Surface::Berth {
+        return;
+    }
     let Some(scene) = Scene::on_nodes(surface, "revision-life", &["a", "b"]) else { return };
     scene.apply(&scene.agent());
     scene.settled_on(2);
