@@ -1,17 +1,24 @@
 //! A model of the API server: one resourceVersion for everything, the whole history, and the rules of the real one that a
 //! controller can run into.
 
+mod admission;
 mod garbage;
 pub mod object;
+mod past;
 mod verbs;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use berth::api::{ObjectRef, Resource};
-use berth::core::request::{Refusal, RefusalCause, RefusalDetails};
+use berth::core::decode;
+use berth::core::engine::stores::Item;
+use berth::core::request::{Refusal, RefusalDetails};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+pub use admission::Admission;
 
 /// One commit.
 #[derive(Clone, Debug)]
@@ -21,7 +28,9 @@ pub struct Change {
     /// The object.
     pub object: ObjectRef,
     /// How it is; for a deletion how it was last, with the version of the deletion.
-    pub value: Value,
+    pub value: Arc<Value>,
+    /// The same as an operator reads it; `None` for what no operator watches.
+    pub item: Option<Item>,
     /// Whether it was removed.
     pub removed: bool,
 }
@@ -38,10 +47,8 @@ pub struct ApiServer {
     pages: BTreeMap<String, watch::Rest>,
     /// The wall clock, kept up to date by the world.
     pub now: Timestamp,
-    /// How many pods there may be; more are refused as a ResourceQuota does.
-    pub pod_quota: Option<usize>,
-    /// Whether the namespaces are being deleted, so that nothing can be created.
-    pub namespace_terminating: bool,
+    /// What is refused or changed on its way in.
+    pub admission: Admission,
 }
 
 impl ApiServer {
@@ -56,8 +63,7 @@ impl ApiServer {
             uids: 0,
             pages: BTreeMap::new(),
             now,
-            pod_quota: None,
-            namespace_terminating: false,
+            admission: Admission::default(),
         }
     }
 
@@ -85,21 +91,6 @@ impl ApiServer {
     pub fn managed(&self, resource: Resource, owner: &str) -> Vec<&Value> {
         let ours = |v: &Value| object::controller(v).is_some_and(|r| r["uid"] == owner);
         self.all(resource).map(|(_, v)| v).filter(|v| ours(v)).collect()
-    }
-
-    /// How an object was at `version`, and all it has been since; `None` stands for its absence.
-    pub fn since(&self, object: &ObjectRef, version: u64) -> Vec<Option<&Value>> {
-        let mut views = vec![None];
-        for change in self.history.get(&object.resource).into_iter().flatten().filter(|c| &c.object == object)
-        {
-            let view = (!change.removed).then_some(&change.value);
-            if change.version <= version {
-                views[0] = view;
-            } else {
-                views.push(view);
-            }
-        }
-        views
     }
 
     /// Changes an object without any precondition, as other components of a cluster do. Whether anything changed.
@@ -147,7 +138,9 @@ impl ApiServer {
     }
 
     fn record(&mut self, object: &ObjectRef, value: Value, removed: bool) {
-        let change = Change { version: self.version, object: object.clone(), value, removed };
+        let item = decode::item(object.resource, &value.to_string());
+        let change =
+            Change { version: self.version, object: object.clone(), value: Arc::new(value), item, removed };
         self.history.entry(object.resource).or_default().push(change);
     }
 }
@@ -166,13 +159,4 @@ pub fn refusal(code: u16, reason: &str, message: &str) -> Refusal {
         message: message.to_owned(),
         details: RefusalDetails::default(),
     }
-}
-
-/// The refusal of a namespace that is being deleted.
-fn namespace_terminating() -> Refusal {
-    let cause = RefusalCause { reason: "NamespaceTerminating".to_owned(), ..RefusalCause::default() };
-    let mut refusal =
-        refusal(403, "Forbidden", "unable to create new content: the namespace is being terminated");
-    refusal.details.causes.push(cause);
-    refusal
 }

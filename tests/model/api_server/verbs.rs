@@ -4,7 +4,7 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::request::{Answer, Refusal, Request, Verb};
 use serde_json::{Value, json};
 
-use super::{ApiServer, bump, namespace_terminating, object, refusal};
+use super::{ApiServer, bump, object, refusal};
 
 /// What keeps a claim while a pod uses it.
 pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
@@ -42,14 +42,8 @@ impl ApiServer {
         if self.get(object).is_some() {
             return Err(refusal(409, "AlreadyExists", &format!("{object} already exists")));
         }
-        if self.namespace_terminating && object.resource.is_namespaced() {
-            return Err(namespace_terminating());
-        }
-        let pods = self.all(Resource::Pods).count();
-        if object.resource == Resource::Pods && self.pod_quota.is_some_and(|quota| pods >= quota) {
-            return Err(refusal(403, "Forbidden", "exceeded quota: pods"));
-        }
         let mut value = body.clone();
+        self.admit(object, &mut value)?;
         self.uids += 1;
         let stamp = Value::String(self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let metadata = &mut value["metadata"];
