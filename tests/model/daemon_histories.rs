@@ -4,9 +4,35 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::api_server::object;
+use crate::invariants::daemons::node_of as daemons_node;
 use crate::outcome::comes_to_rest;
 use crate::world::{Weather, World, daemons};
 use berth::api::Resource;
+
+#[test]
+fn a_pod_that_cannot_go_stops_no_rollout_elsewhere() {
+    let mut world = World::new(1, Weather::calm());
+    for node in ["a", "b", "c", "d"] {
+        world.add_node(node, &json!({}));
+    }
+    world.add_operator();
+    let agent = daemons("agent");
+    world.create_set(&agent, "app:1", &json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }));
+    world.run_for(Duration::from_secs(60));
+    world.cut_off("b");
+    world.run_for(Duration::from_secs(200));
+    world.set_image(&agent, "app:2");
+    world.run_for(Duration::from_secs(300));
+    let images = world.server.all(Resource::Pods).map(|(_, pod)| (daemons_node(pod), object::image(pod)));
+    let images: Vec<(&str, &str)> = images.collect();
+    let updated = images.iter().filter(|(_, image)| *image == "app:2").count();
+    assert_eq!(updated, 3, "D11: {images:?}");
+    // What runs there still runs, and nothing takes its place before it is known to have ended.
+    assert_eq!(images.iter().filter(|(node, _)| *node == "b").count(), 1, "D1: {images:?}");
+    world.rejoin("b");
+    comes_to_rest(&mut world, &agent);
+}
 
 #[test]
 fn a_node_that_only_keeps_new_pods_off_leaves_the_set_ready() {

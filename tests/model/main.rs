@@ -11,7 +11,8 @@
 
 mod api_server;
 mod daemon_histories;
-mod every_write;
+mod exhaustive;
+mod explore;
 mod forecasts;
 mod invariants;
 mod ordinal_histories;

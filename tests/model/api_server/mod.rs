@@ -44,6 +44,7 @@ pub struct ApiServer {
     version: u64,
     compacted: u64,
     uids: u64,
+    tokens: u64,
     pages: BTreeMap<String, watch::Rest>,
     /// The wall clock, kept up to date by the world.
     pub now: Timestamp,
@@ -61,6 +62,7 @@ impl ApiServer {
             version: 100,
             compacted: 0,
             uids: 0,
+            tokens: 0,
             pages: BTreeMap::new(),
             now,
             admission: Admission::default(),

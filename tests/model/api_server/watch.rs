@@ -24,8 +24,8 @@ impl ApiServer {
         let version = rest.version;
         let mut next = String::new();
         if !rest.items.is_empty() {
-            self.uids += 1;
-            next = format!("page-{}", self.uids);
+            self.tokens += 1;
+            next = format!("page-{}", self.tokens);
             self.pages.insert(next.clone(), rest);
         }
         Some((page, next, version))

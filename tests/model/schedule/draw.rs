@@ -34,12 +34,15 @@ impl Schedule {
             surface,
             sets,
             weather: weather(surface, random),
+            nodes: steps::NODES.len(),
             operators,
             elects,
             disturbed,
             patient,
             steps: vec![],
             muted: BTreeSet::new(),
+            fate: None,
+            delivery: None,
         };
         for _ in 0..1 + random.below(STEPS) {
             let pause = random.between((Duration::ZERO, Duration::from_secs(50)));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use berth::api::{Kind, Surface};
 use serde_json::Value;
 
-use crate::world::Weather;
+use crate::world::{Delivery, Fate, Weather};
 
 pub use steps::Step;
 
@@ -27,6 +27,8 @@ pub struct Schedule {
     pub sets: Vec<(Kind, Value)>,
     /// What goes wrong.
     pub weather: Weather,
+    /// How many nodes there are at first.
+    pub nodes: usize,
     /// How many operators run.
     pub operators: usize,
     /// Whether they elect a leader; else all of them act.
@@ -40,4 +42,8 @@ pub struct Schedule {
     pub steps: Vec<(Duration, Step)>,
     /// Faults that do not happen.
     pub muted: BTreeSet<u64>,
+    /// What becomes of one write, counted from 0, whatever the weather.
+    pub fate: Option<(u64, Fate)>,
+    /// What becomes of one batch of watch events, counted from 0, whatever the weather.
+    pub delivery: Option<(u64, Delivery)>,
 }

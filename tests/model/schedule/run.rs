@@ -49,15 +49,18 @@ impl Schedule {
         self.steps.iter().filter(|(_, step)| !fault(step)).cloned().collect()
     }
 
-    fn history(&self, telling: bool) -> World {
+    /// Lets it happen, without a comparison.
+    pub fn history(&self, telling: bool) -> World {
         let mut world = World::new(self.seed, self.weather.clone());
         world.telling = telling;
         world.surface = self.surface;
         world.gates = Gates { recreate: true, ..Gates::default() };
         world.muted = self.muted.clone();
+        world.script.extend(self.fate.clone());
+        world.deliveries.extend(self.delivery);
         let alone = self.operators == 1 || self.elects;
         world.invariants.rules = Rules { disruption: !self.disturbed && alone && self.weather.past == 0 };
-        for node in steps::NODES {
+        for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));
         }
         if self.disturbed && self.seed.is_multiple_of(4) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::attempt;
+use super::run;
 use crate::schedule::Schedule;
 use crate::world::{Failure, Weather};
 
@@ -37,7 +37,7 @@ pub fn shrink(schedule: Schedule, failure: Failure) -> (Schedule, Failure) {
         }
     }
     // Once more, with the story.
-    if let Err(failure) = attempt(&best.0, true) {
+    if let Err(failure) = run(&best.0, true) {
         best.1 = failure;
     }
     best
@@ -45,7 +45,7 @@ pub fn shrink(schedule: Schedule, failure: Failure) -> (Schedule, Failure) {
 
 /// Takes a cut if it fails in the same way.
 fn keep(best: &mut (Schedule, Failure), cut: Schedule) -> bool {
-    match attempt(&cut, false) {
+    match run(&cut, false) {
         Err(failure) if failure.invariant() == best.1.invariant() => {
             *best = (cut, failure);
             true

@@ -152,6 +152,9 @@ impl World {
                     }
                     _ => {}
                 }
+                if done && sent.given_up && counts(&sent.request) {
+                    self.belated.push(sent.request.object.clone());
+                }
                 if done {
                     self.invariants.done(&self.server, object.as_ref(), &sent);
                 }

@@ -100,6 +100,8 @@ pub struct World {
     pub writes: Vec<Write>,
     /// Pods (by uid) that are kept from being ready.
     pub sick: BTreeSet<String>,
+    /// Objects to which something was done that nobody waited for any more.
+    pub belated: Vec<ObjectRef>,
     /// How many writes were sent, also those that never arrived.
     pub sent: u64,
     /// Nodes whose kubelet cannot be reached. Containers go on running there.
@@ -119,7 +121,6 @@ pub struct World {
     spread: u64,
     pods_due: BTreeSet<ObjectRef>,
     sweep_due: bool,
-    seed: u64,
     story: Vec<String>,
 }
 
@@ -143,6 +144,7 @@ impl World {
             random: Random::new(seed),
             writes: vec![],
             sick: BTreeSet::new(),
+            belated: vec![],
             sent: 0,
             cut_off: BTreeSet::new(),
             full: BTreeSet::new(),
@@ -156,7 +158,6 @@ impl World {
             spread: 0,
             pods_due: BTreeSet::new(),
             sweep_due: false,
-            seed,
             story: vec![],
         }
     }
