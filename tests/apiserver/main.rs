@@ -22,6 +22,7 @@
 mod support;
 
 mod as_shipped;
+mod chaos;
 mod command_line;
 mod counted;
 mod daemon_drain;
