@@ -44,8 +44,14 @@ fn compare(request: &Request, model: &Answer, real: &Answer) -> Result<(), Strin
             }
             agree("", &without_names(model), &without_names(real))
         }
-        (Answer::Refused(model), Answer::Refused(real)) if (model.code, &model.reason) == (real.code, &real.reason) => Ok(()),
-        (model, real) => Err(format!("{:?}: the model says\n{model:?}\nand kube-apiserver\n{real:?}", request.verb)),
+        (Answer::Refused(model), Answer::Refused(real))
+            if (model.code, &model.reason) == (real.code, &real.reason) =>
+        {
+            Ok(())
+        }
+        (model, real) => {
+            Err(format!("{:?}: the model says\n{model:?}\nand kube-apiserver\n{real:?}", request.verb))
+        }
     }
 }
 
@@ -59,7 +65,9 @@ fn without_names(value: &Value) -> Value {
         if metadata.contains_key("deletionTimestamp") {
             metadata.insert("deletionTimestamp".to_owned(), Value::Bool(true));
         }
-        for reference in metadata.get_mut("ownerReferences").and_then(Value::as_array_mut).into_iter().flatten() {
+        for reference in
+            metadata.get_mut("ownerReferences").and_then(Value::as_array_mut).into_iter().flatten()
+        {
             reference["uid"] = Value::Null;
         }
     }
@@ -74,7 +82,9 @@ fn agree(path: &str, model: &Value, real: &Value) -> Result<(), String> {
                 agree(&format!("{path}/{name}"), value, real.get(name).unwrap_or(&Value::Null))?;
             }
             let more = real.iter().find(|(name, _)| path == "/metadata" && !model.contains_key(*name));
-            more.map_or(Ok(()), |(name, value)| Err(format!("{path}/{name}: only kube-apiserver has {value}")))
+            more.map_or(Ok(()), |(name, value)| {
+                Err(format!("{path}/{name}: only kube-apiserver has {value}"))
+            })
         }
         (Value::Array(model), Value::Array(real)) if model.len() == real.len() => {
             model.iter().zip(real).try_for_each(|(model, real)| agree(&format!("{path}/*"), model, real))
@@ -87,7 +97,9 @@ fn agree(path: &str, model: &Value, real: &Value) -> Result<(), String> {
 }
 
 fn is_empty(value: &Value) -> bool {
-    value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+    value.is_null()
+        || value.as_object().is_some_and(serde_json::Map::is_empty)
+        || value.as_array().is_some_and(Vec::is_empty)
 }
 
 #[test]
@@ -105,12 +117,19 @@ fn the_model_answers_as_kube_apiserver_does() {
             let requests = [wish.request(&modelled), wish.request(&stored)];
             let answers_of = [model.handle(&requests[0]), real.send(&requests[1])];
             story.push(format!("{wish:?}: {}", brief(&answers_of[1])));
-            let changed = [modelled.take_in(&requests[0], &answers_of[0]), stored.take_in(&requests[1], &answers_of[1])];
+            let changed = [
+                modelled.take_in(&requests[0], &answers_of[0]),
+                stored.take_in(&requests[1], &answers_of[1]),
+            ];
             answers += 1;
             done += usize::from(matches!(answers_of[1], Answer::Done(_)));
             let agreed = compare(&requests[0], &answers_of[0], &answers_of[1]);
             let agreed = agreed.and_then(|()| {
-                if changed[0] == changed[1] { Ok(()) } else { Err(format!("changed: the model {}, kube-apiserver {}", changed[0], changed[1])) }
+                if changed[0] == changed[1] {
+                    Ok(())
+                } else {
+                    Err(format!("changed: the model {}, kube-apiserver {}", changed[0], changed[1]))
+                }
             });
             if let Err(wrong) = agreed {
                 panic!("sequence {seed}:\n{}\n{wrong}", story.join("\n"));
@@ -132,7 +151,9 @@ fn brief(answer: &Answer) -> String {
 /// The version in an answer.
 fn version(answer: &Answer) -> Option<String> {
     match answer {
-        Answer::Done(value) if value["kind"] != "Status" => Some(object::text(value, "/metadata/resourceVersion").to_owned()),
+        Answer::Done(value) if value["kind"] != "Status" => {
+            Some(object::text(value, "/metadata/resourceVersion").to_owned())
+        }
         _ => None,
     }
 }

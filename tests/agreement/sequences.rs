@@ -79,7 +79,12 @@ impl Side {
         match which {
             Which::None => None,
             Which::Wrong => Some("00000000-0000-4000-8000-000000000000".to_owned()),
-            Which::Present | Which::First => Some(self.uids.get(of).cloned().unwrap_or_else(|| "11111111-0000-4000-8000-000000000000".to_owned())),
+            Which::Present | Which::First => Some(
+                self.uids
+                    .get(of)
+                    .cloned()
+                    .unwrap_or_else(|| "11111111-0000-4000-8000-000000000000".to_owned()),
+            ),
         }
     }
 
@@ -108,15 +113,19 @@ fn resources() -> [Resource; 5] {
 /// Any request.
 pub fn any(random: &mut Random, name: impl Fn(Resource) -> ObjectRef) -> Wish {
     let of = name(*random.pick(&resources()));
-    let which = |random: &mut Random| *random.pick(&[Which::None, Which::None, Which::Present, Which::Present, Which::First, Which::Wrong]);
+    let which = |random: &mut Random| {
+        *random.pick(&[Which::None, Which::None, Which::Present, Which::Present, Which::First, Which::Wrong])
+    };
     let (uid, version) = (which(random), which(random));
     let deed = match random.below(10) {
         0 => Deed::Get,
         1..=3 => Deed::Create,
         4..=7 => Deed::Patch(change(of.resource, random)),
         _ => {
-            let grace = if of.resource == Resource::Pods { *random.pick(&[None, None, Some(0)]) } else { None };
-            let propagation = *random.pick(&[None, None, Some("Background"), Some("Foreground"), Some("Orphan")]);
+            let grace =
+                if of.resource == Resource::Pods { *random.pick(&[None, None, Some(0)]) } else { None };
+            let propagation =
+                *random.pick(&[None, None, Some("Background"), Some("Foreground"), Some("Orphan")]);
             Deed::Delete { grace, propagation }
         }
     };
@@ -124,25 +133,58 @@ pub fn any(random: &mut Random, name: impl Fn(Resource) -> ObjectRef) -> Wish {
 }
 
 fn change(resource: Resource, random: &mut Random) -> Change {
-    let owner = |uid: &str, controller: bool| {
-        json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "controller": controller, "blockOwnerDeletion": true })
-    };
+    let owner = |uid: &str, controller: bool| json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "controller": controller, "blockOwnerDeletion": true });
     match random.below(8) {
-        0 | 1 => Change::Labels(random.pick(&[json!({ "a": "1" }), json!({ "a": "2" }), json!({ "a": null, "b": "1" }), json!({})]).clone()),
-        2 | 3 => Change::Finalizers(random.pick(&[json!(["tests.berth.dev/hold"]), json!([]), Value::Null]).clone()),
+        0 | 1 => Change::Labels(
+            random
+                .pick(&[json!({ "a": "1" }), json!({ "a": "2" }), json!({ "a": null, "b": "1" }), json!({})])
+                .clone(),
+        ),
+        2 | 3 => Change::Finalizers(
+            random.pick(&[json!(["tests.berth.dev/hold"]), json!([]), Value::Null]).clone(),
+        ),
         4 => {
             let (one, two) = ("22222222-0000-4000-8000-000000000000", "33333333-0000-4000-8000-000000000000");
-            Change::Owners(random.pick(&[json!([owner(one, true)]), json!([owner(one, true), owner(two, true)]), json!([owner(two, false)]), json!([])]).clone())
+            Change::Owners(
+                random
+                    .pick(&[
+                        json!([owner(one, true)]),
+                        json!([owner(one, true), owner(two, true)]),
+                        json!([owner(two, false)]),
+                        json!([]),
+                    ])
+                    .clone(),
+            )
         }
         5 | 6 => Change::Content(match resource {
-            Resource::Pods => random.pick(&[json!({ "spec": { "activeDeadlineSeconds": 900 } }), json!({ "spec": { "containers": [{ "name": "main", "image": "app:2" }] } })]).clone(),
+            Resource::Pods => random
+                .pick(&[
+                    json!({ "spec": { "activeDeadlineSeconds": 900 } }),
+                    json!({ "spec": { "containers": [{ "name": "main", "image": "app:2" }] } }),
+                ])
+                .clone(),
             Resource::Claims => json!({ "metadata": { "annotations": { "a": "1" } } }),
-            Resource::Revisions => random.pick(&[json!({ "revision": 2 }), json!({ "revision": 3 }), json!({ "data": { "spec": 2 } })]).clone(),
-            Resource::Leases => random.pick(&[json!({ "spec": { "holderIdentity": "one" } }), json!({ "spec": { "holderIdentity": "two" } })]).clone(),
-            _ => random.pick(&[json!({ "spec": { "replicas": 2 } }), json!({ "spec": { "replicas": 3 } }), json!({ "spec": { "minReadySeconds": 4 } })]).clone(),
+            Resource::Revisions => random
+                .pick(&[json!({ "revision": 2 }), json!({ "revision": 3 }), json!({ "data": { "spec": 2 } })])
+                .clone(),
+            Resource::Leases => random
+                .pick(&[
+                    json!({ "spec": { "holderIdentity": "one" } }),
+                    json!({ "spec": { "holderIdentity": "two" } }),
+                ])
+                .clone(),
+            _ => random
+                .pick(&[
+                    json!({ "spec": { "replicas": 2 } }),
+                    json!({ "spec": { "replicas": 3 } }),
+                    json!({ "spec": { "minReadySeconds": 4 } }),
+                ])
+                .clone(),
         }),
         _ => Change::Status(match resource {
-            Resource::OrdinalSets(_) => random.pick(&[json!({ "replicas": 1 }), json!({ "replicas": 2 })]).clone(),
+            Resource::OrdinalSets(_) => {
+                random.pick(&[json!({ "replicas": 1 }), json!({ "replicas": 2 })]).clone()
+            }
             _ => return Change::Labels(json!({ "c": "1" })),
         }),
     }
@@ -152,7 +194,8 @@ impl Wish {
     /// The request as one side has to send it.
     pub fn request(&self, side: &Side) -> Request {
         let (uid, version) = (side.uid(&self.of, self.uid), side.version(&self.of, self.version));
-        let request = |verb, status, body| Request { verb, object: self.of.clone(), status, dry_run: false, body };
+        let request =
+            |verb, status, body| Request { verb, object: self.of.clone(), status, dry_run: false, body };
         match &self.deed {
             Deed::Get => Request::get(self.of.clone()),
             Deed::Create => request(Verb::Create, false, body(&self.of)),
@@ -195,7 +238,8 @@ impl Wish {
 /// A whole object, with what each resource demands.
 fn body(of: &ObjectRef) -> Value {
     let metadata = json!({ "name": of.name, "namespace": of.namespace, "labels": { "app": of.name } });
-    let mut body = json!({ "apiVersion": of.resource.api_version(), "kind": of.resource.kind(), "metadata": metadata });
+    let mut body =
+        json!({ "apiVersion": of.resource.api_version(), "kind": of.resource.kind(), "metadata": metadata });
     let containers = json!([{ "name": "main", "image": "app:1" }]);
     match of.resource {
         // Nobody schedules it.

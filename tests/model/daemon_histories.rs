@@ -18,7 +18,11 @@ fn a_pod_that_cannot_go_stops_no_rollout_elsewhere() {
     }
     world.add_operator();
     let agent = daemons("agent");
-    world.create_set(&agent, "app:1", &json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }));
+    world.create_set(
+        &agent,
+        "app:1",
+        &json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }),
+    );
     world.run_for(Duration::from_secs(60));
     world.cut_off("b");
     world.run_for(Duration::from_secs(200));

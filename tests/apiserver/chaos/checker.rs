@@ -24,7 +24,10 @@ pub struct Found {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { commits, pods_made, pods_gone, out_of_order, .. } = self;
-        write!(f, "{commits} commits, {pods_made} pods made, {pods_gone} gone, {out_of_order} made out of order")
+        write!(
+            f,
+            "{commits} commits, {pods_made} pods made, {pods_gone} gone, {out_of_order} made out of order"
+        )
     }
 }
 
@@ -48,7 +51,8 @@ impl Checker {
     pub fn new(all: impl Iterator<Item = (&'static str, Vec<Entry>)>) -> Self {
         let mut commits = vec![];
         for (plural, entries) in all {
-            for entry in entries.into_iter().filter(|e| !matches!(e.change, Change::Bookmark | Change::Error)) {
+            for entry in entries.into_iter().filter(|e| !matches!(e.change, Change::Bookmark | Change::Error))
+            {
                 let version = text(&entry.object, "/metadata/resourceVersion").parse().unwrap();
                 commits.push(Commit { version, plural, entry });
             }
@@ -106,14 +110,19 @@ impl Checker {
     }
 
     fn pod_made(&mut self, pod: &Value) {
-        let (owner, kind) = (text(pod, "/metadata/ownerReferences/0/uid"), text(pod, "/metadata/ownerReferences/0/kind"));
+        let (owner, kind) =
+            (text(pod, "/metadata/ownerReferences/0/uid"), text(pod, "/metadata/ownerReferences/0/kind"));
         self.found.pods_made += 1;
         match kind {
             "OrdinalSet" => self.ordinal_made(pod, owner),
             "NodeDaemonSet" => {
                 let node = node_of(pod);
-                let twins: Vec<String> =
-                    self.pods_of(owner).into_iter().filter(|p| node_of(p) == node).map(|p| name(p).to_owned()).collect();
+                let twins: Vec<String> = self
+                    .pods_of(owner)
+                    .into_iter()
+                    .filter(|p| node_of(p) == node)
+                    .map(|p| name(p).to_owned())
+                    .collect();
                 if !twins.is_empty() {
                     self.wrong(format!("D1: {} comes to node {node}, where {twins:?} is", name(pod)));
                 }
@@ -138,7 +147,8 @@ impl Checker {
         {
             self.wrong(format!("S10: {} has another identity", name(pod)));
         }
-        let recorded: BTreeSet<&str> = self.now.keys().filter(|(p, _)| *p == "controllerrevisions").map(|(_, n)| n.as_str()).collect();
+        let recorded: BTreeSet<&str> =
+            self.now.keys().filter(|(p, _)| *p == "controllerrevisions").map(|(_, n)| n.as_str()).collect();
         if !recorded.contains(revision(pod)) {
             self.wrong(format!("S8: {} is made at {}, which is not recorded", name(pod), revision(pod)));
         }
@@ -160,7 +170,8 @@ impl Checker {
         if uid(before) != uid(after) {
             return self.wrong(format!("S1: {} was replaced while it was there", name(after)));
         }
-        let of = |pod: &Value| (pod["metadata"]["ownerReferences"].clone(), pod["metadata"]["labels"].clone());
+        let of =
+            |pod: &Value| (pod["metadata"]["ownerReferences"].clone(), pod["metadata"]["labels"].clone());
         if of(before) != of(after) {
             self.wrong(format!("S11: {} has other owners or labels than before", name(after)));
         }

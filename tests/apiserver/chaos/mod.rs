@@ -142,7 +142,8 @@ fn operators_that_are_killed_and_paused_at_random_harm_nothing() {
         let more = now - std::mem::replace(&mut before, now);
         if more == 0 { Ok(()) } else { Err(format!("{more} requests in {} s", QUIET.as_secs())) }
     });
-    let checker = Checker::new(kinds.iter().map(|kind| kind.plural).zip(chronicles.iter().map(Chronicle::entries)));
+    let checker =
+        Checker::new(kinds.iter().map(|kind| kind.plural).zip(chronicles.iter().map(Chronicle::entries)));
     let found = checker.check();
     println!("seed {seed}: {kills} kills, {pauses} pauses, {deeds} changes by people; {found}");
     assert!(found.wrong.is_empty(), "seed {seed}: {:#?}", found.wrong);

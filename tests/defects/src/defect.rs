@@ -48,7 +48,9 @@ impl Defect {
         let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
         let line = |key: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(key));
-            found.map(|value| value.trim().to_owned()).ok_or_else(|| format!("{}: no line {key}", path.display()))
+            found
+                .map(|value| value.trim().to_owned())
+                .ok_or_else(|| format!("{}: no line {key}", path.display()))
         };
         Ok(Defect {
             name: path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

@@ -71,7 +71,11 @@ impl Workshop {
     ///
     /// # Errors
     /// A sentence, when the patch does not apply, or what is done fails.
-    pub fn with(&self, defect: &Defect, act: impl Fn(&Self) -> Result<Outcome, String>) -> Result<Outcome, String> {
+    pub fn with(
+        &self,
+        defect: &Defect,
+        act: impl Fn(&Self) -> Result<Outcome, String>,
+    ) -> Result<Outcome, String> {
         let apply = |reverse: bool| {
             let mut git = Command::new("git");
             git.args(["apply", "-C1"]).args(reverse.then_some("--reverse")).arg(&defect.patch);
@@ -92,7 +96,8 @@ impl Workshop {
     pub fn simulate(&self) -> Result<Outcome, String> {
         succeed(self.cargo().arg("--no-run"))?;
         for test in TESTS {
-            let output = self.cargo().args(["--", test, "--nocapture"]).output().map_err(|e| e.to_string())?;
+            let output =
+                self.cargo().args(["--", test, "--nocapture"]).output().map_err(|e| e.to_string())?;
             if !output.status.success() {
                 let all = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
                 return Ok(found(&all, test));
@@ -124,7 +129,9 @@ impl Workshop {
 /// What the output of a failed test says.
 fn found(output: &str, test: &str) -> Outcome {
     let line = output.lines().find_map(|line| line.strip_prefix(BROKEN));
-    let (by, at) = line.and_then(|line| line.split_once(" by ")).unwrap_or((if test.is_empty() { "a test" } else { test }, ""));
+    let (by, at) = line
+        .and_then(|line| line.split_once(" by "))
+        .unwrap_or((if test.is_empty() { "a test" } else { test }, ""));
     Outcome::Found { by: by.to_owned(), at: at.to_owned() }
 }
 

@@ -51,9 +51,11 @@ type Summary = BTreeMap<(ObjectRef, &'static str), usize>;
 /// Compares what was made and deleted; what was done late may have been done once more, and undone.
 fn compare(world: &World, expected: &Summary) -> Result<(), String> {
     let found = world.summary();
-    let count = |of: &Summary, object: &ObjectRef, what| of.get(&(object.clone(), what)).copied().unwrap_or(0);
+    let count =
+        |of: &Summary, object: &ObjectRef, what| of.get(&(object.clone(), what)).copied().unwrap_or(0);
     for (object, _) in found.keys().chain(expected.keys()) {
-        let more = ["creates", "deletes"].map(|what| count(&found, object, what).abs_diff(count(expected, object, what)));
+        let more = ["creates", "deletes"]
+            .map(|what| count(&found, object, what).abs_diff(count(expected, object, what)));
         let forced = world.belated.iter().filter(|late| *late == object).count();
         if more.iter().any(|more| *more > forced) || more[0] != more[1] {
             return Err(format!("S21: {object}: {found:?} instead of {expected:?}"));

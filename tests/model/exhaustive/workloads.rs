@@ -50,30 +50,79 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
     let rolling = |parameters: Value| json!({ "updateStrategy": { "rollingUpdate": parameters } });
     let by_hand = json!({ "updateStrategy": { "type": "OnDelete" } });
     vec![
-        ("ordered, claims go, update, scale down", ordinal(claims(3, go.clone()), &[update.clone(), Scale(1)])),
-        ("ordered, claims stay, update, scale up", ordinal(claims(2, json!({})), &[update.clone(), Scale(4)])),
+        (
+            "ordered, claims go, update, scale down",
+            ordinal(claims(3, go.clone()), &[update.clone(), Scale(1)]),
+        ),
+        (
+            "ordered, claims stay, update, scale up",
+            ordinal(claims(2, json!({})), &[update.clone(), Scale(4)]),
+        ),
         ("ordered, scale down and up again", ordinal(claims(3, go.clone()), &[Scale(1), Scale(3)])),
         ("parallel, update, scale up", ordinal(parallel.clone(), &[update.clone(), Scale(4)])),
-        ("parallel, two may be unavailable", ordinal(claims(4, json!({ "podManagementPolicy": "Parallel", "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } })), &[update.clone()])),
-        ("ordered, half may be unavailable", ordinal(claims(4, rolling(json!({ "maxUnavailable": "50%" }))), &[update.clone()])),
-        ("a partition that is lifted", ordinal(claims(3, rolling(json!({ "partition": 2 }))), &[update.clone(), Partition(0)])),
-        ("ordinals from 2 on", ordinal(claims(3, json!({ "ordinals": { "start": 2 } })), &[update.clone(), Scale(1)])),
+        (
+            "parallel, two may be unavailable",
+            ordinal(
+                claims(
+                    4,
+                    json!({ "podManagementPolicy": "Parallel", "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }),
+                ),
+                &[update.clone()],
+            ),
+        ),
+        (
+            "ordered, half may be unavailable",
+            ordinal(claims(4, rolling(json!({ "maxUnavailable": "50%" }))), &[update.clone()]),
+        ),
+        (
+            "a partition that is lifted",
+            ordinal(claims(3, rolling(json!({ "partition": 2 }))), &[update.clone(), Partition(0)]),
+        ),
+        (
+            "ordinals from 2 on",
+            ordinal(claims(3, json!({ "ordinals": { "start": 2 } })), &[update.clone(), Scale(1)]),
+        ),
         ("update by hand", ordinal(claims(2, by_hand.clone()), &[update.clone(), Kill(0), Kill(1)])),
-        ("a rolling update without parameters", ordinal(claims(3, json!({ "updateStrategy": { "type": "RollingUpdate" } })), &[update.clone()])),
+        (
+            "a rolling update without parameters",
+            ordinal(claims(3, json!({ "updateStrategy": { "type": "RollingUpdate" } })), &[update.clone()]),
+        ),
         ("ready for four seconds", ordinal(claims(2, json!({ "minReadySeconds": 4 })), &[update.clone()])),
         ("pods are evicted", ordinal(claims(2, json!({})), &[Evict(1), Evict(0), update.clone()])),
-        ("there and back", ordinal(claims(2, json!({ "revisionHistoryLimit": 1 })), &[update.clone(), Image(0, "app:1")])),
+        (
+            "there and back",
+            ordinal(claims(2, json!({ "revisionHistoryLimit": 1 })), &[update.clone(), Image(0, "app:1")]),
+        ),
         ("deleted and made again", ordinal(claims(2, go.clone()), &[Replace(0, "Background")])),
         ("orphaned and made again", ordinal(claims(2, json!({})), &[Replace(0, "Orphan"), update.clone()])),
-        ("another retention, then deleted", ordinal(claims(2, json!({})), &[Retention("whenDeleted", "Delete"), Replace(0, "Foreground")])),
+        (
+            "another retention, then deleted",
+            ordinal(claims(2, json!({})), &[Retention("whenDeleted", "Delete"), Replace(0, "Foreground")]),
+        ),
         ("a pod without its owner", ordinal(claims(2, json!({})), &[Disown(1), update.clone()])),
-        ("native, ordered, update, scale down", native(Kind::Ordinal, claims(3, go), &[update.clone(), Scale(1)])),
-        ("native, recreated", native(Kind::Ordinal, claims(3, json!({ "updateStrategy": { "type": "Recreate" } })), &[update.clone()])),
+        (
+            "native, ordered, update, scale down",
+            native(Kind::Ordinal, claims(3, go), &[update.clone(), Scale(1)]),
+        ),
+        (
+            "native, recreated",
+            native(
+                Kind::Ordinal,
+                claims(3, json!({ "updateStrategy": { "type": "Recreate" } })),
+                &[update.clone()],
+            ),
+        ),
         ("daemons, update", daemon(json!({}), &[update.clone()])),
-        ("daemons, half may be unavailable, evicted", daemon(rolling(json!({ "maxUnavailable": "50%" })), &[update.clone(), Evict(1)])),
+        (
+            "daemons, half may be unavailable, evicted",
+            daemon(rolling(json!({ "maxUnavailable": "50%" })), &[update.clone(), Evict(1)]),
+        ),
         ("daemons, surge", daemon(rolling(json!({ "maxSurge": 1, "maxUnavailable": 0 })), &[update.clone()])),
         ("daemons, by hand", daemon(by_hand, &[update.clone(), Kill(0)])),
-        ("daemons, nodes come and go", daemon(json!({}), &[Leave(2), Join(2), Taint(1, "NoExecute"), Taint(1, "")])),
+        (
+            "daemons, nodes come and go",
+            daemon(json!({}), &[Leave(2), Join(2), Taint(1, "NoExecute"), Taint(1, "")]),
+        ),
         ("native daemons, update", native(Kind::Daemon, json!({}), &[update])),
     ]
 }

@@ -103,7 +103,8 @@ impl<'a> Act<'a> {
         if !seen {
             return Err(why);
         }
-        let owner_stays = self.server.get(&self.owner).is_some_and(|set| !object::is_terminating(set));
+        let stays = |set: &Value| !object::is_terminating(set) && object::uid(set) == self.owner_uid;
+        let owner_stays = self.server.get(&self.owner).is_some_and(stays);
         if !strictly || !owner_stays {
             return Ok(Verdict::Fine);
         }
@@ -125,20 +126,19 @@ impl<'a> Act<'a> {
             self.known.made_by(self.sent).filter(|p| ours(p)).map(|p| (object::name(p), p)).collect();
         let then = self.server.at(Resource::Pods, since).into_values().map(|change| &*change.value);
         all.extend(then.filter(|p| ours(p)).map(|p| (object::name(p), p)));
-        let view = |all: &BTreeMap<&'a str, &'a Value>| Pods {
-            all: all.clone(),
-            gone,
-            excused: BTreeSet::new(),
-            at: self.sent.at,
+        let view = |all: &BTreeMap<&'a str, &'a Value>, at| {
+            let (all, excused) = (all.clone(), BTreeSet::new());
+            Pods { all, gone, excused, at }
         };
-        let mut views = vec![view(&all)];
+        // Pods become available as time passes, between the plan and the request.
+        let mut views = vec![view(&all, self.sent.decided), view(&all, self.sent.at)];
         for change in self.server.later(Resource::Pods, since) {
             if change.removed || !ours(&change.value) {
                 all.remove(change.object.name.as_str());
             } else {
                 all.insert(change.object.name.as_str(), &change.value);
             }
-            views.push(view(&all));
+            views.push(view(&all, self.sent.at));
         }
         views
     }

@@ -13,7 +13,7 @@ impl Invariants {
     pub fn committed(&mut self, server: &ApiServer, change: &Change) -> Found {
         match change.object.resource {
             Resource::Pods if !change.removed && is_new(server, change) => {
-                daemons::at_most_one(server, &change.value)
+                daemons::at_most_one(self.rules, server, &change.value)
             }
             Resource::Claims if change.removed => ordinals::claim_gone(change),
             Resource::Revisions if !change.removed => immutable(server, change),

@@ -28,6 +28,9 @@ pub struct Rules {
     /// S6, S7, D4, D5 are also judged on what there is when a request arrives, not only on what its sender saw. Only while
     /// nobody but operators takes pods away, one operator at a time, whose clock is right.
     pub disruption: bool,
+    /// D1 with surge: not judged while several operators act at once, for each gives a pod the lowest name that it sees free, and
+    /// they may see different ones (docs/adr/0003).
+    pub crowd: bool,
 }
 
 /// What a judge says of an act that is not wrong.

@@ -148,7 +148,10 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         return act.in_order(rules.disruption, |pods| {
             let above =
                 pods.all.values().find(|p| self::ordinal(p) > ordinal && !pods.excuses(object::name(p)));
-            let above = above.filter(|_| spec.ordered);
+            // What Recreate takes away goes all at once, wanted or not.
+            let recreated = set["spec"]["updateStrategy"]["type"] == "Recreate"
+                && revision(act.pod) != object::text(set, "/status/updateRevision");
+            let above = above.filter(|_| spec.ordered && !recreated);
             above.map_or(Ok(()), |p| Err(format!("S6: {} is still there", object::name(p))))
         });
     }
@@ -158,7 +161,9 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         if recreates && !spec.paused && revision(act.pod) != update {
             return Ok(Verdict::Fine);
         }
-        return Err("S7: nobody asked for that (OnDelete, paused, or it is at the update revision)".to_owned());
+        return Err(
+            "S7: nobody asked for that (OnDelete, paused, or it is at the update revision)".to_owned()
+        );
     }
     let (current, update) =
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));

@@ -150,7 +150,10 @@ pub fn recorded_once(server: &ApiServer, sent: &Sent) -> Found {
     let seen = sent.view.get(&Resource::Revisions).copied().unwrap_or(0);
     let twin = server.at(Resource::Revisions, seen).into_values().find(|change| {
         let ours = object::controller(&change.value).is_some_and(|r| r["uid"] == owner["uid"]);
-        ours && !object::is_terminating(&change.value) && change.value["data"] == request.body["data"]
+        let same = change.value["data"] == request.body["data"];
+        // It may have gone before the plan was made.
+        let went = server.later(Resource::Revisions, seen).iter().any(|c| c.object == change.object);
+        ours && !object::is_terminating(&change.value) && same && !went
     });
     twin.map_or(Ok(()), |twin| Err(format!("S9: {} records what {} does", request.object, twin.object)))
 }

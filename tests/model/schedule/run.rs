@@ -59,7 +59,8 @@ impl Schedule {
         world.script.extend(self.fate.clone());
         world.deliveries.extend(self.delivery);
         let alone = self.operators == 1 || self.elects;
-        world.invariants.rules = Rules { disruption: !self.disturbed && alone && self.weather.past == 0 };
+        world.invariants.rules =
+            Rules { disruption: !self.disturbed && alone && self.weather.past == 0, crowd: !alone };
         for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));
         }

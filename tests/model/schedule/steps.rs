@@ -96,7 +96,9 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
             let when = *random.pick(&["whenDeleted", "whenScaled"]);
             Step::Retention(when, *random.pick(&["Retain", "Delete"]))
         }
-        7 if schedule.surface == Surface::Berth && !schedule.patient => Step::Pausing(set, random.chance(600)),
+        7 if schedule.surface == Surface::Berth && !schedule.patient => {
+            Step::Pausing(set, random.chance(600))
+        }
         8 if !schedule.patient => Step::Replace(set, *random.pick(&["Background", "Foreground", "Orphan"])),
         9 if schedule.patient || schedule.weather.mishap == 0 => Step::Rest,
         9 | 10 => Step::Pause(operator, seconds),
@@ -173,7 +175,17 @@ impl Step {
             Step::Sicken(nth) => with_pod(world, *nth, World::sicken),
             Step::Release(nth) => with_pod(world, *nth, |w, pod| w.relabel(pod, false)),
             Step::TakeBack => take_back(world),
-            Step::Disown(nth) => with_pod(world, *nth, World::disown),
+            // A pod of a set that is gone would be saved, and its claim would not.
+            Step::Disown(nth) => with_pod(world, *nth, |w, pod| {
+                let owner = w
+                    .server
+                    .get(pod)
+                    .and_then(object::controller)
+                    .map(|r| object::text(r, "/uid").to_owned());
+                if owner.is_some_and(|uid| w.server.by_uid(&uid).is_some()) {
+                    w.disown(pod);
+                }
+            }),
             Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),
             Step::Leave(n) => world.delete(&node(NODES[*n]), "Background"),
             Step::Taint(n, effect) => world.taint(NODES[*n], effect),
