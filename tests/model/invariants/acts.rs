@@ -33,7 +33,7 @@ pub struct Pods<'a> {
     /// By name.
     pub all: BTreeMap<&'a str, &'a Value>,
     /// Pods (by uid) that the viewer has deleted since.
-    gone: Option<&'a BTreeSet<String>>,
+    gone: BTreeSet<&'a str>,
     /// Slots that count as served: they were emptied by requests that nobody waited for any more.
     excused: BTreeSet<&'a str>,
     /// The viewer's time.
@@ -43,7 +43,7 @@ pub struct Pods<'a> {
 impl Pods<'_> {
     /// Whether a pod serves, and has for long enough.
     pub fn available(&self, set: &Value, pod: &Value) -> bool {
-        !self.gone.is_some_and(|gone| gone.contains(object::uid(pod))) && is_available(set, pod, self.at)
+        !self.gone.contains(object::uid(pod)) && is_available(set, pod, self.at)
     }
 
     /// Whether the emptiness of a slot is not held against anybody.
@@ -110,7 +110,7 @@ impl<'a> Act<'a> {
         }
         let all = self.server.managed(Resource::Pods, &self.owner_uid);
         let all: BTreeMap<&str, &Value> = all.into_iter().map(|p| (object::name(p), p)).collect();
-        let now = Pods { all, gone: None, excused: BTreeSet::new(), at: self.server.now };
+        let now = Pods { all, gone: BTreeSet::new(), excused: BTreeSet::new(), at: self.server.now };
         let Err(why) = judge(&now) else { return Ok(Verdict::Fine) };
         let excused = Pods { excused: self.known.emptied_lately(self.server.now), ..now };
         if self.sent.given_up || judge(&excused).is_ok() { Ok(Verdict::Exceeds) } else { Err(why) }
@@ -120,14 +120,14 @@ impl<'a> Act<'a> {
     /// itself meanwhile, and with what it has made by the same plan.
     fn views(&self) -> Vec<Pods<'a>> {
         let since = self.sent.view.get(&Resource::Pods).copied().unwrap_or(0);
-        let gone = self.known.deleted_by(self.sent.operator);
+        let gone = self.known.deleted_by(self.sent);
         let ours = |pod: &Value| object::controller(pod).is_some_and(|r| r["uid"] == self.owner_uid.as_str());
         let mut all: BTreeMap<&str, &Value> =
             self.known.made_by(self.sent).filter(|p| ours(p)).map(|p| (object::name(p), p)).collect();
         let then = self.server.at(Resource::Pods, since).into_values().map(|change| &*change.value);
         all.extend(then.filter(|p| ours(p)).map(|p| (object::name(p), p)));
         let view = |all: &BTreeMap<&'a str, &'a Value>, at| {
-            let (all, excused) = (all.clone(), BTreeSet::new());
+            let (all, gone, excused) = (all.clone(), gone.clone(), BTreeSet::new());
             Pods { all, gone, excused, at }
         };
         // Pods become available as time passes, between the plan and the request.

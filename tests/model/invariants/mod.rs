@@ -45,6 +45,9 @@ pub enum Verdict {
 /// What is wrong, if something is.
 pub type Judgement = Result<Verdict, String>;
 
+/// A pod that was deleted, its uid, and by which plan.
+type Removed = (ObjectRef, String, u64);
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Invariants {
@@ -54,14 +57,14 @@ pub struct Invariants {
     pub foreign: BTreeSet<String>,
     /// The newest write of each operator to each object that was done.
     acknowledged: BTreeMap<(usize, ObjectRef), u64>,
-    /// What each operator knows that it has deleted: by owner, the pods and their uids, and when that was decided.
-    removed: BTreeMap<(usize, String), Vec<(ObjectRef, String, Timestamp)>>,
-    /// Pods (by uid) that each operator has deleted.
-    deleted: BTreeMap<usize, BTreeSet<String>>,
+    /// What each operator knows that it has deleted: by owner, the pods and their uids, and by which plan.
+    removed: BTreeMap<(usize, String), Vec<Removed>>,
+    /// Pods (by uid) that each operator has deleted, and by which plan.
+    deleted: BTreeMap<usize, BTreeMap<String, u64>>,
     /// Pods (by uid) whose deletion each operator has asked for.
     asked: BTreeMap<usize, BTreeSet<String>>,
-    /// Pods that each operator has made, and when that was decided.
-    made: BTreeMap<usize, Vec<(Timestamp, Value)>>,
+    /// Pods that each operator has made, and by which plan.
+    made: BTreeMap<usize, Vec<(u64, Value)>>,
     /// Slots that were emptied by requests that nobody waited for any more, and when.
     emptied: BTreeMap<String, Timestamp>,
     /// When each operator asked last for each owner, and which uid it had if it was not being deleted.
@@ -126,27 +129,31 @@ impl Invariants {
                         self.emptied.insert(slot.to_owned(), server.now);
                     }
                 } else {
-                    self.deleted.entry(sent.operator).or_default().insert(object::uid(pod).to_owned());
+                    self.deleted
+                        .entry(sent.operator)
+                        .or_default()
+                        .insert(object::uid(pod).to_owned(), sent.plan);
                 }
             }
             (Verb::Create, _) if !sent.given_up => {
                 let all = self.made.entry(sent.operator).or_default();
-                all.retain(|(decided, _)| *decided == sent.decided);
-                all.push((sent.decided, request.body.clone()));
+                all.retain(|(plan, _)| *plan == sent.plan);
+                all.push((sent.plan, request.body.clone()));
             }
             _ => {}
         }
     }
 
-    /// Pods (by uid) that an operator has deleted in its present life.
-    fn deleted_by(&self, operator: usize) -> Option<&BTreeSet<String>> {
-        self.deleted.get(&operator)
+    /// Pods (by uid) that the sender of a request has deleted by the same plan or an earlier one.
+    fn deleted_by(&self, sent: &Sent) -> BTreeSet<&str> {
+        let all = self.deleted.get(&sent.operator).into_iter().flatten();
+        all.filter(|(_, plan)| **plan <= sent.plan).map(|(uid, _)| uid.as_str()).collect()
     }
 
     /// Pods that the sender of a request has made by the same plan.
     fn made_by(&self, sent: &Sent) -> impl Iterator<Item = &Value> {
         let all = self.made.get(&sent.operator).into_iter().flatten();
-        all.filter(|(decided, _)| *decided == sent.decided).map(|(_, pod)| pod)
+        all.filter(|(plan, _)| *plan == sent.plan).map(|(_, pod)| pod)
     }
 
     fn emptied_lately(&self, now: Timestamp) -> BTreeSet<&str> {

@@ -3,7 +3,6 @@
 use berth::api::{ObjectRef, Resource};
 use berth::core::engine::Engine;
 use berth::core::request::{Request, Verb};
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Invariants;
@@ -26,7 +25,7 @@ impl Invariants {
         engine: &Engine,
         operator: usize,
         request: &Request,
-        decided: Timestamp,
+        plan: u64,
     ) -> Found {
         let of = &request.object;
         let body = &request.body;
@@ -58,7 +57,7 @@ impl Invariants {
             return Err(format!("X1: {of} is written again before its version {version} was seen"));
         }
         if of.resource == Resource::Pods && request.is_write() {
-            self.sees_its_deletions(server, engine, operator, request, decided)?;
+            self.sees_its_deletions(server, engine, operator, request, plan)?;
         }
         // X8: nothing outside the namespace of the sets.
         if about_a_set && of.namespace != NAMESPACE && request.is_write() {
@@ -74,7 +73,7 @@ impl Invariants {
         engine: &Engine,
         operator: usize,
         request: &Request,
-        decided: Timestamp,
+        plan: u64,
     ) -> Found {
         let pod =
             if request.verb == Verb::Create { Some(&request.body) } else { server.get(&request.object) };
@@ -82,7 +81,7 @@ impl Invariants {
         let owner = object::text(controller, "/uid").to_owned();
         for (pod, uid, at) in self.removed.get(&(operator, owner)).into_iter().flatten() {
             let view = engine.stores().view(pod);
-            if *at < decided && view.meta.is_some_and(|m| m.uid.0 == *uid && !m.is_terminating()) {
+            if *at < plan && view.meta.is_some_and(|m| m.uid.0 == *uid && !m.is_terminating()) {
                 return Err(format!(
                     "X1: {} is {:?}d before the deletion of {pod} was seen",
                     request.object, request.verb
@@ -102,7 +101,7 @@ impl Invariants {
             && let (Some(owner), Some(pod)) = (owner, before)
         {
             let all = self.removed.entry((sent.operator, owner)).or_default();
-            all.push((of.clone(), object::uid(pod).to_owned(), sent.decided));
+            all.push((of.clone(), object::uid(pod).to_owned(), sent.plan));
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Sent {
     pub at: jiff::Timestamp,
     /// When it was decided, or earlier, by the clock of the operator.
     pub decided: jiff::Timestamp,
+    /// By which plan of the operator, or an earlier one.
+    pub plan: u64,
     /// How far the caches were when it was decided, or earlier.
     pub view: BTreeMap<Resource, u64>,
     /// Whether its sender no longer waits for it when it arrives.
@@ -56,8 +58,8 @@ impl World {
         }
         if let Some(engine) = &self.operators[operator].engine
             && let Err(broken) = {
-                let decided = self.operators[operator].decided;
-                self.invariants.sent(&self.server, engine, operator, &request, decided)
+                let plan = self.operators[operator].plan;
+                self.invariants.sent(&self.server, engine, operator, &request, plan)
             }
         {
             self.fail(&broken);
@@ -79,7 +81,8 @@ impl World {
         }
         let delay = self.random.between(self.weather.request);
         let (at, decided) = (self.now_of(operator).wall, self.operators[operator].decided);
-        let sent = Sent { operator, incarnation, id, request, at, decided, view, given_up: false };
+        let plan = self.operators[operator].plan;
+        let sent = Sent { operator, incarnation, id, request, at, decided, plan, view, given_up: false };
         match fate {
             Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {

@@ -31,6 +31,8 @@ pub struct Operator {
     pub(super) view: BTreeMap<Resource, u64>,
     /// What its wall clock said then.
     pub(super) decided: Timestamp,
+    /// Numbers its plans, through all of its lives.
+    pub(super) plan: u64,
     pub(super) sessions: BTreeMap<Resource, Session>,
     /// The next watch of these resources sends nothing but bookmarks for so long.
     pub(super) frozen: BTreeMap<Resource, Duration>,
@@ -84,6 +86,7 @@ impl World {
             in_flight: BTreeSet::new(),
             view: BTreeMap::new(),
             decided: self.now().wall,
+            plan: 0,
             sessions: BTreeMap::new(),
             frozen: BTreeMap::new(),
             config,
@@ -211,6 +214,7 @@ impl World {
         if !may_go_on {
             o.view = judged(self.surface).map(|r| (r, engine.stores().seen(r))).into();
             o.decided = now.wall;
+            o.plan += 1;
         }
         for resource in moved {
             if let Some(engine) = &self.operators[operator].engine
