@@ -38,6 +38,7 @@ mod ordinal_health;
 mod ordinal_pods;
 mod ordinal_recreate;
 mod ordinal_rollout;
+mod ordinal_scale;
 mod ordinal_status;
 mod ownership;
 mod refusals;
