@@ -26,18 +26,27 @@ pub fn fits(set: &Value, node: &Value) -> bool {
         && selector.into_iter().flatten().all(|(key, value)| &labels[key.as_str()] == value)
 }
 
-/// D1: at most one pod of a set on a node, whoever is to blame.
+/// D1: at most one pod of a set on a node, whoever is to blame. With surge a second one that is not on its way out.
 pub fn at_most_one(server: &ApiServer, pod: &Value) -> Judgement {
     let Some(owner) = object::controller(pod).filter(|r| r["kind"] == "NodeDaemonSet") else { return Ok(()) };
+    let set = server.by_uid(object::text(owner, "/uid")).map(|(_, set)| set);
+    let surges = set.is_some_and(may_surge);
     let owner = object::text(owner, "/uid");
     let node = node_of(pod);
     let twins = server.managed(Resource::Pods, owner);
     let twins: Vec<&str> = twins
         .into_iter()
-        .filter(|p| node_of(p) == node && !object::is_terminal(p))
+        .filter(|p| node_of(p) == node && !object::is_terminal(p) && !(surges && object::is_terminating(p)))
         .map(object::name)
         .collect();
-    if twins.len() > 1 { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
+    let most = if surges { 2 } else { 1 };
+    if twins.len() > most { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
+}
+
+/// Whether new pods of a set come before old ones go.
+fn may_surge(set: &Value) -> bool {
+    let surge = &set["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"];
+    !surge.is_null() && surge != 0 && surge != "0%"
 }
 
 /// How many nodes may be without an available pod.
