@@ -30,6 +30,8 @@ fn a_revision_has_a_life_of_its_own(surface: Surface) {
     scene.patch(REVISION, name(&first), &patched);
 
     let mut second = first.clone();
+    // The members of a list do not say what they are.
+    (second["apiVersion"], second["kind"]) = (json!("apps/v1"), json!("ControllerRevision"));
     second["metadata"] = json!({
         "name": "agent-by-hand",
         "labels": {"app": "agent", "controller-revision-hash": "by-hand"},

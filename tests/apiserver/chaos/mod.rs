@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::support::manifests::{NEW, OLD, OTHER, node_daemon_set, ordinal_set, with_claims, with_image};
 use crate::support::plane::{ORDINALS, Plane, project};
 use crate::support::read::{CLAIM, NDS, OSET, POD, REVISION};
-use crate::support::{Chronicle, Scene, Surface, existing};
+use crate::support::{Chronicle, Scene, existing};
 
 use checker::Checker;
 
@@ -156,11 +156,11 @@ fn scene() -> Scene {
     let rights = rights.replace("namespace: default", &format!("namespace: {NAMESPACE}"));
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": { "name": existing::binding(NAMESPACE) },
+        "metadata": { "name": existing::binding(NAMESPACE, "berth") },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "berth" },
         "subjects": [{ "kind": "ServiceAccount", "name": "berth", "namespace": NAMESPACE }],
     });
-    Scene::begin(Plane::shared(), Surface::Berth, NAMESPACE, NAMESPACE, &format!("{rights}\n---\n{binding}"))
+    Scene::begin(Plane::shared(), NAMESPACE, NAMESPACE, &format!("{rights}\n---\n{binding}"))
 }
 
 /// A pod that the selector of `web` selects, and that somebody else manages.

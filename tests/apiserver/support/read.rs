@@ -29,6 +29,10 @@ pub const REVISION: Kind = Kind { api: "/apis/apps/v1", plural: "controllerrevis
 pub const EVENT: Kind = Kind { api: "/api/v1", plural: "events" };
 /// ConfigMap.
 pub const CONFIG_MAP: Kind = Kind { api: "/api/v1", plural: "configmaps" };
+/// HorizontalPodAutoscaler.
+pub const HPA: Kind = Kind { api: "/apis/autoscaling/v2", plural: "horizontalpodautoscalers" };
+/// PodDisruptionBudget.
+pub const BUDGET: Kind = Kind { api: "/apis/policy/v1", plural: "poddisruptionbudgets" };
 /// Lease.
 pub const LEASE: Kind = Kind { api: "/apis/coordination.k8s.io/v1", plural: "leases" };
 /// Namespace; its own namespace is empty.

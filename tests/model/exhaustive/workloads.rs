@@ -67,12 +67,12 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
                     4,
                     json!({ "podManagementPolicy": "Parallel", "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }),
                 ),
-                &[update.clone()],
+                std::slice::from_ref(&update),
             ),
         ),
         (
             "ordered, half may be unavailable",
-            ordinal(claims(4, rolling(json!({ "maxUnavailable": "50%" }))), &[update.clone()]),
+            ordinal(claims(4, rolling(json!({ "maxUnavailable": "50%" }))), std::slice::from_ref(&update)),
         ),
         (
             "a partition that is lifted",
@@ -85,9 +85,15 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
         ("update by hand", ordinal(claims(2, by_hand.clone()), &[update.clone(), Kill(0), Kill(1)])),
         (
             "a rolling update without parameters",
-            ordinal(claims(3, json!({ "updateStrategy": { "type": "RollingUpdate" } })), &[update.clone()]),
+            ordinal(
+                claims(3, json!({ "updateStrategy": { "type": "RollingUpdate" } })),
+                std::slice::from_ref(&update),
+            ),
         ),
-        ("ready for four seconds", ordinal(claims(2, json!({ "minReadySeconds": 4 })), &[update.clone()])),
+        (
+            "ready for four seconds",
+            ordinal(claims(2, json!({ "minReadySeconds": 4 })), std::slice::from_ref(&update)),
+        ),
         ("pods are evicted", ordinal(claims(2, json!({})), &[Evict(1), Evict(0), update.clone()])),
         (
             "there and back",
@@ -109,15 +115,18 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
             native(
                 Kind::Ordinal,
                 claims(3, json!({ "updateStrategy": { "type": "Recreate" } })),
-                &[update.clone()],
+                std::slice::from_ref(&update),
             ),
         ),
-        ("daemons, update", daemon(json!({}), &[update.clone()])),
+        ("daemons, update", daemon(json!({}), std::slice::from_ref(&update))),
         (
             "daemons, half may be unavailable, evicted",
             daemon(rolling(json!({ "maxUnavailable": "50%" })), &[update.clone(), Evict(1)]),
         ),
-        ("daemons, surge", daemon(rolling(json!({ "maxSurge": 1, "maxUnavailable": 0 })), &[update.clone()])),
+        (
+            "daemons, surge",
+            daemon(rolling(json!({ "maxSurge": 1, "maxUnavailable": 0 })), std::slice::from_ref(&update)),
+        ),
         ("daemons, by hand", daemon(by_hand, &[update.clone(), Kill(0)])),
         (
             "daemons, nodes come and go",

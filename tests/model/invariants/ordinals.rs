@@ -97,7 +97,8 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));
     let has_parameters = set["spec"]["updateStrategy"]["rollingUpdate"].is_object();
     let last = act.last_revision();
-    let at_rest = [current, last.as_str()];
+    // Also the one that the rollout was bringing it to when it was paused: its old pod had been deleted for that.
+    let at_rest = [current, last.as_str(), update];
     let wanted: &[&str] = match () {
         () if spec.paused => &at_rest,
         () if spec.rolls && has_parameters && ordinal < spec.first_updated => &[current],
