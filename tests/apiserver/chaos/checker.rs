@@ -74,10 +74,10 @@ impl Checker {
                 ("persistentvolumeclaims", Change::Deleted) => {
                     self.wrong(format!("S3: claim {} is gone though claims are retained", key.1));
                 }
-                ("controllerrevisions", Change::Modified) => {
-                    if before.as_ref().is_some_and(|b| b["data"] != commit.entry.object["data"]) {
-                        self.wrong(format!("S9: revision {} changed", key.1));
-                    }
+                ("controllerrevisions", Change::Modified)
+                    if before.as_ref().is_some_and(|b| b["data"] != commit.entry.object["data"]) =>
+                {
+                    self.wrong(format!("S9: revision {} changed", key.1));
                 }
                 ("ordinalsets" | "nodedaemonsets", Change::Modified) => {
                     let observed = |set: &Value| number(set, "/status/observedGeneration");

@@ -1,4 +1,5 @@
 //! What people and nodes do in a history.
+#![allow(clippy::explicit_auto_deref, reason = "without the star the type of what is picked cannot be told")]
 
 use std::time::Duration;
 
