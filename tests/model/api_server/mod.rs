@@ -106,17 +106,22 @@ impl ApiServer {
     /// Stores a changed object, unless it has not changed; it goes when it was only held by finalizers.
     fn replace(&mut self, object: &ObjectRef, mut after: Value) -> bool {
         let Some(before) = self.objects.get(object) else { return false };
+        object::tidy(&mut after);
         if *before == after {
             return false;
         }
-        let counts = matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_));
-        if counts && before["spec"] != after["spec"] {
+        let counts =
+            matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods);
+        // To be bound to a node is no change of a pod's spec.
+        let bound =
+            object.resource == Resource::Pods && before["spec"]["nodeName"] != after["spec"]["nodeName"];
+        if counts && !bound && before["spec"] != after["spec"] {
             bump(&mut after);
         }
         let held = !object::entries(&after, "/metadata/finalizers").is_empty();
         let graceful = after["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap_or(0) > 0;
         if object::is_terminating(&after) && !held && !graceful {
-            self.remove(object);
+            self.remove(object, after);
         } else {
             self.store(object, after);
         }
@@ -124,6 +129,7 @@ impl ApiServer {
     }
 
     fn store(&mut self, object: &ObjectRef, mut value: Value) {
+        object::tidy(&mut value);
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.by_uid.insert(object::uid(&value).to_owned(), object.clone());
@@ -131,8 +137,8 @@ impl ApiServer {
         self.record(object, value, false);
     }
 
-    fn remove(&mut self, object: &ObjectRef) {
-        let Some(mut value) = self.objects.remove(object) else { return };
+    fn remove(&mut self, object: &ObjectRef, mut value: Value) {
+        self.objects.remove(object);
         self.by_uid.remove(object::uid(&value));
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -147,10 +153,11 @@ impl ApiServer {
     }
 }
 
-/// Counts a change of the spec.
+/// Counts a change of the spec, where the resource counts them.
 fn bump(object: &mut Value) {
-    let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
-    object["metadata"]["generation"] = json!(generation + 1);
+    if let Some(generation) = object["metadata"]["generation"].as_i64() {
+        object["metadata"]["generation"] = json!(generation + 1);
+    }
 }
 
 /// A refusal as the API server words it.

@@ -1,6 +1,6 @@
 //! The verbs, with their preconditions.
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::{ObjectRef, Resource, Surface};
 use berth::core::request::{Answer, Refusal, Request, Verb};
 use serde_json::{Value, json};
 
@@ -53,7 +53,10 @@ impl ApiServer {
         }
         metadata["uid"] = json!(format!("uid-{}", self.uids));
         metadata["creationTimestamp"] = stamp;
-        metadata["generation"] = json!(1);
+        // Not every resource counts changes of its spec.
+        if matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods) {
+            metadata["generation"] = json!(1);
+        }
         // A status cannot be created; pods begin as Pending.
         match object.resource {
             Resource::Pods => value["status"] = json!({ "phase": "Pending" }),
@@ -77,8 +80,12 @@ impl ApiServer {
         {
             return Err(conflict(object));
         }
-        // The version is compared first; a wrong uid alone is a change of an immutable field.
-        if wanted["uid"].is_string() && wanted["uid"] != before["metadata"]["uid"] {
+        // The version is compared first; a wrong uid alone is a change of an immutable field. With the status of a custom
+        // resource the metadata is not looked at at all: there the version alone guards.
+        let custom = Resource::OrdinalSets(Surface::Berth) == object.resource
+            || Resource::DaemonSets(Surface::Berth) == object.resource;
+        let looked_at = !(request.status && custom);
+        if looked_at && wanted["uid"].is_string() && wanted["uid"] != before["metadata"]["uid"] {
             return Err(refusal(422, "Invalid", "metadata.uid: Invalid value: field is immutable"));
         }
         let mut after = before.clone();
@@ -142,8 +149,14 @@ impl ApiServer {
         }
         after["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
         self.replace(object, after);
+        if let Some(left) = self.get(object) {
+            return Ok(left.clone());
+        }
+        // Of these the object is answered as it was last, of others only that it is gone.
+        let told = matches!(object.resource, Resource::Pods | Resource::Claims);
+        let last = self.history.get(&object.resource).and_then(|changes| changes.last()).filter(|_| told);
         let gone = json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" });
-        Ok(self.get(object).cloned().unwrap_or(gone))
+        Ok(last.map_or(gone, |change| Value::clone(&change.value)))
     }
 }
 
