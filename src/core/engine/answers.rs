@@ -224,7 +224,12 @@ fn meta(value: &Value) -> Meta {
 
 /// Whether a fresh read shows the incarnation that was meant.
 fn confirm(act: &Act, value: Value) -> Result<Value, Failure> {
-    let Act::Confirm { uid, live, .. } = act else { return Ok(value) };
+    let Act::Confirm { uid, live, not_of, .. } = act else { return Ok(value) };
     let meta = meta(&value);
-    if &meta.uid != uid || (*live && meta.is_terminating()) { Err(Failure::Stale) } else { Ok(value) }
+    let managed = *not_of != Uid::default() && meta.is_controlled_by(not_of);
+    if &meta.uid != uid || (*live && meta.is_terminating()) || managed {
+        Err(Failure::Stale)
+    } else {
+        Ok(value)
+    }
 }

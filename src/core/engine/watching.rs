@@ -59,7 +59,7 @@ impl Engine {
                 for changed in &changes {
                     self.changed(changed);
                 }
-                let woken = self.pending.relisted(resource, whole.started);
+                let woken = self.pending.relisted(resource, whole.started, whole.version);
                 self.wake(woken);
                 let woken = self.pending.advanced(resource, |object| self.stores.view(object));
                 self.wake(woken);
