@@ -173,15 +173,6 @@ impl Pending {
         in_doubt.map(|e| e.checked + pause(e.checks)).min()
     }
 
-    /// Forgets an owner that is gone.
-    pub fn forget(&mut self, key: &Key) {
-        self.entries.retain(|_, entries| {
-            entries.remove(key);
-            !entries.is_empty()
-        });
-        self.counts.remove(key);
-    }
-
     fn resolve(&mut self, object: &ObjectRef, visible: impl Fn(&Entry) -> bool) -> Vec<Key> {
         let Some(entries) = self.entries.get_mut(object) else { return vec![] };
         let done: Vec<Key> = entries.iter().filter(|(_, e)| visible(e)).map(|(key, _)| key.clone()).collect();

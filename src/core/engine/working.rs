@@ -256,14 +256,13 @@ impl Engine {
         }
     }
 
-    /// Forgets an owner that is gone.
+    /// Forgets an owner that is gone, but not what was written for it: the next one of that name may come before that is seen (X1).
     fn forget(&mut self, key: &Key) {
         if let Some(memory) = self.memory.remove(key) {
             self.book.forget(memory.uid());
         }
         self.told.remove(key);
         self.closing.remove(key);
-        self.pending.forget(key);
         self.paces.remove(key);
         self.status_held.remove(key);
         self.queue.succeed(key);
