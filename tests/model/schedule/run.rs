@@ -110,6 +110,13 @@ impl Schedule {
             }
             if object::text(&world.spec(of), "/template/spec/containers/0/image").contains("bad") {
                 world.set_image(of, "app:4");
+                // A bad template may have been the first there was: then what is below a partition has nowhere else to go.
+                if world.spec(of)["updateStrategy"]["rollingUpdate"]["partition"]
+                    .as_i64()
+                    .is_some_and(|p| p > 0)
+                {
+                    world.change(of, &json!({ "updateStrategy": { "rollingUpdate": { "partition": 0 } } }));
+                }
             }
         }
         world.server.admission.pod_quota = None;
