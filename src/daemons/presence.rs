@@ -257,9 +257,9 @@ fn settle(
     }
     let old = survivors.iter().find(|p| aim.is_outdated(p));
     let new = survivors.iter().find(|p| !aim.is_outdated(p));
-    if let (Some(old), Some(new)) = (old, new) {
-        if !pod::is_ready(old) || available(new) {
-            delete.push(vec![pod::replace(old, slot.clone(), aim.label, !pod::is_ready(old))]);
-        }
+    if let (Some(old), Some(new)) = (old, new)
+        && (!pod::is_ready(old) || available(new))
+    {
+        delete.push(vec![pod::replace(old, slot.clone(), aim.label, !pod::is_ready(old))]);
     }
 }
