@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::support::manifests::{NEW, node_daemon_set, with_claims, with_image};
-use crate::support::read::{NDS, POD, is_settled, name, number};
+use crate::support::read::{NDS, POD, STS, is_settled, name, number};
 use crate::support::surface::rows;
 use crate::support::writes::Writes;
 use crate::support::{Scene, Surface, existing};
@@ -85,9 +85,14 @@ fn quiet(scene: &Scene, set: &str, before: &Writes) {
     // A whole set later: whatever the operator still had in mind, it has done.
     scene.marker("first");
     assert_eq!(scene.writes(set).since(before), Writes::default(), "in the steady state");
+    let dry_runs = scene.dry_runs();
+    // One for the changed template of a custom set: a default that is written down would be no change.
+    let expected = usize::from(scene.set.plural != STS.plural);
+    assert_eq!(dry_runs, expected, "of a creation and a change of the template");
     scene.stop_operators();
     scene.operator("restarted", &["--leader-elect=false"]);
     scene.marker("second");
     assert_eq!(scene.writes(set).since(before), Writes::default(), "after a restart");
+    assert_eq!(scene.dry_runs(), dry_runs, "dry runs, after a restart");
     assert!(scene.list(POD).iter().any(|pod| name(pod) == "second-0"));
 }
