@@ -53,6 +53,8 @@ pub struct Cluster {
     pub(crate) binaries: Binaries,
     pub(crate) options: Options,
     plane: Mutex<Vec<Process>>,
+    /// Held while a component is away.
+    pub(crate) restarting: Mutex<()>,
     pub(crate) spawned: Mutex<Vec<Process>>,
     janitor: Janitor,
     pub(crate) next_node: AtomicU32,
@@ -101,6 +103,7 @@ impl Cluster {
             binaries,
             options,
             plane: Mutex::default(),
+            restarting: Mutex::default(),
             spawned: Mutex::new(Vec::new()),
             janitor,
             next_node: AtomicU32::new(1),
