@@ -41,6 +41,7 @@ fn from_the_first_start_to_an_upgrade() {
     all_examples_come_up(&plane);
     a_namespace_ends_quietly(&plane, &operator);
     scene.apply(&node_daemon_set("agent", ORDINALS));
+    scene.until(NDS, "agent", "2 available", |set| number(set, "/status/numberAvailable") == 2);
     for (kind, set) in [(OSET, "web"), (NDS, "agent")] {
         an_upgrade_of_the_custom_resources_moves_no_pod(&scene, kind, set);
     }
@@ -80,7 +81,7 @@ fn without_a_right(scene: &Scene, address: &str) -> Process {
     let cut = text.replace("resources: [ordinalsets, nodedaemonsets]", "resources: [ordinalsets]");
     assert_ne!(cut, text);
     scene.stop_operators();
-    scene.apply_text(&cut);
+    scene.plane.cluster.kubectl_stdin(&["apply", "-f", "-"], &cut).unwrap();
     let operator = scene.run("cut", &[&format!("--listen={address}")]);
     scene.wait("the right to be missed", || {
         let (status, text) = ask(address, "/readyz");
@@ -189,7 +190,7 @@ fn an_upgrade_of_the_custom_resources_moves_no_pod(scene: &Scene, kind: Kind, se
     let patch = patch.to_string();
     scene.plane.cluster.kubectl(&["patch", "crd", &definition, "--type=json", "--patch", &patch]).unwrap();
     scene.until(kind, set, "with the new default", |set| set["spec"]["novelty"] == "on");
-    let marker = format!("marker-{set}");
+    let marker = format!("marker-{}", kind.plural);
     scene.marker(&marker);
     let after: Vec<_> = facts().into_iter().filter(|(name, _)| !name.starts_with(&marker)).collect();
     assert_eq!(after, before);
