@@ -90,7 +90,7 @@ impl Cluster {
     /// A directory and its janitor; nothing runs yet.
     pub(crate) fn prepare(binaries: Binaries, options: Options) -> Result<Self> {
         let dir = directory::create()?;
-        let janitor = match Janitor::start(&dir) {
+        let janitor = match Janitor::start(&dir, include_str!("stop.sh")) {
             Ok(janitor) => janitor,
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&dir);

@@ -33,6 +33,7 @@ pub use binaries::Binaries;
 pub use bound::bound;
 pub use cluster::{Cluster, Options};
 pub use error::Error;
+pub use janitor::Janitor;
 pub use kubectl::Output;
 pub use process::Process;
 pub use real::make_ready_for_real_nodes;
