@@ -35,6 +35,7 @@ mod daemon_surge;
 mod deadline;
 mod deployed;
 mod leadership;
+mod live;
 mod monitoring;
 mod ordinal_claim_owners;
 mod ordinal_claims;
