@@ -53,3 +53,4 @@ mod schema;
 mod stuck;
 mod trouble;
 mod uninstall;
+mod verdicts;

@@ -8,7 +8,6 @@ mod condition;
 mod deadline;
 mod electing;
 mod events;
-mod kstatus;
 mod lease;
 mod limiter;
 mod memory;
