@@ -17,6 +17,7 @@ mod pending;
 mod planners;
 mod purity;
 mod queue;
+mod readiness;
 mod reflect;
 mod triggers;
 
