@@ -47,6 +47,7 @@ mod ordinal_scale;
 mod ordinal_status;
 mod ownership;
 mod paused;
+mod plan_apply;
 mod refusals;
 mod rollout_verbs;
 mod schema;
