@@ -34,6 +34,7 @@ mod daemon_status;
 mod daemon_surge;
 mod deadline;
 mod deployed;
+mod image;
 mod leadership;
 mod live;
 mod monitoring;
