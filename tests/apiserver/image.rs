@@ -20,8 +20,9 @@ const USER: &str = "65532";
 const ACCOUNT: &str = "var/run/secrets/kubernetes.io/serviceaccount";
 /// A mount namespace in which `$0` is read-only and the root.
 const ALONE: &str = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && user=$1 && shift &&
+PATH="$PATH:/usr/sbin:/sbin" && chroot="$(command -v chroot)" &&
 exec env -i KUBERNETES_SERVICE_HOST="$HOST" KUBERNETES_SERVICE_PORT="$PORT" HOSTNAME=berth-0 \
-    chroot --userspec="$user:$user" --groups= "$0" "$@""#;
+    "$chroot" --userspec="$user:$user" --groups= "$0" "$@""#;
 
 #[test]
 fn the_program_needs_nothing_but_itself() {

@@ -1,15 +1,17 @@
 //! `berth why -w`, as who sits at a terminal sees it, and as a pipe gets it.
 
 use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::support::Scene;
 use crate::support::manifests::{MISSING, never_ready, ordinal_set, with_image};
 use crate::support::read::{OSET, POD};
+use crate::support::{Scene, existing};
 
 /// What a shell makes of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -44,10 +46,10 @@ impl Running {
     }
 
     /// The same on a terminal of so many rows and 100 columns, on which something stands already.
-    fn on_terminal(scene: &Scene, rows: u16) -> Self {
+    fn on_terminal(scene: &Scene, rows: u16, more: &str) -> Self {
         let (berth, namespace) = (env!("CARGO_BIN_EXE_berth"), &scene.namespace);
         let line = format!(
-            "stty rows {rows} cols 100; echo before; exec '{berth}' why oset/web -w --namespace {namespace}"
+            "stty rows {rows} cols 100; echo before; exec '{berth}' why oset/web -w --namespace {namespace} {more}"
         );
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -63,6 +65,14 @@ impl Running {
         let mut terminal = vt100::Parser::new(rows, 100, 100);
         terminal.process(&self.out.lock().unwrap());
         terminal.screen().contents()
+    }
+
+    /// Waits until the screen shows something.
+    fn shows(&self, scene: &Scene, rows: u16, what: &str) -> String {
+        scene.wait(&format!("the screen to show {what:?}"), || {
+            let screen = self.screen(rows);
+            if screen.contains(what) { Ok(screen) } else { Err(screen) }
+        })
     }
 
     /// Waits for its end: the exit code, and what it complained of.
@@ -89,13 +99,8 @@ fn a_terminal_shows_one_tree_that_changes_in_its_place() {
     let scene = Scene::new("live-terminal");
     scene.apply(&ordinal_set("web", 2));
     scene.settled(OSET, "web");
-    let mut running = Running::on_terminal(&scene, ROWS);
-    let shows = |running: &Running, what: &str| {
-        scene.wait(&format!("the screen to show {what:?}"), || {
-            let screen = running.screen(ROWS);
-            if screen.contains(what) { Ok(screen) } else { Err(screen) }
-        })
-    };
+    let mut running = Running::on_terminal(&scene, ROWS, "");
+    let shows = |running: &Running, what: &str| running.shows(&scene, ROWS, what);
     shows(&running, "2 of 2 pods available, 2 at the present revision");
 
     scene.apply(&with_image(&ordinal_set("web", 2), MISSING));
@@ -118,7 +123,7 @@ fn a_terminal_shows_one_tree_that_changes_in_its_place() {
     scene.apply(&many);
     scene.until(POD, "web-7", "there", |_| true);
 
-    let mut running = Running::on_terminal(&scene, ROWS);
+    let mut running = Running::on_terminal(&scene, ROWS, "");
     let screen = shows(&running, " more lines");
     assert_eq!(screen.matches("oset/web in live-terminal").count(), 1, "{screen}");
     scene.kubectl(&["scale", "oset", "web", "--replicas=1"]);
@@ -186,4 +191,76 @@ fn a_watch_ends_when_nobody_reads_it_any_more() {
     scene.wait("the first line", || if running.said().contains('\n') { Ok(()) } else { Err(String::new()) });
     scene.mend("web-0");
     assert_eq!(running.ended(&scene), (0, String::new()));
+}
+
+#[test]
+fn a_watch_outlives_an_api_server_that_is_away() {
+    const ROWS: u16 = 14;
+    if existing::leaves_out("the API server is expected on this machine") {
+        return;
+    }
+    let scene = Scene::new("live-away");
+    scene.apply(&never_ready(&ordinal_set("web", 1)));
+    scene.until(POD, "web-0", "running", |pod| pod["status"]["phase"] == "Running");
+    let server = scene.plane.cluster.url().trim_start_matches("https://").to_owned();
+    let wire = Wire::lay("127.0.0.1:0", &server);
+    let (address, path) = (wire.address.clone(), scene.plane.cluster.dir().join("kubeconfigs/by-wire"));
+    let kubeconfig = fs::read_to_string(scene.plane.cluster.kubeconfig()).unwrap();
+    fs::write(&path, kubeconfig.replace(&server, &address)).unwrap();
+    let running = Running::on_terminal(&scene, ROWS, &format!("--kubeconfig {}", path.display()));
+    let screen = running.shows(&scene, ROWS, "it runs and is not ready");
+    assert!(!screen.contains("trying again"), "{screen}");
+
+    wire.cut();
+    let screen = running.shows(&scene, ROWS, "trying again");
+    println!("{screen}");
+    assert!(screen.contains("it runs and is not ready"), "what was seen last stays: {screen}");
+    scene.mend("web-0");
+    let _wire = Wire::lay(&address, &server);
+    let screen = running.shows(&scene, ROWS, "1 of 1 pod available");
+    assert!(!screen.contains("trying again"), "{screen}");
+    assert_eq!(screen.matches("oset/web in live-away").count(), 1, "{screen}");
+}
+
+/// A way to the API server that can be cut.
+struct Wire {
+    address: String,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Wire {
+    fn lay(from: &str, to: &str) -> Self {
+        let listener = TcpListener::bind(from).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (ends, is_cut) = (Arc::new(Mutex::new(vec![])), Arc::new(AtomicBool::new(false)));
+        let (to, all, stop) = (to.to_owned(), Arc::clone(&ends), Arc::clone(&is_cut));
+        thread::spawn(move || {
+            for near in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (near, far) = (near.unwrap(), TcpStream::connect(&to).unwrap());
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    all.lock().unwrap().push(from.try_clone().unwrap());
+                    thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        Self { address, ends, is_cut }
+    }
+
+    /// Ends all connections, and takes no more.
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        // So that the listener sees it.
+        let _ = TcpStream::connect(&self.address);
+        for end in self.ends.lock().unwrap().iter() {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
 }

@@ -201,8 +201,9 @@ async fn changed(client: &Client, key: &Key, versions: Vec<(Resource, String)>, 
             Some(Ok(_)) => {
                 break tokio::time::sleep_until((begun + READ_APART).max(Instant::now() + TOGETHER)).await;
             }
-            // A watch that breaks or cannot be had: looking again now and then will do.
-            Some(Err(_)) | None => break tokio::time::sleep(AGES).await,
+            Some(Err(_)) => break tokio::time::sleep_until(begun + READ_APART).await,
+            // Those that cannot be had, or end as watches do: looking again now and then will do.
+            None => break tokio::time::sleep(AGES).await,
         }
     }
 }
