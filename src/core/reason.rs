@@ -333,9 +333,16 @@ impl fmt::Display for Waiting {
                     "{pod} is at the wanted revision and not available, so no pod of another revision is replaced"
                 )
             }
+            Waiting::Partition { pods: 1 } => f.write_str("1 pod below the partition keeps its revision"),
             Waiting::Partition { pods } => write!(f, "{pods} pods below the partition keep their revision"),
+            Waiting::OnDelete { pods: 1 } => {
+                f.write_str("1 pod gets the new template when it is deleted (OnDelete)")
+            }
             Waiting::OnDelete { pods } => {
                 write!(f, "{pods} pods get the new template when they are deleted (OnDelete)")
+            }
+            Waiting::Paused { pods: 1 } => {
+                f.write_str("paused: 1 pod keeps its revision until spec.paused is false")
             }
             Waiting::Paused { pods } => {
                 write!(f, "paused: {pods} pods keep their revision until spec.paused is false")

@@ -138,7 +138,7 @@ fn what_is_meant_is_not_stuck() {
     assert!(text(&finding, "/command").contains("\"partition\":0"), "{finding}");
     let plan = scene.berth(&["plan", "oset/web"]);
     assert_eq!(plan.code, 0, "{plan:?}");
-    assert!(plan.out.contains("1 pods below the partition keep their revision"), "{}", plan.out);
+    assert!(plan.out.contains("1 pod below the partition keeps its revision"), "{}", plan.out);
 
     // What is written down by default is no change; what a manifest no longer says is taken away.
     let same = scene.berth_with(&["plan", "-f", "-", "-o", "json"], &set.to_string()).json();

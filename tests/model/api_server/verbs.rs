@@ -64,6 +64,10 @@ impl ApiServer {
                 object::add_finalizer(&mut value, CLAIM_PROTECTION);
                 value["status"] = json!({ "phase": "Pending" });
             }
+            // A default of the definitions.
+            Resource::OrdinalSets(Surface::Berth) | Resource::DaemonSets(Surface::Berth) => {
+                value["status"] = json!({ "observedGeneration": -1 });
+            }
             Resource::OrdinalSets(_) | Resource::DaemonSets(_) => value["status"] = json!({}),
             _ => {}
         }
