@@ -1,10 +1,12 @@
 //! Questions that are asked with kubectl and answered by containers.
 
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::{Lesson, Look, TICK, not_so};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kubectl;
+use crate::place::Place;
 use crate::screen::Tone;
 use crate::setup;
 use crate::view::View;
@@ -25,6 +27,27 @@ impl Lesson<'_> {
         let located: Vec<&str> = located.iter().map(String::as_str).collect();
         let answer = self.place.kubectl(&located)?;
         self.show_answer(&answer);
+        Ok(answer)
+    }
+
+    /// Types a command of Berth and shows its answer.
+    pub(super) fn berth(&mut self, arguments: &[&str]) -> Result<String> {
+        self.screen.tell(Tone::Accent, &format!("   $ berth {}", kubectl::shell(arguments)));
+        let Place::Local(cluster) = self.place else {
+            return Err(Error::Missing("berth is asked on a cluster of our own only".to_owned()));
+        };
+        let output = Command::new(self.operator.program())
+            .args(arguments)
+            .env("KUBECONFIG", cluster.kubeconfig())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(Error::run("berth"))?;
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        self.show_answer(&answer);
+        if !output.status.success() {
+            let seen = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(not_so(&format!("berth {} answers", arguments.join(" ")), seen));
+        }
         Ok(answer)
     }
 

@@ -69,6 +69,7 @@ pub(super) fn silent(lesson: &mut Lesson<'_>) -> Result<()> {
     lesson.until_answer(&what, &["get", "oset", "ledger", "-o", CONDITIONS], |_, answer| {
         Look::at(answer.contains(&name) && answer.contains(&node), || answer.trim().to_owned())
     })?;
+    why(lesson, &name, &node)?;
     daemons_go_on(lesson, &node)?;
 
     lesson.tell(&format!("(the kubelet of {node} starts again)"));
@@ -81,6 +82,13 @@ pub(super) fn silent(lesson: &mut Lesson<'_>) -> Result<()> {
     })?;
     lesson.until("node-page is up to date everywhere", |world| agents::updated(world, agents::FIRST))?;
     ledger::alone(lesson)
+}
+
+/// What `berth why` says, which is for people who wonder.
+fn why(lesson: &mut Lesson<'_>, name: &str, node: &str) -> Result<()> {
+    let answer = lesson.berth(&["why", "oset/ledger"])?;
+    let told = only_if(answer.contains(name) && answer.contains(node), || answer.clone());
+    lesson.holds("berth why says the same", told)
 }
 
 /// A dead node holds up nothing elsewhere, as long as the budget exceeds the dead nodes.
@@ -101,7 +109,15 @@ fn daemons_go_on(lesson: &mut Lesson<'_>, node: &str) -> Result<()> {
         old.map_or(Look::Holds, |name| Look::NotYet(format!("{name} is not yet updated")))
     };
     lesson.until(&format!("maxUnavailable 2, one node dead: all nodes but {node} are updated"), |world| {
-        elsewhere(world, agents::SECOND)
+        // A pod that is not available yet (minReadySeconds) would be replaced again at once, whatever the budget.
+        let available =
+            world.sets.get(agents::SET).map_or(0, |set| if set.observed { set.available } else { 0 });
+        match elsewhere(world, agents::SECOND) {
+            Look::Holds => Look::at(i64::try_from(others.len()) == Ok(available), || {
+                format!("{available} of {} available", others.len())
+            }),
+            other => other,
+        }
     })?;
     lesson.type_(&["patch", "nds/node-page", "--type=merge", "-p", &budget(1)])?;
     set_image(lesson, "nds/node-page", agents::FIRST)?;
