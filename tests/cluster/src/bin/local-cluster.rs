@@ -32,7 +32,11 @@ enum Task {
         keep: bool,
     },
     /// Make the binaries ready (built once, if need be)
-    Build,
+    Build {
+        /// Those of real nodes too
+        #[arg(long)]
+        real: bool,
+    },
     /// Print the directories of the binaries, separated by ':'
     Path,
 }
@@ -63,7 +67,8 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Up { nodes, real, keep } => up(usize::from(*nodes), usize::from(*real), *keep),
-        Task::Build => Binaries::locate().map(|_| ()),
+        Task::Build { real: false } => Binaries::locate().map(|_| ()),
+        Task::Build { real: true } => berth_cluster::make_ready_for_real_nodes(),
         Task::Path => {
             let binaries = Binaries::locate()?;
             let directories: Vec<String> =
