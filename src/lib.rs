@@ -9,6 +9,12 @@
 //! * [`shell`]: everything that talks to the world.
 //! * [`cli`]: the command line.
 
+/// The version of this build: what `BERTH_VERSION` said when it was made, as a release says it, else the package's.
+pub const VERSION: &str = match option_env!("BERTH_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 pub mod api;
 pub mod claims;
 pub mod cli;

@@ -9,6 +9,7 @@ mod handback;
 mod manifest;
 mod output;
 mod plan;
+mod rollout;
 mod run;
 mod why;
 
@@ -18,7 +19,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Ordinal sets and node daemon sets for Kubernetes.
 #[derive(Debug, Parser)]
-#[command(name = "berth", version, about, disable_help_subcommand = true)]
+#[command(name = "berth", version = crate::VERSION, about, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,6 +33,8 @@ enum Command {
     Plan(plan::Args),
     /// Explain what a set is doing now, what it waits for and what would help
     Why(why::Args),
+    /// Watch, pause, restart or roll back a rollout, with the flags of kubectl rollout
+    Rollout(rollout::Args),
     /// Print the CustomResourceDefinitions
     Crds(crds::Args),
     /// Take Berth's conditions off native objects, before kube-controller-manager has them again
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args).map(|()| 0),
         Command::Plan(args) => plan::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Rollout(args) => rollout::run(&args),
         Command::Crds(args) => crds::run(&args).map(|()| 0),
         Command::Handback(args) => handback::run(&args).map(|()| 0),
     };

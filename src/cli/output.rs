@@ -76,7 +76,6 @@ pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
 }
 
 /// A duration as Go writes and kubectl takes it: `30s`, `2m`, `1h30m`, `0`.
-#[allow(dead_code, reason = "the rollout verbs come with it")]
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no duration such as 30s, 2m or 1h30m");
     if text == "0" {

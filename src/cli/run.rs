@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -13,7 +13,8 @@ use crate::core::gates::Gates;
 use crate::core::lease;
 use crate::core::request::{Answer, Request};
 use crate::shell::connection::{self, Target};
-use crate::shell::operator::{self, Health};
+use crate::shell::metrics::Metrics;
+use crate::shell::operator::{self, Window};
 use crate::shell::{serve, telemetry, transport};
 
 /// Where a pod finds the namespace that it runs in.
@@ -56,9 +57,12 @@ pub(super) struct Args {
     /// Feature gates, as Name=true,Name=false
     #[arg(long, env = "BERTH_FEATURE_GATES", value_delimiter = ',')]
     feature_gates: Vec<String>,
-    /// Address for /healthz and /readyz; "" for none
+    /// Address for /healthz, /readyz and /metrics; "" for none
     #[arg(long, env = "BERTH_LISTEN", default_value = "")]
     listen: String,
+    /// How many sets have metrics of their own; the others are added up
+    #[arg(long, env = "BERTH_METRICS_SETS", default_value_t = 500, value_name = "N")]
+    metrics_sets: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -89,9 +93,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>) -> Result<(), Failure> {
     let target = Target { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
     let client = connection::connect(&target).await.map_err(|e| Failure::usage(e.to_string()))?;
-    let health = Arc::new(Mutex::new(Health::default()));
+    let metrics = Arc::new(Metrics::default());
+    let (asking, asked) = tokio::sync::mpsc::channel(16);
     if let Some(address) = listen {
-        serve::serve(address, Arc::clone(&health))
+        serve::serve(address, asking, Arc::clone(&metrics))
             .await
             .map_err(|e| Failure::other(format!("--listen {address}: {e}")))?;
     }
@@ -110,7 +115,8 @@ async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>)
     if let Some(lease) = config.lease.as_ref().filter(|_| !config.namespace.is_empty()) {
         tokio::spawn(look_for_another(client.clone(), lease.clone()));
     }
-    operator::run(client, config, health, stopped()).await.map_err(|e| Failure::other(e.to_string()))
+    let window = Window { asked, most_sets: usize::from(args.metrics_sets), metrics };
+    operator::run(client, config, window, stopped()).await.map_err(|e| Failure::other(e.to_string()))
 }
 
 /// An operator for the whole cluster holds another lease than one for a namespace, and serves that namespace too. As far as it

@@ -106,6 +106,16 @@ impl<T: Object> Store<T> {
         Arc::clone(&self.objects)
     }
 
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
     /// One object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<T>> {
         self.objects.get(&(namespace, name) as &dyn Pair)

@@ -7,7 +7,7 @@ use super::engine::stores::Item;
 use crate::api::meta::Object;
 use crate::api::{Meta, Resource};
 
-/// Reads one object of a list or of a watch event; `None` for resources that are not cached.
+/// Reads one object of a list or of a watch event; `None` for resources that are not watched.
 pub fn item(resource: Resource, json: &str) -> Option<Item> {
     Some(match resource {
         Resource::Pods => Item::Pod(object(json)),
@@ -16,7 +16,8 @@ pub fn item(resource: Resource, json: &str) -> Option<Item> {
         Resource::Nodes => Item::Node(object(json)),
         Resource::OrdinalSets(surface) => Item::OrdinalSet(surface, object(json)),
         Resource::DaemonSets(surface) => Item::DaemonSet(surface, object(json)),
-        Resource::Leases | Resource::Events | Resource::PodTemplates => return None,
+        Resource::Leases => Item::Lease(serde_json::from_str(json).ok()?),
+        Resource::Events | Resource::PodTemplates => return None,
     })
 }
 

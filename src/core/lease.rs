@@ -2,6 +2,9 @@
 //! precondition, so two leaders do no harm.
 //!
 //! Expiry is judged by how long *we* have seen the lease unchanged, never by the clock of its holder.
+//!
+//! Who stands by watches the lease and so takes one that was given back at once. The lease is polled only while it is not
+//! watched. A watch may lag: what it shows is taken in if it is newer than what is known, and a write on an old view fails.
 
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::request::{Answer, Request, Verb};
 use super::time::Now;
-use crate::api::{Lease, ObjectRef, Resource};
+use crate::api::{Lease, Meta, ObjectRef, Resource};
 
 /// How a lease is held.
 #[derive(Clone, Debug)]
@@ -27,12 +30,12 @@ pub struct Config {
     pub deadline: Duration,
     /// Pause between renewals.
     pub renew: Duration,
-    /// Pause between tries to acquire it, and after a failed renewal.
+    /// Pause between looks at a lease that is not watched, and after a failed renewal.
     pub retry: Duration,
 }
 
 impl Config {
-    /// 15 s valid, given up after 10 s, renewed every 5 s, tried every 2 s.
+    /// 15 s valid, given up after 10 s, renewed every 5 s, looked at every 2 s unless it is watched.
     pub fn new(namespace: &str, name: &str, identity: &str) -> Self {
         Config {
             namespace: namespace.to_owned(),
@@ -68,6 +71,11 @@ pub enum Verdict {
 pub struct Election {
     config: Config,
     seen: Option<(Lease, Duration)>,
+    /// The newest version that was seen.
+    newest: u64,
+    /// Whether the watch has shown something since the last request was sent.
+    overtaken: bool,
+    watched: bool,
     held_since: Option<Duration>,
     next: Duration,
     asked: Option<(Verb, Duration)>,
@@ -77,7 +85,17 @@ pub struct Election {
 impl Election {
     /// An election that nobody has won yet.
     pub fn new(config: Config) -> Self {
-        Election { config, seen: None, held_since: None, next: Duration::ZERO, asked: None, releasing: false }
+        Election {
+            config,
+            seen: None,
+            newest: 0,
+            overtaken: false,
+            watched: false,
+            held_since: None,
+            next: Duration::ZERO,
+            asked: None,
+            releasing: false,
+        }
     }
 
     /// Whether we hold the lease and it has not run out by our own clock.
@@ -116,11 +134,43 @@ impl Election {
             _ => Request::get(self.object()),
         };
         self.asked = Some((request.verb, now.mono));
+        self.overtaken = false;
         Some(request)
     }
 
-    /// Gives the lease back, so that another can take it at once.
+    /// Takes in whether the lease is being watched: what is watched is not looked at besides, until it runs out.
+    pub fn watched(&mut self, open: bool, now: Duration) {
+        self.watched = open;
+        if let Some((lease, since)) = self.seen.as_ref().filter(|_| self.held_since.is_none()) {
+            self.next = self.look_again(lease, *since, now);
+        }
+    }
+
+    /// Takes in how a list or a watch shows the lease.
+    pub fn observed(&mut self, lease: Lease, now: Duration) -> Verdict {
+        if lease.metadata.name != self.config.name || version(&lease.metadata) <= self.newest {
+            return Verdict::Unchanged;
+        }
+        self.overtaken = true;
+        self.took_in(lease, Verb::Get, now, now)
+    }
+
+    /// Takes in that a watch shows the lease as deleted; `meta` carries the version of the deletion.
+    pub fn vanished(&mut self, meta: &Meta, now: Duration) {
+        if meta.name == self.config.name && version(meta) > self.newest {
+            self.newest = version(meta);
+            self.overtaken = true;
+            self.seen = None;
+            self.next = now;
+        }
+    }
+
+    /// Gives the lease back, so that another can take it at once. Not while a renewal is on its way: it must be known
+    /// what became of it, or the guard of this write would be wrong.
     pub fn release(&mut self) -> Option<Request> {
+        if self.asked.is_some() {
+            return None;
+        }
         let (lease, _) = self.seen.as_ref().filter(|_| self.held_since.is_some())?;
         let body = json!({
             "metadata": { "resourceVersion": lease.metadata.resource_version },
@@ -142,6 +192,9 @@ impl Election {
         match answer {
             Answer::Done(value) => {
                 let lease: Lease = serde_json::from_value(value).unwrap_or_default();
+                if self.overtaken && version(&lease.metadata) < self.newest {
+                    return Verdict::Unchanged;
+                }
                 self.took_in(lease, verb, asked, now)
             }
             Answer::Refused(refusal) if refusal.code == 404 && verb == Verb::Get => {
@@ -173,6 +226,8 @@ impl Election {
         let ours = holder == self.config.identity && verb != Verb::Get;
         let unchanged = self.seen.as_ref().is_some_and(|(seen, _)| seen.spec == lease.spec);
         let since = self.seen.as_ref().filter(|_| unchanged).map_or(now, |(_, since)| *since);
+        let again = self.look_again(&lease, since, now);
+        self.newest = version(&lease.metadata);
         self.seen = Some((lease, since));
         if ours {
             // Valid from when we asked, for the answer may have taken its time.
@@ -180,11 +235,7 @@ impl Election {
             self.next = asked + self.config.renew;
             return if before.is_none() { Verdict::Acquired } else { Verdict::Unchanged };
         }
-        if let Some((lease, since)) = &self.seen
-            && self.may_take(lease, *since, now)
-        {
-            self.next = now;
-        }
+        self.next = again;
         if holder != self.config.identity && self.held_since.take().is_some() {
             return Verdict::Lost;
         }
@@ -197,8 +248,18 @@ impl Election {
 
     fn may_take(&self, lease: &Lease, since: Duration, now: Duration) -> bool {
         let holder = lease.spec.holder_identity.as_deref().unwrap_or_default();
-        let seconds = u64::try_from(lease.spec.lease_duration_seconds.unwrap_or(0)).unwrap_or(0);
-        holder.is_empty() || holder == self.config.identity || now >= since + Duration::from_secs(seconds)
+        holder.is_empty() || holder == self.config.identity || now >= since + duration(lease)
+    }
+
+    /// When a lease is looked at again that is not ours.
+    fn look_again(&self, lease: &Lease, since: Duration, now: Duration) -> Duration {
+        if self.may_take(lease, since, now) {
+            now
+        } else if self.watched {
+            since + duration(lease)
+        } else {
+            now + self.config.retry
+        }
     }
 
     fn take(&self, lease: &Lease, now: Now) -> Request {
@@ -234,6 +295,14 @@ impl Election {
     fn object(&self) -> ObjectRef {
         ObjectRef::new(Resource::Leases, &self.config.namespace, &self.config.name)
     }
+}
+
+fn version(meta: &Meta) -> u64 {
+    meta.resource_version.number().unwrap_or(0)
+}
+
+fn duration(lease: &Lease) -> Duration {
+    Duration::from_secs(u64::try_from(lease.spec.lease_duration_seconds.unwrap_or(0)).unwrap_or(0))
 }
 
 /// A time as Kubernetes' MicroTime wants it: with exactly six digits after the second.

@@ -7,7 +7,7 @@ use super::owner::{self, Set};
 use super::plan::{Act, Action, Guard, Pace, Part, Stage};
 use super::reason::Reason;
 use crate::api::meta::Object;
-use crate::api::{Meta, ObjectRef, Resource};
+use crate::api::{Meta, ObjectRef, Resource, Uid};
 
 /// Objects of one kind, sorted by what they are to the owner.
 #[derive(Debug)]
@@ -85,7 +85,12 @@ pub fn stages<S: Set, T: Object>(
         .collect();
     if !adopt.is_empty() {
         let confirm = Action {
-            act: Act::Confirm { object: observation.key.object(), uid: owner.uid.clone(), live: true },
+            act: Act::Confirm {
+                object: observation.key.object(),
+                uid: owner.uid.clone(),
+                live: true,
+                not_of: Uid::default(),
+            },
             why: Reason::OwnerMayBeGone,
         };
         stages.push(Stage::new(Part::Membership, Pace::OneByOne, vec![vec![confirm]]));

@@ -35,6 +35,7 @@ pub mod reason;
 pub mod reflect;
 pub mod request;
 pub mod round;
+pub mod tally;
 pub mod time;
 pub mod triggers;
 

@@ -38,6 +38,18 @@ struct Entry {
     checks: u32,
 }
 
+impl Entry {
+    /// Whether a list that was read at `version` may be from before the write.
+    fn is_after(&self, version: u64) -> bool {
+        match self.expected {
+            Expected::Version(made) => made > version,
+            // The cache shows whether it is done.
+            Expected::Deletion(_) => true,
+            Expected::Newer(_) | Expected::Unknown => false,
+        }
+    }
+}
+
 /// Pause before the first fresh read of an object whose state is in doubt.
 const FIRST_CHECK: Duration = Duration::from_millis(500);
 /// Longest pause between two fresh reads.
@@ -98,10 +110,14 @@ impl Pending {
         objects.iter().flat_map(|o| self.observed(o, view(o))).collect()
     }
 
-    /// Takes in a list of a resource that was begun at `started`: every earlier write whose outcome is known is visible.
-    pub fn relisted(&mut self, resource: Resource, started: Duration) -> Vec<Key> {
+    /// Takes in a list of a resource that was begun at `started` and read at `version`: what was in doubt before is not any more. A
+    /// write whose outcome is known is waited for all the same if the list is from before it, as a list from an old replica is.
+    pub fn relisted(&mut self, resource: Resource, started: Duration, version: u64) -> Vec<Key> {
         let objects: Vec<_> = self.entries.keys().filter(|o| o.resource == resource).cloned().collect();
-        objects.iter().flat_map(|o| self.resolve(o, |entry| entry.since < started)).collect()
+        objects
+            .iter()
+            .flat_map(|o| self.resolve(o, |entry| entry.since < started && !entry.is_after(version)))
+            .collect()
     }
 
     /// Takes in a fresh read of an object whose state was in doubt: the version that the API server has, or `None` if it has
@@ -155,15 +171,6 @@ impl Pending {
         let entries = self.entries.values().flat_map(BTreeMap::values);
         let in_doubt = entries.filter(|e| matches!(e.expected, Expected::Unknown | Expected::Newer(_)));
         in_doubt.map(|e| e.checked + pause(e.checks)).min()
-    }
-
-    /// Forgets an owner that is gone.
-    pub fn forget(&mut self, key: &Key) {
-        self.entries.retain(|_, entries| {
-            entries.remove(key);
-            !entries.is_empty()
-        });
-        self.counts.remove(key);
     }
 
     fn resolve(&mut self, object: &ObjectRef, visible: impl Fn(&Entry) -> bool) -> Vec<Key> {

@@ -60,7 +60,8 @@ pub enum Act {
         /// Whether the status subresource is meant.
         status: bool,
     },
-    /// Reads an object afresh and goes on only if it is the incarnation that was seen and, if `live`, is not being deleted.
+    /// Reads an object afresh and goes on only if it is the incarnation that was seen and, if `live`, is not being deleted, and is
+    /// not managed by `not_of`.
     Confirm {
         /// What.
         object: ObjectRef,
@@ -68,6 +69,8 @@ pub enum Act {
         uid: Uid,
         /// Whether it must not be being deleted.
         live: bool,
+        /// The owner that must not manage it; empty if that does not matter.
+        not_of: Uid,
     },
     /// Has the API server validate and default a pod template, as a dry run. The answer is remembered for the next plan.
     Default {

@@ -52,7 +52,8 @@ pub fn availability(pod: &Pod, min_ready: i64, now: Timestamp) -> Availability {
     let Some(since) = ready.last_transition_time else { return Availability::NotReady };
     match since.checked_add(Duration::from_secs(min_ready.unsigned_abs())) {
         Ok(at) if at <= now => Availability::Available,
-        Ok(at) => Availability::In(until(at, now)),
+        // Never longer than it takes by a clock that is right: one that was set back is set right some time.
+        Ok(at) => Availability::In(until(at, now).min(Duration::from_secs(min_ready.unsigned_abs()))),
         Err(_) => Availability::NotReady,
     }
 }

@@ -15,8 +15,9 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     ready: VecDeque<Key>,
-    waiting: BTreeSet<Key>,
-    running: BTreeSet<Key>,
+    /// Since when each has waited.
+    waiting: BTreeMap<Key, Duration>,
+    running: BTreeMap<Key, Turn>,
     /// Asked for while running.
     again: BTreeSet<Key>,
     delayed: BTreeSet<(Duration, Key)>,
@@ -24,14 +25,30 @@ pub struct Queue {
     failures: BTreeMap<Key, u32>,
     /// Owners that were worked on a moment ago, and until when they rest.
     resting: BTreeMap<Key, Duration>,
+    now: Duration,
+}
+
+/// The work on an owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// When it began (monotonic).
+    pub began: Duration,
+    /// How long the owner had waited for a worker.
+    pub waited: Duration,
 }
 
 impl Queue {
+    /// Takes in the time, from which waits are measured.
+    pub fn at(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+    }
+
     /// Asks for work on `key` as soon as possible.
     pub fn add(&mut self, key: Key) {
-        if self.running.contains(&key) {
+        if self.running.contains_key(&key) {
             self.again.insert(key);
-        } else if self.waiting.insert(key.clone()) {
+        } else if !self.waiting.contains_key(&key) {
+            self.waiting.insert(key.clone(), self.now);
             self.ready.push_back(key);
         }
     }
@@ -80,20 +97,21 @@ impl Queue {
 
     /// The next owner to work on; it stays reserved until [`Self::done`].
     pub fn pop(&mut self, now: Duration) -> Option<Key> {
+        self.at(now);
         while let Some((at, key)) = self.delayed.first().cloned().filter(|(at, _)| *at <= now) {
             self.delayed.remove(&(at, key.clone()));
             self.due.remove(&key);
             self.add(key);
         }
         while let Some(key) = self.ready.pop_front() {
-            self.waiting.remove(&key);
+            let since = self.waiting.remove(&key).unwrap_or(now);
             match self.resting.remove(&key) {
                 Some(until) if until > now => {
                     self.resting.insert(key.clone(), until);
                     self.add_at(key, until);
                 }
                 _ => {
-                    self.running.insert(key.clone());
+                    self.running.insert(key.clone(), Turn { began: now, waited: now.saturating_sub(since) });
                     return Some(key);
                 }
             }
@@ -117,6 +135,22 @@ impl Queue {
     /// How many owners wait to be worked on now.
     pub fn depth(&self) -> usize {
         self.ready.len()
+    }
+
+    /// How many owners wait for a time to come.
+    pub fn delayed(&self) -> usize {
+        self.delayed.len()
+    }
+
+    /// How long the owner has waited that is next to be worked on.
+    pub fn oldest(&self, now: Duration) -> Duration {
+        let since = self.ready.front().and_then(|key| self.waiting.get(key));
+        since.map_or(Duration::ZERO, |since| now.saturating_sub(*since))
+    }
+
+    /// The work on an owner that is under way.
+    pub fn turn(&self, key: &Key) -> Option<Turn> {
+        self.running.get(key).copied()
     }
 
     /// When the next delayed owner is due.

@@ -148,13 +148,14 @@ impl<T> Reflector<T> {
         self.phase = Phase::Idle { not_before };
     }
 
-    /// Takes in that a list or a watch failed.
+    /// Takes in that a list or a watch failed, or that a list was not taken into the cache: that one is asked for again, for whoever
+    /// waits for it (a new leader) waits for ever otherwise.
     pub fn failed(&mut self, problem: String, now: Duration) {
         self.failures = self.failures.saturating_add(1);
         self.problem = Some(problem);
         let at = now + self.pause();
         match &mut self.phase {
-            Phase::Watching { not_before, asked, .. } => {
+            Phase::Watching { not_before, asked, .. } if *asked => {
                 *not_before = at;
                 *asked = false;
             }

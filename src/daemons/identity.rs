@@ -105,8 +105,11 @@ fn free_name(
                 return Err(Waiting::PodTerminating { pod: name });
             }
         }
+        // A pod that was let go may have been taken back by another leader: then it serves the node.
+        let not_of = if holder.metadata.is_controlled_by(uid) { Uid::default() } else { uid.clone() };
+        let uid = holder.metadata.uid.clone();
         unit.push(Action {
-            act: Act::Confirm { object: pod::object(holder), uid: holder.metadata.uid.clone(), live: false },
+            act: Act::Confirm { object: pod::object(holder), uid, live: false, not_of },
             why: Reason::NameHeld,
         });
         slot += 1;

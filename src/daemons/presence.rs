@@ -236,6 +236,13 @@ fn settle(
         }
     }
     let keep_each_revision = aim.surges;
+    let min_ready = i64::from(observation.set.spec.min_ready_seconds);
+    let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
+    let mut running = running;
+    if keep_each_revision {
+        // A rollout that was overtaken by the next one leaves two old pods: the one that serves stays, however young (D5).
+        running.sort_by_key(|pod| !available(pod));
+    }
     let mut survivors: Vec<&Pod> = vec![];
     for pod in running {
         let rival =
@@ -250,10 +257,9 @@ fn settle(
     }
     let old = survivors.iter().find(|p| aim.is_outdated(p));
     let new = survivors.iter().find(|p| !aim.is_outdated(p));
-    if let (Some(old), Some(new)) = (old, new) {
-        let min_ready = i64::from(observation.set.spec.min_ready_seconds);
-        if !pod::is_ready(old) || pod::is_available(new, min_ready, observation.now.wall) {
-            delete.push(vec![pod::replace(old, slot.clone(), aim.label, !pod::is_ready(old))]);
-        }
+    if let (Some(old), Some(new)) = (old, new)
+        && (!pod::is_ready(old) || available(new))
+    {
+        delete.push(vec![pod::replace(old, slot.clone(), aim.label, !pod::is_ready(old))]);
     }
 }

@@ -365,6 +365,11 @@ fn with_surge_the_new_pod_comes_first() {
     check("beside a broken old one always", surge(json!(1)), broken_old.clone(), &["create a1", "create b1"]);
     broken_old.push(second("b", broken()));
     check("and a broken old one goes for any new one", surge(json!(1)), broken_old, &["delete b0"]);
+    // The first rollout got as far as a new pod that serves beside a broken old one when the template changed again.
+    let mut overtaken = old();
+    overtaken[1] = pod("b", "v0", broken());
+    overtaken.push(fixture::pod::<Set>(&name("b", 1), "v1", json!({ "spec": { "nodeName": "b" } })));
+    check("of two old ones the one that serves stays", surge(json!(1)), overtaken, &["delete b0"]);
     let mut going = old();
     going[0] = pod("a", "v1", terminating());
     check(

@@ -210,6 +210,17 @@ fn absent(
     Pass::Stopped
 }
 
+/// Gives the claims of condemned pods the owner that the policy asks for (A5.10).
+pub fn bequeath(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, plan: &mut Plan) {
+    let mut mends: Vec<Unit> = vec![];
+    for (ordinal, pod) in &replicas.condemned {
+        let need = claims::for_present_pod(observation, *ordinal, pod, true);
+        mends.extend(need.mend.into_iter().map(|action| vec![action]));
+        plan.notices.extend(need.notices);
+    }
+    plan.stage(Part::Claims, Pace::SlowStart, mends);
+}
+
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
 /// for (A5.10). In order one at a time, and past an unhealthy one only if no pod below it is unhealthy too, if it is at a
 /// revision that was given up, or if it has ended: what will never be well again does not keep its own removal waiting (S19).
@@ -222,13 +233,7 @@ pub fn condemn(
     let spec = &observation.set.spec;
     let min_ready = i64::from(spec.min_ready_seconds);
     let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
-    let mut mends: Vec<Unit> = vec![];
-    for (ordinal, pod) in &replicas.condemned {
-        let need = claims::for_present_pod(observation, *ordinal, pod, true);
-        mends.extend(need.mend.into_iter().map(|action| vec![action]));
-        plan.notices.extend(need.notices);
-    }
-    plan.stage(Part::Claims, Pace::SlowStart, mends);
+    bequeath(observation, replicas, plan);
 
     // The lowest unavailable replica, else the lowest unavailable condemned pod (A6 step 6). A missing replica counts: the
     // pass over the wanted range has then stopped in order.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::replicas::Replicas;
+use super::replicas::{self, Replicas};
 use crate::api::ordinal_set::{IntOrPercent, OrdinalRollingUpdate, OrdinalUpdateType};
 use crate::api::{OrdinalSet, Pod, Resource, Revision, Surface};
 use crate::core::budget::{Rounding, scaled};
@@ -212,6 +212,10 @@ pub fn recreate(
             vec![pod::replace(pod, Slot::Ordinal(*ordinal), to, broken)]
         })
         .collect();
+    // Condemned pods go along, and their claims go with them if the policy says so.
+    if !old.is_empty() {
+        replicas::bequeath(observation, replicas, plan);
+    }
     plan.waiting.extend(
         old.iter().take(5).map(|(_, pod)| Waiting::PodTerminating { pod: pod.metadata.name.clone() }),
     );

@@ -378,6 +378,22 @@ fn without_the_gate_pods_go_strictly_one_after_the_other() {
 }
 
 #[test]
+fn recreate_takes_claims_along_that_go_with_their_ordinal() {
+    let claim = json!({ "metadata": { "name": "www" }, "spec": {} });
+    let spec = v2(json!({
+        "replicas": 1, "updateStrategy": { "type": "Recreate", "rollingUpdate": null }, "volumeClaimTemplates": [claim],
+        "persistentVolumeClaimRetentionPolicy": { "whenScaled": "Delete" },
+    }));
+    let mut observation = observe(spec, &[(0, "v1", ok()), (1, "v1", ok())]);
+    for name in ["www-web-0", "www-web-1"] {
+        observation.claims.insert(name.to_owned(), fixture::claim(name, json!([])));
+    }
+    let plan = plan(&observation);
+    let expected = ["patch PersistentVolumeClaim www-web-1", "delete Pod web-0", "delete Pod web-1"];
+    assert_eq!(writes(&plan), expected, "{plan}");
+}
+
+#[test]
 fn recreate_takes_all_old_pods_away_first() {
     let recreate = |gate: bool, pods: &[(i64, &str, Value)]| {
         let spec = v2(json!({ "updateStrategy": { "type": "Recreate", "rollingUpdate": null } }));

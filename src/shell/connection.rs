@@ -1,5 +1,6 @@
 //! How the API server is reached.
 
+use http::header::{HeaderValue, USER_AGENT};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -53,5 +54,8 @@ pub async fn connect(target: &Target) -> Result<Client, ConnectionError> {
         None => Config::infer().await?,
     };
     config.default_retry = false;
+    if let Ok(agent) = HeaderValue::from_str(&format!("berth/{}", crate::VERSION)) {
+        config.headers.push((USER_AGENT, agent));
+    }
     Ok(Client::try_from(config)?)
 }

@@ -1,14 +1,18 @@
 //! The operator: the engine, run on tokio against a real API server.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::metrics::Metrics;
+use super::serve::Report;
+use super::watch::Scope;
 use super::{transport, watch};
 use crate::api::Resource;
 use crate::core::engine::{Config, Engine, Input, Note, Output};
@@ -19,13 +23,15 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Inputs that are taken in at once, before anything is planned.
 const BATCH: usize = 1024;
 
-/// What others may know of a running operator.
-#[derive(Clone, Debug, Default)]
-pub struct Health {
-    /// What keeps it from serving, one line each; empty when it is ready.
-    pub problems: Vec<String>,
-    /// Whether it leads.
-    pub leads: bool,
+/// What can be asked of a running operator, and what it counts meanwhile.
+#[derive(Debug)]
+pub struct Window {
+    /// Those who want a report.
+    pub asked: Receiver<oneshot::Sender<Report>>,
+    /// At most this many sets are told by name.
+    pub most_sets: usize,
+    /// Where requests and steps are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why the operator ended though nobody asked it to.
@@ -43,12 +49,12 @@ pub enum OperatorError {
 pub async fn run(
     client: Client,
     config: Config,
-    health: Arc<Mutex<Health>>,
+    window: Window,
     stop: impl Future<Output = ()>,
 ) -> Result<(), OperatorError> {
     let (sender, receiver) = mpsc::channel(BATCH * 4);
     let (engine, start, watches) = (Engine::new(config), Instant::now(), BTreeMap::new());
-    Operator { engine, client, sender, receiver, start, health, watches }.run(stop).await
+    Operator { engine, client, sender, receiver, start, window, watches }.run(stop).await
 }
 
 struct Operator {
@@ -57,7 +63,7 @@ struct Operator {
     sender: Sender<Input>,
     receiver: Receiver<Input>,
     start: Instant,
-    health: Arc<Mutex<Health>>,
+    window: Window,
     /// The watch of each resource; a new one takes the place of the old.
     watches: BTreeMap<Resource, AbortHandle>,
 }
@@ -68,7 +74,9 @@ impl Operator {
         let mut stopping: Option<Instant> = None;
         let mut inputs = vec![Input::Tick];
         loop {
-            let outputs = self.engine.step(std::mem::take(&mut inputs), self.now());
+            let (began, now) = (Instant::now(), self.now());
+            let outputs = self.engine.step(std::mem::take(&mut inputs), now);
+            self.window.metrics.stepped(began.elapsed());
             for output in outputs {
                 match output {
                     Output::Stopped => return Ok(()),
@@ -76,11 +84,15 @@ impl Operator {
                     other => self.carry(other),
                 }
             }
-            self.publish();
             let wakeup = self.engine.next_wakeup().map(|at| self.start + at);
             let wakeup = wakeup.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
             tokio::select! {
                 received = self.receiver.recv() => inputs.extend(received),
+                Some(asked) = self.window.asked.recv() => {
+                    // Who hangs up before the answer is no news.
+                    let _ = asked.send(self.report());
+                    continue;
+                }
                 () = tokio::time::sleep_until(wakeup.into()) => inputs.push(Input::Tick),
                 () = &mut stop, if stopping.is_none() => {
                     tracing::info!("stopping");
@@ -104,31 +116,34 @@ impl Operator {
         Now { wall: Timestamp::now(), mono: self.start.elapsed() }
     }
 
-    fn publish(&self) {
-        let now = Health { problems: self.engine.problems(), leads: self.engine.leads() };
-        if let Ok(mut health) = self.health.lock() {
-            *health = now;
-        }
+    fn report(&self) -> Report {
+        let figures = self.engine.figures(self.window.most_sets, self.now());
+        Report { problems: self.engine.problems(), figures }
     }
 
     fn carry(&mut self, output: Output) {
         let (client, sender) = (self.client.clone(), self.sender.clone());
         match output {
-            Output::List { resource, session, namespace, token } => {
+            Output::List { resource, session, namespace, name, token } => {
+                let scope = Scope { resource, namespace, name };
                 tokio::spawn(async move {
-                    let input = watch::list(&client, resource, session, &namespace, &token).await;
+                    let input = watch::list(&client, &scope, session, &token).await;
                     let _ = sender.send(input).await;
                 });
             }
-            Output::Watch { resource, session, namespace, version } => {
-                let task = tokio::spawn(watch::watch(client, resource, session, namespace, version, sender));
+            Output::Watch { resource, session, namespace, name, version } => {
+                let scope = Scope { resource, namespace, name };
+                let task = tokio::spawn(watch::watch(client, scope, session, version, sender));
                 if let Some(old) = self.watches.insert(resource, task.abort_handle()) {
                     old.abort();
                 }
             }
             Output::Send { id, request } => {
+                let metrics = Arc::clone(&self.window.metrics);
                 tokio::spawn(async move {
+                    let began = Instant::now();
                     let answer = transport::send(&client, &request).await;
+                    metrics.answered(&request, &answer, began.elapsed());
                     let _ = sender.send(Input::Answer { id, answer }).await;
                 });
             }

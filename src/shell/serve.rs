@@ -1,33 +1,57 @@
-//! `/healthz` and `/readyz`.
+//! `/healthz`, `/readyz` and `/metrics`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
 
-use super::operator::Health;
+use super::metrics::{self, Metrics};
+use crate::core::engine::figures::Figures;
 
-/// Answers health checks until the process ends: `/healthz` as long as it runs, `/readyz` when every cache is filled;
-/// otherwise with 503 and a line for each thing that is missing.
+/// How long the operator may take to say how it is. It answers between two steps of the engine, the longest of which takes in
+/// the first lists of a large cluster.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a running operator says about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What keeps it from serving, one line each; empty when it is ready.
+    pub problems: Vec<String>,
+    /// How it is doing.
+    pub figures: Figures,
+}
+
+/// Asks the operator for its report.
+pub type Asking = mpsc::Sender<oneshot::Sender<Report>>;
+
+/// Answers until the process ends: `/healthz` as long as the operator answers at all, `/readyz` when every cache is filled, otherwise
+/// with 503 and a line for each thing that is missing, and `/metrics`.
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn serve(address: SocketAddr, health: Arc<Mutex<Health>>) -> std::io::Result<()> {
+pub async fn serve(address: SocketAddr, asking: Asking, metrics: Arc<Metrics>) -> std::io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     tokio::spawn(async move {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
-            let health = Arc::clone(&health);
+            let Ok((stream, _)) = listener.accept().await else {
+                // Such as too many open files: no reason to spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let (asking, metrics) = (asking.clone(), Arc::clone(&metrics));
             tokio::spawn(async move {
                 let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                    let answer = answer(request.uri().path(), &health);
-                    async move { Ok::<_, Infallible>(answer) }
+                    let (asking, metrics) = (asking.clone(), Arc::clone(&metrics));
+                    async move { Ok::<_, Infallible>(answer(request.uri().path(), &asking, &metrics).await) }
                 });
                 // A client that hangs up is no news.
                 let _ = hyper::server::conn::http1::Builder::new()
@@ -39,17 +63,44 @@ pub async fn serve(address: SocketAddr, health: Arc<Mutex<Health>>) -> std::io::
     Ok(())
 }
 
-fn answer(path: &str, health: &Mutex<Health>) -> Response<Full<Bytes>> {
-    let health = health.lock().map(|h| h.clone()).unwrap_or_default();
-    let (status, text) = match path {
-        "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
-        "/readyz" if health.problems.is_empty() => {
-            (StatusCode::OK, if health.leads { "ok, leading\n" } else { "ok, standing by\n" }.to_owned())
-        }
-        "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, health.problems.join("\n") + "\n"),
-        _ => (StatusCode::NOT_FOUND, "only /healthz and /readyz are here\n".to_owned()),
+async fn ask(asking: &Asking) -> Option<Report> {
+    let (sender, receiver) = oneshot::channel();
+    let answered = async {
+        asking.send(sender).await.ok()?;
+        receiver.await.ok()
     };
-    let mut response = Response::new(Full::from(text));
+    tokio::time::timeout(PATIENCE, answered).await.ok().flatten()
+}
+
+async fn answer(path: &str, asking: &Asking, metrics: &Metrics) -> Response<Full<Bytes>> {
+    if !["/healthz", "/readyz", "/metrics"].contains(&path) {
+        return plain(StatusCode::NOT_FOUND, "only /healthz, /readyz and /metrics are here\n");
+    }
+    let Some(report) = ask(asking).await else {
+        let text = format!("the operator has not answered for {} s\n", PATIENCE.as_secs());
+        return plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    };
+    match path {
+        "/readyz" if !report.problems.is_empty() => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, report.problems.join("\n") + "\n")
+        }
+        "/readyz" if report.figures.leads => plain(StatusCode::OK, "ok, leading\n"),
+        "/readyz" => plain(StatusCode::OK, "ok, standing by\n"),
+        "/metrics" => match metrics.render(report.figures) {
+            Ok(text) => {
+                let mut response = plain(StatusCode::OK, text);
+                let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+                response
+            }
+            Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("metrics: {error}\n")),
+        },
+        _ => plain(StatusCode::OK, "ok\n"),
+    }
+}
+
+fn plain(status: StatusCode, text: impl Into<String>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(text.into()));
     *response.status_mut() = status;
     response
 }

@@ -39,10 +39,32 @@ struct PageMeta {
     token: String,
 }
 
+/// What is listed or watched.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The resource.
+    pub resource: Resource,
+    /// In which namespace; empty for all.
+    pub namespace: String,
+    /// Of this name only; empty for all.
+    pub name: String,
+}
+
+impl Scope {
+    /// The path with the first parameters of the query.
+    fn uri(&self, query: &str) -> String {
+        let path = self.resource.path(&self.namespace);
+        // This is how RBAC knows which one is meant.
+        let only = if self.name.is_empty() { "" } else { "&fieldSelector=metadata.name%3D" };
+        format!("{path}?{query}{only}{}", percent_encode(&self.name))
+    }
+}
+
 /// Reads one page of a list, the first from the newest state.
-pub async fn list(client: &Client, resource: Resource, session: u64, namespace: &str, token: &str) -> Input {
+pub async fn list(client: &Client, scope: &Scope, session: u64, token: &str) -> Input {
+    let resource = scope.resource;
     let event = |event| Input::Event { resource, session, event };
-    let text = match page(client, resource, namespace, token).await {
+    let text = match page(client, scope, token).await {
         Ok(text) => text,
         Err(failure) => return event(failure),
     };
@@ -62,9 +84,10 @@ pub async fn list(client: &Client, resource: Resource, session: u64, namespace: 
 /// # Errors
 /// In one line.
 pub async fn read_all(client: &Client, resource: Resource, namespace: &str) -> Result<Vec<Value>, String> {
+    let scope = Scope { resource, namespace: namespace.to_owned(), name: String::new() };
     let (mut all, mut token) = (vec![], String::new());
     loop {
-        let text = page(client, resource, namespace, &token).await.map_err(|event| match event {
+        let text = page(client, &scope, &token).await.map_err(|event| match event {
             Event::Failed(what) => what,
             _ => "the list took too long; try again".to_owned(),
         })?;
@@ -80,8 +103,8 @@ pub async fn read_all(client: &Client, resource: Resource, namespace: &str) -> R
 }
 
 /// The text of one page of a list.
-async fn page(client: &Client, resource: Resource, namespace: &str, token: &str) -> Result<String, Event> {
-    let mut uri = format!("{}?limit={PAGE}", resource.path(namespace));
+async fn page(client: &Client, scope: &Scope, token: &str) -> Result<String, Event> {
+    let mut uri = scope.uri(&format!("limit={PAGE}"));
     if !token.is_empty() {
         uri = format!("{uri}&continue={}", percent_encode(token));
     }
@@ -93,15 +116,9 @@ async fn page(client: &Client, resource: Resource, namespace: &str, token: &str)
 }
 
 /// Reads a watch to its end.
-pub async fn watch(
-    client: Client,
-    resource: Resource,
-    session: u64,
-    namespace: String,
-    version: u64,
-    inputs: Sender<Input>,
-) {
-    let end = match read(&client, resource, session, &namespace, version, &inputs).await {
+pub async fn watch(client: Client, scope: Scope, session: u64, version: u64, inputs: Sender<Input>) {
+    let resource = scope.resource;
+    let end = match read(&client, &scope, session, version, &inputs).await {
         Ok(()) => Event::Ended,
         Err(event) => event,
     };
@@ -110,16 +127,15 @@ pub async fn watch(
 
 async fn read(
     client: &Client,
-    resource: Resource,
+    scope: &Scope,
     session: u64,
-    namespace: &str,
     version: u64,
     inputs: &Sender<Input>,
 ) -> Result<(), Event> {
-    let uri = format!(
-        "{}?watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}",
-        resource.path(namespace)
-    );
+    let resource = scope.resource;
+    let uri = scope.uri(&format!(
+        "watch=1&allowWatchBookmarks=true&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}"
+    ));
     let request = http::Request::get(uri).body(vec![]).map_err(|e| Event::Failed(e.to_string()))?;
     let started =
         tokio::time::timeout(transport::TIMEOUT, client.request_events::<Box<RawValue>>(request)).await;

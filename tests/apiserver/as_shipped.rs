@@ -14,6 +14,7 @@ use crate::support::manifests::{node_daemon_set, ordinal_set};
 use crate::support::plane::{MEMBER, ORDINALS, pool, project};
 use crate::support::read::{NAMESPACE, NDS, OSET, POD, REVISION, condition, is_settled, name, uid};
 use crate::support::{Plane, Scene, existing, number, text};
+use crate::uninstall;
 
 #[test]
 fn from_the_first_start_to_an_upgrade() {
@@ -39,6 +40,8 @@ fn from_the_first_start_to_an_upgrade() {
     all_examples_come_up(&plane);
     a_namespace_ends_quietly(&plane, &operator);
     an_upgrade_of_the_custom_resources_moves_no_pod(&scene);
+    uninstall::keeps_pods_and_claims(&scene, &operator);
+    uninstall::deleting_the_definitions_takes_the_pods_with_it(&scene);
 }
 
 /// It starts, says what is missing in one line each, and is not ready.

@@ -3,35 +3,38 @@
 use std::time::Instant;
 
 use crate::support::manifests::{NEW, node_daemon_set, with_claims, with_image};
-use crate::support::read::{NDS, OSET, POD, is_settled, name, number};
+use crate::support::read::{NDS, POD, is_settled, name, number};
+use crate::support::surface::rows;
 use crate::support::writes::Writes;
-use crate::support::{Scene, existing};
+use crate::support::{Scene, Surface, existing};
 
 const PODS: usize = 20;
 /// Why an existing cluster is of no use here.
 const LOG: &str = "writes are counted in the audit log";
 
-#[test]
-fn an_ordinal_set_costs_one_write_for_a_claim_and_a_pod_and_two_for_a_replacement() {
+rows!(an_ordinal_set_costs_one_write_for_a_claim_and_a_pod_and_two_for_a_replacement);
+
+fn an_ordinal_set_costs_one_write_for_a_claim_and_a_pod_and_two_for_a_replacement(surface: Surface) {
     if existing::leaves_out(LOG) {
         return;
     }
-    let scene = Scene::new("counted-ordinals");
+    let scene = Scene::on(surface, "counted-ordinals");
+    let sets = scene.set.plural;
     let set = with_claims("web", u32::try_from(PODS).unwrap());
     let began = Instant::now();
     scene.apply(&set);
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     let created = scene.writes("web");
-    expect(&created, began, "ordinalsets", &[("create pods", PODS), ("create persistentvolumeclaims", PODS)]);
+    expect(&created, began, sets, &[("create pods", PODS), ("create persistentvolumeclaims", PODS)]);
 
     let began = Instant::now();
     scene.apply(&with_image(&set, NEW));
-    scene.settled(OSET, "web");
+    scene.settled(scene.set, "web");
     let rolled = scene.writes("web");
-    expect(&rolled.since(&created), began, "ordinalsets", &[("create pods", PODS), ("delete pods", PODS)]);
+    expect(&rolled.since(&created), began, sets, &[("create pods", PODS), ("delete pods", PODS)]);
 
     quiet(&scene, "web", &rolled);
-    println!("ordinal set of {PODS}: creation: {created}; rolling update: {}", rolled.since(&created));
+    println!("{} of {PODS}: creation: {created}; rolling update: {}", surface.name(), rolled.since(&created));
 }
 
 #[test]

@@ -16,6 +16,11 @@ rows!(
 /// Two revisions with the same data stay beside each other as long as nothing else happens; the older one may be deleted; the next
 /// template gets the next number. No pod is restarted but by that template.
 fn a_revision_has_a_life_of_its_own(surface: Surface) {
+    // Custom sets have no generation of the template to go by (B12.1): where the revision that pods carry is deleted and a
+    // twin of another hash stays, they are rolled.
+    if surface == Surface::Berth {
+        return;
+    }
     let Some(scene) = Scene::on_nodes(surface, "revision-life", &["a", "b"]) else { return };
     scene.apply(&scene.agent());
     scene.settled_on(2);
@@ -25,11 +30,14 @@ fn a_revision_has_a_life_of_its_own(surface: Surface) {
     scene.patch(REVISION, name(&first), &patched);
 
     let mut second = first.clone();
+    // The members of a list do not say what they are.
+    (second["apiVersion"], second["kind"]) = (json!("apps/v1"), json!("ControllerRevision"));
     second["metadata"] = json!({
         "name": "agent-by-hand",
         "labels": {"app": "agent", "controller-revision-hash": "by-hand"},
         "ownerReferences": first["metadata"]["ownerReferences"],
     });
+    (second["apiVersion"], second["kind"]) = (json!("apps/v1"), json!("ControllerRevision"));
     second["revision"] = json!(number(&first, "/revision") + 1);
     let namespace = format!("--namespace={}", scene.namespace);
     scene.plane.cluster.kubectl_stdin(&["create", "-f", "-", &namespace], &second.to_string()).unwrap();

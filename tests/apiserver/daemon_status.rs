@@ -17,16 +17,22 @@ rows!(
 fn events_tell_what_was_done_and_what_was_refused(surface: Surface) {
     let Some(scene) = Scene::on_nodes(surface, "daemon-events", &["a"]) else { return };
     let good = scene.agent();
-    let mut bad = good.clone();
-    let mounts = json!([{"name": "nowhere", "mountPath": "/data"}]);
-    bad["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = mounts;
-    scene.apply(&bad);
-    let set = scene.until(scene.daemons(), "agent", "stalled", |set| holds(set, "Stalled"));
-    let stalled = condition(&set, "Stalled");
-    assert_eq!(stalled["reason"], "FailedCreate");
-    let said = r#"spec.containers[0].volumeMounts[0].name: Not found: "nowhere""#;
-    assert!(text(stalled, "/message").contains(said), "{stalled}");
-    assert_eq!((number(&set, "/status/desiredNumberScheduled"), number(&set, "/status/numberReady")), (1, 0));
+    // The API server refuses such a native set itself.
+    if surface == Surface::Berth {
+        let mut bad = good.clone();
+        let mounts = json!([{"name": "nowhere", "mountPath": "/data"}]);
+        bad["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = mounts;
+        scene.apply(&bad);
+        let set = scene.until(scene.daemons(), "agent", "stalled", |set| holds(set, "Stalled"));
+        let stalled = condition(&set, "Stalled");
+        assert_eq!(stalled["reason"], "FailedCreate");
+        let said = r#"spec.containers[0].volumeMounts[0].name: Not found: "nowhere""#;
+        assert!(text(stalled, "/message").contains(said), "{stalled}");
+        assert_eq!(
+            (number(&set, "/status/desiredNumberScheduled"), number(&set, "/status/numberReady")),
+            (1, 0)
+        );
+    }
 
     scene.apply(&good);
     let available = |set: &Value| is_settled(set) && number(set, "/status/numberAvailable") == 1;
@@ -37,10 +43,11 @@ fn events_tell_what_was_done_and_what_was_refused(surface: Surface) {
     });
     scene.wait("the pod to go", || if scene.list(POD).is_empty() { Ok(()) } else { Err(String::new()) });
     let wanted = [
-        ("FailedCreate", "Error creating: "),
         ("SuccessfulCreate", "Created pod: agent-"),
         ("SuccessfulDelete", "Deleted pod: agent-"),
+        ("FailedCreate", "Error creating: "),
     ];
+    let wanted = &wanted[..if surface == Surface::Berth { 3 } else { 2 }];
     scene.wait("the events", || {
         let events = scene.list(EVENT);
         let of_set = |event: &&Value| text(event, "/involvedObject/kind") == surface.daemon_name();

@@ -22,6 +22,7 @@
 mod support;
 
 mod as_shipped;
+mod chaos;
 mod command_line;
 mod counted;
 mod daemon_drain;
@@ -31,7 +32,10 @@ mod daemon_revisions;
 mod daemon_rollout;
 mod daemon_status;
 mod daemon_surge;
+mod deadline;
+mod deployed;
 mod leadership;
+mod monitoring;
 mod ordinal_claim_owners;
 mod ordinal_claims;
 mod ordinal_health;
@@ -41,5 +45,9 @@ mod ordinal_rollout;
 mod ordinal_scale;
 mod ordinal_status;
 mod ownership;
+mod paused;
 mod refusals;
+mod rollout_verbs;
+mod stuck;
 mod trouble;
+mod uninstall;

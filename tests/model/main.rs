@@ -1,7 +1,7 @@
 //! The shipped engine against a model of a cluster, in simulated time: random histories and chosen ones, with everything
 //! going wrong that can go wrong between an operator and its API server.
 //!
-//! `BERTH_SEEDS=5000` runs more histories; `BERTH_SEED=17` runs one again and tells its whole story when it fails.
+//! `BERTH_SEEDS=1000000` runs more histories; `BERTH_SEED=17` runs one again and tells its whole story.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,8 +10,10 @@
 )]
 
 mod api_server;
+mod daemon_churn;
 mod daemon_histories;
-mod every_write;
+mod exhaustive;
+mod explore;
 mod forecasts;
 mod invariants;
 mod ordinal_histories;
@@ -19,6 +21,8 @@ mod ordinal_matrix;
 mod outcome;
 mod random;
 mod rollback;
+mod schedule;
+mod search;
 mod seeds;
 mod world;
 mod writes;

@@ -143,7 +143,7 @@ fn history(cell: Cell, seed: u64) {
     let weather = [Weather::calm(), Weather::lagging(), Weather::stormy()];
     let mut world = World::new(seed, weather[seed as usize % weather.len()].clone());
     world.tell(format!("{cell:?}"));
-    world.invariants.rules = Rules { disruption: false, still_nodes: true };
+    world.invariants.rules = Rules::default();
     for node in ["a", "b"] {
         world.add_node(node, &json!({}));
     }

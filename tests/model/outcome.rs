@@ -39,7 +39,8 @@ pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
         "the status is old: {}",
         set["status"]
     );
-    ensure!(object::holds(set, "Ready"), "{of} is not Ready: {}", set["status"]);
+    let custom = world.surface == Surface::Berth;
+    ensure!(!custom || object::holds(set, "Ready"), "{of} is not Ready: {}", set["status"]);
     history(world, set)?;
     for plan in plans(world, of) {
         ensure!(plan.as_ref().is_some_and(Plan::is_empty), "there is still a plan: {plan:?}");
@@ -50,7 +51,7 @@ pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
 /// What each operator that runs would do now.
 fn plans(world: &World, of: &ObjectRef) -> Vec<Option<Plan>> {
     let kind = if matches!(of.resource, Resource::OrdinalSets(_)) { Kind::Ordinal } else { Kind::Daemon };
-    let key = Key::new(Surface::Berth, kind, &of.namespace, &of.name);
+    let key = Key::new(world.surface, kind, &of.namespace, &of.name);
     let engines = world.operators.iter().filter_map(|o| o.engine.as_ref());
     engines.map(|engine| engine.plan(&key, world.now())).collect()
 }
@@ -64,21 +65,31 @@ fn why(world: &World, of: &ObjectRef) -> String {
 
 /// S14, S15, D15: after the last fault the goal is reached, then nothing is written, not even after a restart.
 pub fn comes_to_rest(world: &mut World, of: &ObjectRef) {
-    world.weather = crate::world::Weather { mishap: 0, break_watch: 0, stall: 0, ..world.weather.clone() };
-    world.run_until(BOUND, |w| reached(w, of).map_err(|reason| format!("{reason}\n{}", why(w, of))));
+    come_to_rest(world, std::slice::from_ref(of));
+}
+
+/// [`comes_to_rest`] for several sets.
+pub fn come_to_rest(world: &mut World, sets: &[ObjectRef]) {
+    world.weather = world.weather.clone().after_the_storm();
+    let all = |w: &World| {
+        sets.iter().try_for_each(|of| reached(w, of).map_err(|reason| format!("{reason}\n{}", why(w, of))))
+    };
+    world.run_until(BOUND, all);
     world.run_for(ECHO);
-    stays_at_rest(world, of, "in the steady state");
+    stay_at_rest(world, sets, "in the steady state");
     for operator in 0..world.operators.len() {
         world.crash(operator);
     }
-    stays_at_rest(world, of, "after a restart in the steady state");
+    stay_at_rest(world, sets, "after a restart in the steady state");
 }
 
-fn stays_at_rest(world: &mut World, of: &ObjectRef, when: &str) {
+fn stay_at_rest(world: &mut World, sets: &[ObjectRef], when: &str) {
     let before = world.sent;
     world.run_for(REST);
-    if let Err(reason) = reached(world, of) {
-        world.fail(&format!("{when} it was left: {reason}"));
+    for of in sets {
+        if let Err(reason) = reached(world, of) {
+            world.fail(&format!("S14: {when} it was left: {reason}"));
+        }
     }
     if world.sent > before {
         world.fail(&format!("S15: {} writes {when}", world.sent - before));
@@ -152,11 +163,10 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
         let here: Vec<&&Value> = pods.iter().filter(|p| daemons::node_of(p) == of.name).collect();
         if !daemons::fits(set, node) {
             // What runs there may stay unless the node drives it out.
-            let stays = object::entries(node, "/spec/taints").iter().all(|t| t["effect"] == "NoSchedule");
-            let labels = &node["metadata"]["labels"];
-            let selector = set["spec"]["template"]["spec"]["nodeSelector"].as_object();
-            let selected = selector.into_iter().flatten().all(|(k, v)| &labels[k.as_str()] == v);
-            ensure!(here.len() <= usize::from(stays && selected), "D2: {} runs {} pods", of.name, here.len());
+            let taints = object::entries(node, "/spec/taints");
+            let stays = taints.iter().all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(t));
+            let most = usize::from(stays && daemons::selected(set, node));
+            ensure!(here.len() <= most, "D2: {} runs {} pods", of.name, here.len());
             continue;
         }
         desired += 1;
@@ -193,10 +203,13 @@ fn history(world: &World, set: &Value) -> Result<(), String> {
     let uid = object::uid(set);
     let pods = world.server.managed(Resource::Pods, uid);
     let revisions = world.server.managed(Resource::Revisions, uid);
+    // A native daemon set does not say which is its update revision: the newest.
+    let newest = revisions.iter().filter_map(|r| r["revision"].as_i64()).max();
     let is_live = |r: &&&Value| {
         let (name, hash) = (object::name(r), object::text(r, "/metadata/labels/controller-revision-hash"));
         let status = &set["status"];
         [&status["currentRevision"], &status["updateRevision"]].into_iter().any(|n| n == name)
+            || newest.is_some() && r["revision"].as_i64() == newest
             || pods.iter().any(|p| [name, hash].contains(&ordinals::revision(p)))
     };
     let live = revisions.iter().filter(is_live).count();

@@ -48,7 +48,7 @@ fn twenty_ordered_pods_cost_one_write_each_and_one_for_each_claim() {
 fn a_plan_for_two_billion_pods_is_bounded() {
     let mut world = World::new(4, Weather::calm());
     world.add_operator();
-    world.server.pod_quota = Some(3);
+    world.server.admission.pod_quota = Some(3);
     let web = ordinals("web");
     world.create_set(&web, "app:1", &json!({ "replicas": i32::MAX, "podManagementPolicy": "Parallel" }));
     let started = Instant::now();

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod and_back;
 mod at_rest;
 mod bare;
 mod in_flight;

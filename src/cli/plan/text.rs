@@ -22,7 +22,7 @@ pub(super) fn render(planned: &Planned, all: bool, paint: Paint) -> String {
     let Planned { key, forecast, refused, notes } = planned;
     let mut out = String::new();
     let name = format!("{} in {}", cluster::short(key), key.namespace);
-    let _ = writeln!(out, "{}: {}", paint.strong(&name), summary(forecast));
+    let _ = writeln!(out, "{}: {}", paint.strong(&name), summary(forecast, refused.is_some()));
     let then = forecast.now.wanted.max(forecast.then.wanted);
     if forecast.changes() && then > 0 {
         let _ = writeln!(
@@ -49,13 +49,17 @@ pub(super) fn render(planned: &Planned, all: bool, paint: Paint) -> String {
     out
 }
 
-fn summary(forecast: &Forecast) -> String {
+fn summary(forecast: &Forecast, refused: bool) -> String {
     let writes = i64::try_from(forecast.writes().count()).unwrap_or(i64::MAX);
     let steps = i64::try_from(forecast.steps.len()).unwrap_or(i64::MAX);
     let begin = match writes {
         0 => "no change".to_owned(),
         _ => format!("{} in {}", count(writes, "write"), count(steps, "step")),
     };
+    // A forecast takes it that every write is accepted; this one was not.
+    if refused {
+        return format!("{begin}, but the API server refuses");
+    }
     match (forecast.end, writes) {
         (End::Done, 0) => format!("{begin}; all is as the spec says"),
         (End::Done, _) => format!("{begin}; then all is as the spec says"),

@@ -118,6 +118,7 @@ fn containers(facts: &Facts, key: &Key, pod: &str, raw: &Value) -> Option<Findin
             | "SignatureValidationFailed" => {
                 let failed = events(facts, pod).find(|e| e["reason"] == "Failed" && says(e, image));
                 let why = failed.and_then(|e| e["message"].as_str()).unwrap_or(message);
+                let why = if why.is_empty() { text("/state/waiting/reason") } else { why };
                 let message = format!("container {container}: image {image:?} cannot be had: {why}");
                 let remedy = "an image that exists and that the node may pull, or the template goes back";
                 return Some(Finding::new(Cause::Image, message, remedy, rollout(key, "undo")));

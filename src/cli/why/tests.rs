@@ -227,7 +227,7 @@ fn the_tree_is_short_and_aligned() {
     let expected = "\
 oset/web in demo: 1 of 2 pods available, 1 at the present revision
 ├─ web-1  pending    revision 2          a
-│  container main: image \"app:2\" cannot be had: 
+│  container main: image \"app:2\" cannot be had: ImagePullBackOff
 │    helps: an image that exists and that the node may pull, or the template goes back
 │    $ berth rollout undo oset/web -n demo
 └─ web-0  available  revision 1 (old)    a

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Engine, Note, Output, Purpose};
+use super::{Engine, Note, Purpose};
 use crate::api::status::ConditionReason;
 use crate::api::{Key, Meta, Uid};
 use crate::core::apply::{Ended, UnitId};
 use crate::core::classify::{self, Failure};
 use crate::core::events::{self, Event};
-use crate::core::lease::Verdict;
 use crate::core::limiter::Class;
 use crate::core::pending::Expected;
 use crate::core::plan::{Act, Action};
@@ -21,7 +20,7 @@ const NAMESPACE_REST: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Engine {
     /// Takes in the answer to a request.
-    pub(super) fn answer(&mut self, id: u64, answer: Answer, now: Now, outputs: &mut Vec<Output>) {
+    pub(super) fn answer(&mut self, id: u64, answer: Answer, now: Now) {
         self.sent.remove(&id);
         match self.purposes.remove(&id) {
             Some(Purpose::Act { key, unit, action }) => self.acted(&key, unit, *action, answer, now),
@@ -35,40 +34,8 @@ impl Engine {
                 let woken = self.pending.checked(&object, version, self.stores.view(&object));
                 self.wake(woken);
             }
-            Some(Purpose::Lease) => self.elected(answer, now, outputs),
+            Some(Purpose::Lease) => self.elected(answer, now),
             Some(Purpose::Event) | None => {}
-        }
-    }
-
-    fn elected(&mut self, answer: Answer, now: Now, outputs: &mut Vec<Output>) {
-        let Some(election) = &mut self.election else { return };
-        match election.answer(answer, now.mono) {
-            Verdict::Acquired => {
-                self.leading_since = Some(now.mono);
-                (self.following, self.lease_problem) = (None, None);
-                self.notes.push(Note::Leading);
-                // What was seen before may be older than what the last leader wrote.
-                for reflector in self.reflectors.values_mut() {
-                    reflector.relist(now.mono);
-                }
-            }
-            Verdict::HeldBy(leader) => {
-                if self.following.as_ref() != Some(&leader) {
-                    self.notes.push(Note::Following { leader: leader.clone() });
-                    self.following = Some(leader);
-                }
-            }
-            Verdict::Lost => {
-                self.leading_since = None;
-                outputs.push(Output::LeaseLost);
-            }
-            Verdict::Problem(problem) => {
-                if self.lease_problem.as_ref() != Some(&problem) {
-                    self.notes.push(Note::LeaseProblem { problem: problem.clone() });
-                    self.lease_problem = Some(problem);
-                }
-            }
-            Verdict::Unchanged | Verdict::Released => {}
         }
     }
 
@@ -169,6 +136,9 @@ impl Engine {
             }
             Failure::NamespaceTerminating => {
                 self.refuse(key, action, String::new(), Some(NAMESPACE_REST), false, now);
+                if let Some(active) = self.active.get_mut(key) {
+                    active.refused = true;
+                }
                 return;
             }
             Failure::Rejected(_) => {
@@ -179,6 +149,7 @@ impl Engine {
         }
         if let Some(active) = self.active.get_mut(key) {
             active.stale |= stale;
+            active.refused |= !stale;
         }
         if stale {
             let (key, action) = (key.clone(), Box::new(action.clone()));
@@ -253,7 +224,12 @@ fn meta(value: &Value) -> Meta {
 
 /// Whether a fresh read shows the incarnation that was meant.
 fn confirm(act: &Act, value: Value) -> Result<Value, Failure> {
-    let Act::Confirm { uid, live, .. } = act else { return Ok(value) };
+    let Act::Confirm { uid, live, not_of, .. } = act else { return Ok(value) };
     let meta = meta(&value);
-    if &meta.uid != uid || (*live && meta.is_terminating()) { Err(Failure::Stale) } else { Ok(value) }
+    let managed = *not_of != Uid::default() && meta.is_controlled_by(not_of);
+    if &meta.uid != uid || (*live && meta.is_terminating()) || managed {
+        Err(Failure::Stale)
+    } else {
+        Ok(value)
+    }
 }

@@ -98,6 +98,8 @@ pub enum Output {
         session: u64,
         /// In which namespace; empty for all.
         namespace: String,
+        /// Of this name only; empty for all.
+        name: String,
         /// Continue token; empty for the first page, which must be read from the newest state.
         token: String,
     },
@@ -109,6 +111,8 @@ pub enum Output {
         session: u64,
         /// In which namespace; empty for all.
         namespace: String,
+        /// Of this name only; empty for all.
+        name: String,
         /// From which version on.
         version: u64,
     },

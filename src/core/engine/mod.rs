@@ -7,10 +7,12 @@
 //!              └────────── pending writes ◄─────────────┘
 //! ```
 
+pub mod figures;
 pub mod interface;
 pub mod stores;
 
 mod answers;
+mod electing;
 mod watching;
 mod working;
 
@@ -30,6 +32,7 @@ use super::plan::Action;
 use super::queue::Queue;
 use super::reflect::Reflector;
 use super::request::Request;
+use super::tally::Tally;
 use super::time::Now;
 use crate::api::{Key, Kind, ObjectRef, Resource};
 
@@ -79,8 +82,11 @@ pub struct Engine {
     stopping: bool,
     stopped: bool,
     notes: Vec<Note>,
+    tally: Tally,
     following: Option<String>,
     lease_problem: Option<String>,
+    /// Whether the election found that somebody else leads.
+    lost: bool,
 }
 
 impl Engine {
@@ -91,6 +97,7 @@ impl Engine {
         for surface in &config.surfaces {
             resources.extend([Resource::OrdinalSets(*surface), Resource::DaemonSets(*surface)]);
         }
+        resources.extend(config.lease.iter().map(|_| Resource::Leases));
         Engine {
             election: config.lease.clone().map(Election::new),
             leading_since: config.lease.is_none().then_some(Duration::ZERO),
@@ -115,14 +122,17 @@ impl Engine {
             stopping: false,
             stopped: false,
             notes: vec![],
+            tally: Tally::default(),
             following: None,
             lease_problem: None,
+            lost: false,
         }
     }
 
     /// Takes in what happened and returns what is to be done. Everything in `inputs` is taken in before anything is planned,
     /// so a burst of events costs one plan. Call it with [`Input::Tick`] when [`Self::next_wakeup`] is due.
     pub fn step(&mut self, inputs: impl IntoIterator<Item = Input>, now: Now) -> Vec<Output> {
+        self.queue.at(now.mono);
         let mut outputs = vec![];
         for input in inputs {
             match input {
@@ -130,7 +140,7 @@ impl Engine {
                     self.page(resource, session, items, token, version, now);
                 }
                 Input::Event { resource, session, event } => self.event(resource, session, event, now),
-                Input::Answer { id, answer } => self.answer(id, answer, now, &mut outputs),
+                Input::Answer { id, answer } => self.answer(id, answer, now),
                 Input::Tick => {}
                 Input::Stop => self.stop(),
             }
@@ -163,7 +173,9 @@ impl Engine {
             None => None,
         };
         let lease = self.lease_problem.iter().map(|problem| format!("lease: {problem}"));
-        self.reflectors.iter().filter_map(problem).chain(lease).collect()
+        // Without a watch the lease is polled.
+        let cached = self.reflectors.iter().filter(|(resource, _)| **resource != Resource::Leases);
+        cached.filter_map(problem).chain(lease).collect()
     }
 
     /// Whether we lead.
@@ -222,22 +234,6 @@ impl Engine {
             {
                 reflector.relist(now.mono);
             }
-        }
-    }
-
-    /// Runs the election.
-    fn elect(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        let Some(election) = &mut self.election else { return };
-        if election.expired(now.mono) {
-            outputs.push(Output::LeaseLost);
-            self.leading_since = None;
-            return;
-        }
-        if self.stopping {
-            return;
-        }
-        if let Some(request) = election.ask(now) {
-            self.push(Class::Lease, None, request, Purpose::Lease);
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::api::meta::Object;
 use crate::api::{
-    Claim, Key, Kind, Meta, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Resource, Revision, Surface, Uid,
+    Claim, Key, Kind, Lease, Meta, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Resource, Revision,
+    Surface, Uid,
 };
 use crate::core::cache::{Change, ListFromThePast, Store};
 use crate::core::gates::Gates;
@@ -32,6 +33,8 @@ pub enum Item {
     OrdinalSet(Surface, OrdinalSet),
     /// A node daemon set of a surface.
     DaemonSet(Surface, NodeDaemonSet),
+    /// The lease of the election, which is not cached: the election has its own view of it.
+    Lease(Lease),
 }
 
 impl Item {
@@ -52,6 +55,7 @@ impl Item {
             Item::Node(o) => of(Resource::Nodes, o, &o.unreadable),
             Item::OrdinalSet(s, o) => of(Resource::OrdinalSets(*s), o, &o.unreadable),
             Item::DaemonSet(s, o) => of(Resource::DaemonSets(*s), o, &o.unreadable),
+            Item::Lease(_) => None,
         }
     }
 }
@@ -137,6 +141,7 @@ impl Stores {
             Item::DaemonSet(s, o) => {
                 self.daemon_sets.entry(s).or_default().put(o).map(|c| Changed::DaemonSet(s, c))
             }
+            Item::Lease(_) => None,
         }
     }
 
@@ -353,6 +358,11 @@ fn of_owner<T: Object>(
 }
 
 impl Stores {
+    /// How many objects of a resource there are.
+    pub fn count(&self, resource: Resource) -> usize {
+        with_store!(self, resource, store => store.len(), 0)
+    }
+
     /// How far the cache of a resource has got.
     pub fn seen(&self, resource: Resource) -> u64 {
         with_store!(self, resource, store => store.seen(), 0)

@@ -4,6 +4,7 @@ use super::stores::{Changed, Item};
 use super::{Config, Engine, Event, Note, Output};
 use crate::api::Resource;
 use crate::core::reflect::Ask;
+use crate::core::tally::Tally;
 use crate::core::time::Now;
 use crate::core::triggers;
 
@@ -14,10 +15,14 @@ impl Engine {
             return;
         }
         for (resource, reflector) in &mut self.reflectors {
-            let (resource, namespace) = (*resource, self.config.namespace.clone());
+            let resource = *resource;
+            let (namespace, name) = match &self.config.lease {
+                Some(lease) if resource == Resource::Leases => (lease.namespace.clone(), lease.name.clone()),
+                _ => (self.config.namespace.clone(), String::new()),
+            };
             outputs.extend(reflector.ask(now.mono).map(|(session, ask)| match ask {
-                Ask::List { token } => Output::List { resource, session, namespace, token },
-                Ask::Watch { version } => Output::Watch { resource, session, namespace, version },
+                Ask::List { token } => Output::List { resource, session, namespace, name, token },
+                Ask::Watch { version } => Output::Watch { resource, session, namespace, name, version },
             }));
         }
     }
@@ -37,6 +42,12 @@ impl Engine {
             return;
         }
         let Some(whole) = reflector.page(items, token, version) else { return };
+        Tally::count(&mut self.tally.lists, resource);
+        self.tally.heard.insert(resource, now.mono);
+        if resource == Resource::Leases {
+            reflector.taken(whole.started);
+            return whole.items.into_iter().for_each(|item| self.lease_seen(item, now));
+        }
         let first = reflector.listed().is_none();
         self.notes.extend(whole.items.iter().filter_map(unreadable));
         match self.stores.replace(resource, whole.items, whole.version) {
@@ -48,7 +59,7 @@ impl Engine {
                 for changed in &changes {
                     self.changed(changed);
                 }
-                let woken = self.pending.relisted(resource, whole.started);
+                let woken = self.pending.relisted(resource, whole.started, whole.version);
                 self.wake(woken);
                 let woken = self.pending.advanced(resource, |object| self.stores.view(object));
                 self.wake(woken);
@@ -66,11 +77,23 @@ impl Engine {
 
     /// Takes in an event of a watch.
     pub(super) fn event(&mut self, resource: Resource, session: u64, event: Event, now: Now) {
-        let Some(reflector) = self.reflectors.get_mut(&resource) else { return };
-        if !reflector.is_current(session) {
+        if self.reflectors.get(&resource).is_none_or(|reflector| !reflector.is_current(session)) {
             return;
         }
+        match &event {
+            Event::Put(_) | Event::Deleted(_) => Tally::count(&mut self.tally.events, resource),
+            Event::Opened => Tally::count(&mut self.tally.watches, resource),
+            _ => {}
+        }
+        if matches!(event, Event::Put(_) | Event::Deleted(_) | Event::Bookmark(_)) {
+            self.tally.heard.insert(resource, now.mono);
+        }
+        if resource == Resource::Leases {
+            self.lease_event(&event, now);
+        }
+        let Some(reflector) = self.reflectors.get_mut(&resource) else { return };
         match event {
+            Event::Put(item) if resource == Resource::Leases => self.lease_seen(*item, now),
             Event::Put(item) => {
                 self.notes.extend(unreadable(&item));
                 let changed = self.stores.put(*item);
@@ -151,6 +174,9 @@ pub(super) fn explain(resource: Resource, problem: &str, config: &Config) -> Str
             if problem.contains("not found") || problem.contains("could not find") =>
         {
             " (install the custom resources: kubectl apply -f crds/)"
+        }
+        Resource::Leases => {
+            " (it is looked at every two seconds instead; deploy/rbac.yaml has the right to watch it)"
         }
         _ => "",
     };

@@ -12,6 +12,7 @@ use crate::core::limiter::Class;
 use crate::core::pace::Pacer;
 use crate::core::plan::{Action, Pace, Part, Plan, Stage};
 use crate::core::reason::{Reason, Slot};
+use crate::core::tally::Outcome;
 use crate::core::time::Now;
 use crate::core::{condition, owner, pod};
 use crate::{daemons, ordinals};
@@ -30,6 +31,8 @@ pub(super) struct Active {
     pub(super) run: Run,
     /// Whether a write failed because the view was old.
     pub(super) stale: bool,
+    /// Whether the API server refused a write.
+    pub(super) refused: bool,
     /// Whether anything was sent.
     pub(super) acted: bool,
     /// The incarnation and the generation of the owner that the plan was made for.
@@ -52,23 +55,25 @@ impl Engine {
         }
         while self.queue.running() < self.config.workers {
             let Some(key) = self.queue.pop(now.mono) else { return };
-            if !self.begin(&key, now) {
+            self.tally.queued.add(self.queue.turn(&key).unwrap_or_default().waited);
+            if let Err(outcome) = self.begin(&key, now) {
+                self.tally.round(key.resource(), outcome);
                 self.queue.done(&key);
             }
         }
     }
 
-    /// Plans for one owner and starts what the plan says. False when there is nothing to run.
-    fn begin(&mut self, key: &Key, now: Now) -> bool {
+    /// Plans for one owner and starts what the plan says. `Err` when there is nothing to run, and why.
+    fn begin(&mut self, key: &Key, now: Now) -> Result<(), Outcome> {
         if !Self::required(key).into_iter().all(|resource| self.is_fresh(resource)) {
-            return false;
+            return Err(Outcome::Unfilled);
         }
         let Some(owner) = self.stores.owner(key).cloned() else {
             self.forget(key);
-            return false;
+            return Err(Outcome::Gone);
         };
         if self.pending.blocks(key) {
-            return false;
+            return Err(Outcome::Waiting);
         }
         let paused = self.stores.is_paused(key);
         let memory = self.memory.entry(key.clone()).or_default();
@@ -76,7 +81,7 @@ impl Engine {
         if !paused {
             memory.resume();
         }
-        let Some((mut plan, looked_at)) = self.measured_plan(key, now) else { return false };
+        let Some((mut plan, looked_at)) = self.measured_plan(key, now) else { return Err(Outcome::Gone) };
         self.plans += 1;
         if !self.stopping {
             self.rest(key, looked_at, now);
@@ -95,7 +100,7 @@ impl Engine {
         if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
             self.queue.add_at(key.clone(), now.mono + delay);
             self.closing.remove(key);
-            return false;
+            return Err(Outcome::Paused);
         }
         self.status_held.remove(key);
         if let Some(write) = plan.status.take() {
@@ -114,13 +119,14 @@ impl Engine {
         }
         if plan.stages.is_empty() {
             self.closing.remove(key);
-            return false;
+            return Err(Outcome::Unchanged);
         }
         let run = Run::new(plan.stages);
         let (basis, last) = (basis(&owner), self.stopping);
-        self.active.insert(key.clone(), Active { run, stale: false, acted: false, basis, last });
+        let active = Active { run, stale: false, refused: false, acted: false, basis, last };
+        self.active.insert(key.clone(), active);
         self.advance_run(key, now);
-        true
+        Ok(())
     }
 
     /// The plan for an owner, from what the caches show now; `None` when there is no such owner.
@@ -167,7 +173,16 @@ impl Engine {
         }
         let Some(active) = self.active.get(key).filter(|a| a.run.is_done()) else { return };
         let (stale, acted, last) = (active.stale, active.acted, active.last);
+        let outcome = match (stale, active.refused) {
+            _ if !acted => Outcome::Unchanged,
+            (true, _) => Outcome::Stale,
+            (false, true) => Outcome::Refused,
+            (false, false) => Outcome::Written,
+        };
         self.active.remove(key);
+        let began = self.queue.turn(key).unwrap_or_default().began;
+        self.tally.round(key.resource(), outcome);
+        self.tally.writing.entry(key.resource()).or_default().add(now.mono.saturating_sub(began));
         self.queue.done(key);
         if stale {
             self.queue.retry(key.clone(), now.mono);
@@ -241,14 +256,13 @@ impl Engine {
         }
     }
 
-    /// Forgets an owner that is gone.
+    /// Forgets an owner that is gone, but not what was written for it: the next one of that name may come before that is seen (X1).
     fn forget(&mut self, key: &Key) {
         if let Some(memory) = self.memory.remove(key) {
             self.book.forget(memory.uid());
         }
         self.told.remove(key);
         self.closing.remove(key);
-        self.pending.forget(key);
         self.paces.remove(key);
         self.status_held.remove(key);
         self.queue.succeed(key);

@@ -5,7 +5,10 @@ use crate::core::reason::Reason;
 
 fn action(name: &str) -> Action {
     let object = ObjectRef::new(Resource::Pods, "ns", name);
-    Action { act: Act::Confirm { object, uid: Uid::default(), live: false }, why: Reason::Orphan }
+    Action {
+        act: Act::Confirm { object, uid: Uid::default(), live: false, not_of: Uid::default() },
+        why: Reason::Orphan,
+    }
 }
 
 fn stage(part: Part, pace: Pace, units: &[&[&str]]) -> Stage {

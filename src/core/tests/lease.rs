@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ms;
+use crate::api::{Lease, Meta, ResourceVersion};
 use crate::core::lease::{Config, Election, Verdict, micro_time};
 use crate::core::request::{Answer, Refusal, Verb};
 use crate::core::time::Now;
@@ -112,6 +113,144 @@ fn a_lease_that_another_holds_is_lost() {
     election.answer(refused(409), ms(5_001));
     election.ask(at(5_001));
     assert_eq!(election.answer(lease("other", "9"), ms(5_002)), Verdict::Lost);
+}
+
+/// How a watch shows the lease.
+fn shown(holder: &str, version: &str) -> Lease {
+    let Answer::Done(value) = lease(holder, version) else { unreachable!() };
+    let mut lease: Lease = serde_json::from_value(value).unwrap();
+    // Each renewal is another spec.
+    lease.spec.lease_transitions = version.parse().ok();
+    lease
+}
+
+/// An election that stands by and watches a lease that `other` has renewed at `since`.
+fn watching(since: u64) -> Election {
+    let mut election = election();
+    election.ask(at(0));
+    election.answer(lease("other", "1"), ms(0));
+    election.watched(true, ms(0));
+    assert_eq!(election.observed(shown("other", "2"), ms(since)), Verdict::HeldBy("other".to_owned()));
+    election
+}
+
+#[test]
+fn a_watched_lease_is_not_looked_at_and_taken_as_soon_as_it_runs_out() {
+    let mut election = watching(3_000);
+    assert_eq!(election.next_at(), Some(ms(18_000)), "no request in between");
+    assert_eq!(election.ask(at(17_999)), None);
+    election.observed(shown("other", "3"), ms(8_000));
+    assert_eq!(election.ask(at(18_000)), None, "it was renewed");
+    let take = election.ask(at(23_000)).unwrap();
+    assert_eq!((take.verb, &take.body["metadata"]["resourceVersion"]), (Verb::Patch, &json!("3")));
+}
+
+#[test]
+fn what_a_watch_shows_is_taken_in_whenever_it_is_news() {
+    // What is shown, and when the election has something to do after that.
+    for (what, holder, version, next) in [
+        ("given back", "", "3", 4_000),
+        ("renewed", "other", "3", 4_000 + 15_000),
+        ("taken by a third", "third", "3", 4_000 + 15_000),
+        ("an old event", "", "2", 3_000 + 15_000),
+        ("a very old event", "", "1", 3_000 + 15_000),
+    ] {
+        let mut election = watching(3_000);
+        election.observed(shown(holder, version), ms(4_000));
+        assert_eq!(election.next_at(), Some(ms(next)), "{what}");
+    }
+    let mut election = watching(3_000);
+    election.observed(
+        Lease { metadata: Meta { name: "else".to_owned(), ..meta("9") }, ..shown("", "9") },
+        ms(4_000),
+    );
+    assert_eq!(election.next_at(), Some(ms(18_000)), "another lease");
+}
+
+fn meta(version: &str) -> Meta {
+    Meta {
+        name: "berth".to_owned(),
+        resource_version: ResourceVersion(version.to_owned()),
+        ..Meta::default()
+    }
+}
+
+#[test]
+fn a_lease_that_was_deleted_is_made_anew() {
+    let mut election = watching(3_000);
+    election.vanished(&meta("1"), ms(4_000));
+    assert_eq!(election.ask(at(4_000)), None, "an old event");
+    election.vanished(&meta("3"), ms(4_000));
+    assert_eq!(election.ask(at(4_000)).unwrap().verb, Verb::Get);
+    election.answer(refused(404), ms(4_001));
+    assert_eq!(election.ask(at(4_001)).unwrap().verb, Verb::Create);
+
+    // Also by who leads, and it goes on leading.
+    let mut election = leading();
+    election.vanished(&meta("3"), ms(200));
+    election.ask(at(200));
+    election.answer(refused(404), ms(201));
+    assert_eq!(election.ask(at(201)).unwrap().verb, Verb::Create);
+    assert_eq!(election.answer(lease("me", "4"), ms(202)), Verdict::Unchanged);
+    assert!(election.leads(ms(9_000)));
+}
+
+#[test]
+fn without_a_watch_the_lease_is_looked_at_every_two_seconds() {
+    let mut election = watching(3_000);
+    election.watched(false, ms(5_000));
+    assert_eq!(election.next_at(), Some(ms(7_000)));
+    assert_eq!(election.ask(at(7_000)).unwrap().verb, Verb::Get);
+    election.answer(lease("other", "5"), ms(7_001));
+    assert_eq!(election.next_at(), Some(ms(9_001)));
+    election.watched(true, ms(7_500));
+    assert_eq!(election.next_at(), Some(ms(22_001)));
+}
+
+#[test]
+fn an_answer_that_the_watch_has_overtaken_is_ignored() {
+    let mut election = watching(3_000);
+    election.watched(false, ms(3_000));
+    assert_eq!(election.ask(at(5_000)).unwrap().verb, Verb::Get);
+    election.observed(shown("", "8"), ms(5_001));
+    assert_eq!(election.answer(lease("other", "7"), ms(5_002)), Verdict::Unchanged);
+    let take = election.ask(at(7_002)).unwrap();
+    assert_eq!((take.verb, &take.body["metadata"]["resourceVersion"]), (Verb::Patch, &json!("8")));
+    // The watch shows what we have written before we have the answer.
+    assert_eq!(election.observed(shown("me", "9"), ms(7_003)), Verdict::Unchanged);
+    assert_eq!(election.answer(lease("me", "9"), ms(7_004)), Verdict::Acquired);
+    // Somebody else took it before we had the answer to a renewal.
+    assert_eq!(election.ask(at(12_002)).unwrap().verb, Verb::Patch);
+    assert_eq!(election.observed(shown("other", "11"), ms(12_003)), Verdict::Lost);
+    assert_eq!(election.answer(lease("me", "10"), ms(12_004)), Verdict::Unchanged);
+    assert!(!election.leads(ms(12_004)));
+}
+
+#[test]
+fn a_read_from_a_restored_store_is_believed() {
+    let mut election = watching(3_000);
+    election.watched(false, ms(3_000));
+    election.ask(at(5_000));
+    election.answer(lease("", "1"), ms(5_001));
+    assert_eq!(election.ask(at(5_001)).unwrap().body["metadata"]["resourceVersion"], "1");
+}
+
+#[test]
+fn a_leader_that_sees_its_own_renewals_renews_no_more_often() {
+    let mut election = leading();
+    assert_eq!(election.observed(shown("other", "1"), ms(150)), Verdict::Unchanged, "before our time");
+    assert_eq!(election.observed(shown("me", "2"), ms(150)), Verdict::Unchanged);
+    assert_eq!(election.next_at(), Some(ms(5_000)));
+    assert_eq!(election.observed(shown("other", "3"), ms(160)), Verdict::Lost, "at once");
+}
+
+#[test]
+fn it_is_not_given_back_before_a_renewal_is_answered() {
+    let mut election = leading();
+    assert!(election.ask(at(5_000)).is_some());
+    assert_eq!(election.release(), None, "its version is not known");
+    election.answer(lease("me", "3"), ms(5_001));
+    assert_eq!(election.release().unwrap().body["metadata"]["resourceVersion"], "3");
 }
 
 #[test]

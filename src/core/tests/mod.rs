@@ -6,6 +6,7 @@ mod cache;
 mod classify;
 mod condition;
 mod deadline;
+mod electing;
 mod events;
 mod kstatus;
 mod lease;

@@ -83,9 +83,12 @@ fn an_old_view_waits_for_a_newer_one() {
 #[test]
 fn a_later_list_shows_every_earlier_write() {
     let mut pending = expecting(Expected::Version(7), nothing(3));
-    assert!(pending.relisted(Resource::Claims, ms(9)).is_empty());
-    assert!(pending.relisted(Resource::Pods, ms(0)).is_empty(), "begun before the write was known");
-    assert_eq!(pending.relisted(Resource::Pods, ms(1)), [key("web")]);
+    assert!(pending.relisted(Resource::Claims, ms(9), 7).is_empty());
+    assert!(pending.relisted(Resource::Pods, ms(0), 7).is_empty(), "begun before the write was known");
+    assert!(pending.relisted(Resource::Pods, ms(1), 6).is_empty(), "read by a replica that lags");
+    assert_eq!(pending.relisted(Resource::Pods, ms(1), 7), [key("web")]);
+    let mut deletion = expecting(Expected::Deletion(Uid("u".to_owned())), nothing(0));
+    assert!(deletion.relisted(Resource::Pods, ms(1), 9).is_empty(), "the cache shows whether it is done");
     let overdue = expecting(Expected::Version(7), nothing(3));
     assert!(overdue.overdue(ms(299_999)).is_empty());
     assert_eq!(overdue.overdue(ms(300_000)), [Resource::Pods]);

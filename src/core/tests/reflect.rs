@@ -70,3 +70,16 @@ fn a_server_that_ends_every_watch_at_once_is_not_hammered() {
     assert_eq!(reflector.ask(ms(2)), None);
     assert!(reflector.next_at().unwrap() >= ms(1000));
 }
+
+#[test]
+fn a_list_that_was_not_taken_is_asked_for_again() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    reflector.ask(ms(0));
+    reflector.page(vec![], String::new(), 10);
+    reflector.failed("older than what was seen".to_owned(), ms(0));
+    assert_eq!(
+        reflector.ask(ms(1000)).unwrap().1,
+        list(""),
+        "whoever waits for a list waits for ever otherwise"
+    );
+}

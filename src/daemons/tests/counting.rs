@@ -70,7 +70,7 @@ fn what_counts_as_unavailable() {
         let tight = json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 1 } } });
         let mut spec = spec.clone();
         fixture::merge(&mut spec, tight);
-        let observation = observe(spec, observation.pods.iter().cloned().collect());
+        let observation = observe(spec, observation.pods.to_vec());
         let postponed = crate::daemons::plan(&observation)
             .waiting
             .iter()

@@ -94,3 +94,9 @@ fn on_delete_does_not_wait_for_what_it_does_not_do() {
     let pods = [(0, "v1", ready_for(5)), (1, "v1", ok())];
     check_both("nothing", &on_delete(spec("OrderedReady", 2)), &pods, (&[], &[]));
 }
+
+#[test]
+fn a_clock_that_was_set_back_delays_nothing_for_longer_than_min_ready_seconds() {
+    let plan = plan(&observe(spec("OrderedReady", 2), &[(0, "v1", ready_for(-3600))]));
+    assert_eq!(plan.recheck_after, Some(Duration::from_secs(30)), "it may be set right at any time: {plan}");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use serde::Deserialize;
@@ -10,6 +11,11 @@ use tokio::task::JoinHandle;
 
 use super::plane::{Plane, runtime};
 use super::read::{self, Kind};
+
+/// How long the API server may take until it can watch a kind.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Between two tries.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -54,8 +60,18 @@ impl Chronicle {
         let client = plane.client.clone();
         let path = format!("{}?watch=1&timeoutSeconds=900", kind.path(namespace));
         let watch = runtime().spawn(async move {
-            let request = http::Request::get(path).body(Vec::new()).unwrap();
-            let lines = client.request_stream(request).await.unwrap();
+            let began = Instant::now();
+            let lines = loop {
+                let request = http::Request::get(path.as_str()).body(Vec::new()).unwrap();
+                match client.request_stream(request).await {
+                    Ok(lines) => break lines,
+                    // The API server is not ready to watch a kind whose definition has just been installed.
+                    Err(kube::Error::Api(status)) if status.code == 429 && began.elapsed() < READY_WITHIN => {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                    Err(error) => panic!("GET {path}: {error}"),
+                }
+            };
             let mut lines = std::pin::pin!(futures::AsyncBufReadExt::lines(lines));
             while let Some(Ok(line)) = lines.next().await {
                 written.lock().unwrap().push(serde_json::from_str(&line).unwrap());

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod berth;
 pub mod chronicle;
 pub mod existing;
 pub mod health;

@@ -64,7 +64,7 @@ impl Scene {
     }
 
     /// A namespace whose ServiceAccount may do what the shipped ClusterRoles say.
-    fn without_operator(surface: Surface, namespace: &str) -> Self {
+    pub fn without_operator(surface: Surface, namespace: &str) -> Self {
         let account = json!({
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "berth", "namespace": namespace},
         });
@@ -113,7 +113,12 @@ impl Scene {
 
     /// `berth run` with arguments, as the ServiceAccount.
     pub fn run(&self, name: &str, arguments: &[&str]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        self.run_build(env!("CARGO_BIN_EXE_berth"), name, arguments)
+    }
+
+    /// [`Self::run`] with another build of the operator.
+    pub fn run_build(&self, program: &str, name: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(program);
         let kubeconfig = self.plane.cluster.kubeconfig_for_service_account(&self.account, "berth").unwrap();
         command.arg("run").args(arguments).env("KUBECONFIG", kubeconfig);
         let process = self.plane.cluster.spawn(&format!("{}.{name}", self.namespace), command).unwrap();

@@ -1,17 +1,24 @@
 //! A model of the API server: one resourceVersion for everything, the whole history, and the rules of the real one that a
 //! controller can run into.
 
+mod admission;
 mod garbage;
 pub mod object;
+mod past;
 mod verbs;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use berth::api::{ObjectRef, Resource};
-use berth::core::request::{Refusal, RefusalCause, RefusalDetails};
+use berth::core::decode;
+use berth::core::engine::stores::Item;
+use berth::core::request::{Refusal, RefusalDetails};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+
+pub use admission::Admission;
 
 /// One commit.
 #[derive(Clone, Debug)]
@@ -21,7 +28,9 @@ pub struct Change {
     /// The object.
     pub object: ObjectRef,
     /// How it is; for a deletion how it was last, with the version of the deletion.
-    pub value: Value,
+    pub value: Arc<Value>,
+    /// The same as an operator reads it; `None` for what no operator watches.
+    pub item: Option<Item>,
     /// Whether it was removed.
     pub removed: bool,
 }
@@ -35,13 +44,12 @@ pub struct ApiServer {
     version: u64,
     compacted: u64,
     uids: u64,
+    tokens: u64,
     pages: BTreeMap<String, watch::Rest>,
     /// The wall clock, kept up to date by the world.
     pub now: Timestamp,
-    /// How many pods there may be; more are refused as a ResourceQuota does.
-    pub pod_quota: Option<usize>,
-    /// Whether the namespaces are being deleted, so that nothing can be created.
-    pub namespace_terminating: bool,
+    /// What is refused or changed on its way in.
+    pub admission: Admission,
 }
 
 impl ApiServer {
@@ -54,10 +62,10 @@ impl ApiServer {
             version: 100,
             compacted: 0,
             uids: 0,
+            tokens: 0,
             pages: BTreeMap::new(),
             now,
-            pod_quota: None,
-            namespace_terminating: false,
+            admission: Admission::default(),
         }
     }
 
@@ -87,21 +95,6 @@ impl ApiServer {
         self.all(resource).map(|(_, v)| v).filter(|v| ours(v)).collect()
     }
 
-    /// How an object was at `version`, and all it has been since; `None` stands for its absence.
-    pub fn since(&self, object: &ObjectRef, version: u64) -> Vec<Option<&Value>> {
-        let mut views = vec![None];
-        for change in self.history.get(&object.resource).into_iter().flatten().filter(|c| &c.object == object)
-        {
-            let view = (!change.removed).then_some(&change.value);
-            if change.version <= version {
-                views[0] = view;
-            } else {
-                views.push(view);
-            }
-        }
-        views
-    }
-
     /// Changes an object without any precondition, as other components of a cluster do. Whether anything changed.
     pub fn edit(&mut self, object: &ObjectRef, change: impl FnOnce(&mut Value)) -> bool {
         let Some(before) = self.objects.get(object) else { return false };
@@ -113,17 +106,22 @@ impl ApiServer {
     /// Stores a changed object, unless it has not changed; it goes when it was only held by finalizers.
     fn replace(&mut self, object: &ObjectRef, mut after: Value) -> bool {
         let Some(before) = self.objects.get(object) else { return false };
+        object::tidy(&mut after);
         if *before == after {
             return false;
         }
-        let counts = matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_));
-        if counts && before["spec"] != after["spec"] {
+        let counts =
+            matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods);
+        // To be bound to a node is no change of a pod's spec.
+        let bound =
+            object.resource == Resource::Pods && before["spec"]["nodeName"] != after["spec"]["nodeName"];
+        if counts && !bound && before["spec"] != after["spec"] {
             bump(&mut after);
         }
         let held = !object::entries(&after, "/metadata/finalizers").is_empty();
         let graceful = after["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap_or(0) > 0;
         if object::is_terminating(&after) && !held && !graceful {
-            self.remove(object);
+            self.remove(object, after);
         } else {
             self.store(object, after);
         }
@@ -131,6 +129,7 @@ impl ApiServer {
     }
 
     fn store(&mut self, object: &ObjectRef, mut value: Value) {
+        object::tidy(&mut value);
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.by_uid.insert(object::uid(&value).to_owned(), object.clone());
@@ -138,8 +137,8 @@ impl ApiServer {
         self.record(object, value, false);
     }
 
-    fn remove(&mut self, object: &ObjectRef) {
-        let Some(mut value) = self.objects.remove(object) else { return };
+    fn remove(&mut self, object: &ObjectRef, mut value: Value) {
+        self.objects.remove(object);
         self.by_uid.remove(object::uid(&value));
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -147,15 +146,18 @@ impl ApiServer {
     }
 
     fn record(&mut self, object: &ObjectRef, value: Value, removed: bool) {
-        let change = Change { version: self.version, object: object.clone(), value, removed };
+        let item = decode::item(object.resource, &value.to_string());
+        let change =
+            Change { version: self.version, object: object.clone(), value: Arc::new(value), item, removed };
         self.history.entry(object.resource).or_default().push(change);
     }
 }
 
-/// Counts a change of the spec.
+/// Counts a change of the spec, where the resource counts them.
 fn bump(object: &mut Value) {
-    let generation = object["metadata"]["generation"].as_i64().unwrap_or(0);
-    object["metadata"]["generation"] = json!(generation + 1);
+    if let Some(generation) = object["metadata"]["generation"].as_i64() {
+        object["metadata"]["generation"] = json!(generation + 1);
+    }
 }
 
 /// A refusal as the API server words it.
@@ -166,13 +168,4 @@ pub fn refusal(code: u16, reason: &str, message: &str) -> Refusal {
         message: message.to_owned(),
         details: RefusalDetails::default(),
     }
-}
-
-/// The refusal of a namespace that is being deleted.
-fn namespace_terminating() -> Refusal {
-    let cause = RefusalCause { reason: "NamespaceTerminating".to_owned(), ..RefusalCause::default() };
-    let mut refusal =
-        refusal(403, "Forbidden", "unable to create new content: the namespace is being terminated");
-    refusal.details.causes.push(cause);
-    refusal
 }

@@ -42,6 +42,17 @@ pub fn has_finalizer(object: &Value, name: &str) -> bool {
     entries(object, "/metadata/finalizers").iter().any(|f| f == name)
 }
 
+/// Takes out of the metadata what is empty: the API server does not store that.
+pub fn tidy(object: &mut Value) {
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.retain(|_, value| {
+            let empty =
+                value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+            !(empty || value.is_null())
+        });
+    }
+}
+
 /// Adds a finalizer.
 pub fn add_finalizer(object: &mut Value, name: &str) {
     if !has_finalizer(object, name) {

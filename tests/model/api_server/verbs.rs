@@ -1,10 +1,10 @@
 //! The verbs, with their preconditions.
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::{ObjectRef, Resource, Surface};
 use berth::core::request::{Answer, Refusal, Request, Verb};
 use serde_json::{Value, json};
 
-use super::{ApiServer, bump, namespace_terminating, object, refusal};
+use super::{ApiServer, bump, object, refusal};
 
 /// What keeps a claim while a pod uses it.
 pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
@@ -42,14 +42,8 @@ impl ApiServer {
         if self.get(object).is_some() {
             return Err(refusal(409, "AlreadyExists", &format!("{object} already exists")));
         }
-        if self.namespace_terminating && object.resource.is_namespaced() {
-            return Err(namespace_terminating());
-        }
-        let pods = self.all(Resource::Pods).count();
-        if object.resource == Resource::Pods && self.pod_quota.is_some_and(|quota| pods >= quota) {
-            return Err(refusal(403, "Forbidden", "exceeded quota: pods"));
-        }
         let mut value = body.clone();
+        self.admit(object, &mut value)?;
         self.uids += 1;
         let stamp = Value::String(self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         let metadata = &mut value["metadata"];
@@ -59,7 +53,10 @@ impl ApiServer {
         }
         metadata["uid"] = json!(format!("uid-{}", self.uids));
         metadata["creationTimestamp"] = stamp;
-        metadata["generation"] = json!(1);
+        // Not every resource counts changes of its spec.
+        if matches!(object.resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_) | Resource::Pods) {
+            metadata["generation"] = json!(1);
+        }
         // A status cannot be created; pods begin as Pending.
         match object.resource {
             Resource::Pods => value["status"] = json!({ "phase": "Pending" }),
@@ -83,8 +80,12 @@ impl ApiServer {
         {
             return Err(conflict(object));
         }
-        // The version is compared first; a wrong uid alone is a change of an immutable field.
-        if wanted["uid"].is_string() && wanted["uid"] != before["metadata"]["uid"] {
+        // The version is compared first; a wrong uid alone is a change of an immutable field. With the status of a custom
+        // resource the metadata is not looked at at all: there the version alone guards.
+        let custom = Resource::OrdinalSets(Surface::Berth) == object.resource
+            || Resource::DaemonSets(Surface::Berth) == object.resource;
+        let looked_at = !(request.status && custom);
+        if looked_at && wanted["uid"].is_string() && wanted["uid"] != before["metadata"]["uid"] {
             return Err(refusal(422, "Invalid", "metadata.uid: Invalid value: field is immutable"));
         }
         let mut after = before.clone();
@@ -148,8 +149,14 @@ impl ApiServer {
         }
         after["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
         self.replace(object, after);
+        if let Some(left) = self.get(object) {
+            return Ok(left.clone());
+        }
+        // Of these the object is answered as it was last, of others only that it is gone.
+        let told = matches!(object.resource, Resource::Pods | Resource::Claims);
+        let last = self.history.get(&object.resource).and_then(|changes| changes.last()).filter(|_| told);
         let gone = json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" });
-        Ok(self.get(object).cloned().unwrap_or(gone))
+        Ok(last.map_or(gone, |change| Value::clone(&change.value)))
     }
 }
 

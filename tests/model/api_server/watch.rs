@@ -1,7 +1,6 @@
 //! Lists and watches.
 
 use berth::api::Resource;
-use berth::core::decode;
 use berth::core::engine::stores::Item;
 
 use super::{ApiServer, Change};
@@ -19,21 +18,29 @@ pub type Page = (Vec<Item>, String, u64);
 impl ApiServer {
     /// Lists a resource from the newest state, or goes on with a list; `None` when the token has run out.
     pub fn list(&mut self, resource: Resource, token: &str, limit: usize) -> Option<Page> {
-        let mut rest = if token.is_empty() {
-            let items = self.all(resource).filter_map(|(_, v)| decode::item(resource, &v.to_string()));
-            Rest { version: self.version, items: items.collect() }
-        } else {
-            self.pages.remove(token)?
-        };
+        let mut rest =
+            if token.is_empty() { self.read(resource, self.version) } else { self.pages.remove(token)? };
         let page: Vec<Item> = rest.items.drain(..limit.min(rest.items.len())).collect();
         let version = rest.version;
         let mut next = String::new();
         if !rest.items.is_empty() {
-            self.uids += 1;
-            next = format!("page-{}", self.uids);
+            self.tokens += 1;
+            next = format!("page-{}", self.tokens);
             self.pages.insert(next.clone(), rest);
         }
         Some((page, next, version))
+    }
+
+    /// Lists a resource from a replica that has come no further than `version`, all in one page. The engine never asks for such a
+    /// list; a proxy that answers from its own memory, or a control plane that was restored, may give one all the same.
+    pub fn list_of_the_past(&self, resource: Resource, version: u64) -> Page {
+        let rest = self.read(resource, version);
+        (rest.items, String::new(), rest.version)
+    }
+
+    fn read(&self, resource: Resource, version: u64) -> Rest {
+        let items = self.at(resource, version).into_values().filter_map(|change| change.item.clone());
+        Rest { version, items: items.collect() }
     }
 
     /// The changes of a resource after a version; `None` when it is too old to be watched from.
@@ -41,8 +48,7 @@ impl ApiServer {
         if version < self.compacted {
             return None;
         }
-        let all = self.history.get(&resource).map_or(&[][..], Vec::as_slice);
-        Some(&all[all.partition_point(|c| c.version <= version)..])
+        Some(self.later(resource, version))
     }
 
     /// All changes after a version, in the order in which they were made.

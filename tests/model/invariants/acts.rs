@@ -1,12 +1,15 @@
 //! A creation or deletion of a pod by an operator, with all that it is judged by.
 
-use berth::api::{ObjectRef, Resource, Surface};
+use std::collections::{BTreeMap, BTreeSet};
+
+use berth::api::{Kind, ObjectRef, Resource};
 use berth::core::request::Verb;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::Judgement;
+use super::{Invariants, Judgement, Verdict};
 use crate::api_server::{ApiServer, object};
-use crate::world::{NAMESPACE, Sent};
+use crate::world::{NAMESPACE, Sent, set_of};
 
 /// See the module.
 pub struct Act<'a> {
@@ -18,36 +21,57 @@ pub struct Act<'a> {
     pub pod: &'a Value,
     /// The set that manages it.
     pub owner: ObjectRef,
+    /// The request.
+    pub sent: &'a Sent,
     owner_uid: String,
     since: u64,
-    sent: &'a Sent,
+    known: &'a Invariants,
+}
+
+/// Pods of a set as somebody saw them, or could have.
+pub struct Pods<'a> {
+    /// By name.
+    pub all: BTreeMap<&'a str, &'a Value>,
+    /// Pods (by uid) that the viewer has deleted since.
+    gone: BTreeSet<&'a str>,
+    /// Slots that count as served: they were emptied by requests that nobody waited for any more.
+    excused: BTreeSet<&'a str>,
+    /// The viewer's time.
+    at: Timestamp,
+}
+
+impl Pods<'_> {
+    /// Whether a pod serves, and has for long enough.
+    pub fn available(&self, set: &Value, pod: &Value) -> bool {
+        !self.gone.contains(object::uid(pod)) && is_available(set, pod, self.at)
+    }
+
+    /// Whether the emptiness of a slot is not held against anybody.
+    pub fn excuses(&self, slot: &str) -> bool {
+        self.excused.contains(slot)
+    }
 }
 
 impl<'a> Act<'a> {
     /// The act that a request is, if it is one that will be done.
-    pub fn of(server: &'a ApiServer, sent: &'a Sent) -> Option<Self> {
+    pub fn of(server: &'a ApiServer, sent: &'a Sent, known: &'a Invariants) -> Option<Self> {
         let request = &sent.request;
         let creates = request.verb == Verb::Create;
         if request.object.resource != Resource::Pods || !(creates || request.verb == Verb::Delete) {
             return None;
         }
         let pod = if creates { &request.body } else { server.get(&request.object)? };
-        let controller = object::controller(pod)?;
-        let name = object::text(controller, "/name");
-        let resource = match object::text(controller, "/kind") {
-            "OrdinalSet" => Resource::OrdinalSets(Surface::Berth),
-            _ => Resource::DaemonSets(Surface::Berth),
-        };
-        let since = sent.view.get(&resource).copied().unwrap_or(0);
-        let owner_uid = object::text(controller, "/uid").to_owned();
-        let owner = ObjectRef::new(resource, NAMESPACE, name);
-        Some(Act { server, creates, pod, owner, owner_uid, since, sent })
+        let owner = owner_of(pod)?;
+        let owner_uid = object::text(object::controller(pod)?, "/uid").to_owned();
+        let since = sent.view.get(&owner.resource).copied().unwrap_or(0);
+        Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
     }
 
     /// Whether the act is right for the set as the operator saw it, or as it has been at any time since: its view may lag,
     /// but it must act on some state that was there.
     pub fn under_some_view(&self, judge: impl Fn(&Value) -> Judgement) -> Judgement {
         let mut verdicts = vec![];
+        let mut exceeds = false;
         for set in self.server.since(&self.owner, self.since).into_iter().flatten() {
             let verdict = if object::uid(set) != self.owner_uid {
                 Err("S12, D12: another incarnation of the set".to_owned())
@@ -57,34 +81,105 @@ impl<'a> Act<'a> {
                 judge(set)
             };
             match verdict {
-                Ok(()) => return Ok(()),
+                Ok(Verdict::Fine) => return Ok(Verdict::Fine),
+                Ok(Verdict::Exceeds) => exceeds = true,
                 Err(why) => verdicts.push(why),
             }
         }
+        if exceeds {
+            return Ok(Verdict::Exceeds);
+        }
         let what = if self.creates { "created" } else { "deleted" };
         verdicts.dedup();
-        Err(format!("pod {} is {what}: {}", object::name(self.pod), verdicts.join("; ")))
+        let first = verdicts.first().and_then(|v| v.split(':').next()).unwrap_or("S12, D12").to_owned();
+        Err(format!("{first}: pod {} is {what}: {}", object::name(self.pod), verdicts.join("; ")))
     }
 
-    /// Whether the set is there and not being deleted, so that nobody else takes its pods away.
-    pub fn owner_stays(&self) -> bool {
-        self.server.get(&self.owner).is_some_and(|set| !object::is_terminating(set))
+    /// Judges order and budget: on what the sender saw always, and on what there is where nobody else takes pods away. There a
+    /// request that nobody waits for any more, or that follows on one, may go beyond them; that is counted.
+    pub fn in_order(&self, strictly: bool, judge: impl Fn(&Pods<'a>) -> Result<(), String>) -> Judgement {
+        let mut why = String::new();
+        let seen = self.views().into_iter().any(|view| judge(&view).map_err(|w| why = w).is_ok());
+        if !seen {
+            return Err(why);
+        }
+        let stays = |set: &Value| !object::is_terminating(set) && object::uid(set) == self.owner_uid;
+        let owner_stays = self.server.get(&self.owner).is_some_and(stays);
+        if !strictly || !owner_stays {
+            return Ok(Verdict::Fine);
+        }
+        let all = self.server.managed(Resource::Pods, &self.owner_uid);
+        let all: BTreeMap<&str, &Value> = all.into_iter().map(|p| (object::name(p), p)).collect();
+        let now = Pods { all, gone: BTreeSet::new(), excused: BTreeSet::new(), at: self.server.now };
+        let Err(why) = judge(&now) else { return Ok(Verdict::Fine) };
+        let excused = Pods { excused: self.known.emptied_lately(self.server.now), ..now };
+        if self.sent.given_up || judge(&excused).is_ok() { Ok(Verdict::Exceeds) } else { Err(why) }
     }
 
-    /// The pods of the set.
-    pub fn pods(&self) -> Vec<&'a Value> {
-        self.server.managed(Resource::Pods, &self.owner_uid)
+    /// The pods of the set as the sender saw them when it decided, and as they have been since; each without what it has deleted
+    /// itself meanwhile, and with what it has made by the same plan.
+    fn views(&self) -> Vec<Pods<'a>> {
+        let since = self.sent.view.get(&Resource::Pods).copied().unwrap_or(0);
+        let gone = self.known.deleted_by(self.sent);
+        let ours = |pod: &Value| object::controller(pod).is_some_and(|r| r["uid"] == self.owner_uid.as_str());
+        let mut all: BTreeMap<&str, &Value> =
+            self.known.made_by(self.sent).filter(|p| ours(p)).map(|p| (object::name(p), p)).collect();
+        let then = self.server.at(Resource::Pods, since).into_values().map(|change| &*change.value);
+        all.extend(then.filter(|p| ours(p)).map(|p| (object::name(p), p)));
+        let view = |all: &BTreeMap<&'a str, &'a Value>, at| {
+            let (all, gone, excused) = (all.clone(), gone.clone(), BTreeSet::new());
+            Pods { all, gone, excused, at }
+        };
+        // Pods become available as time passes, between the plan and the request.
+        let mut views = vec![view(&all, self.sent.decided), view(&all, self.sent.at)];
+        for change in self.server.later(Resource::Pods, since) {
+            if change.removed || !ours(&change.value) {
+                all.remove(change.object.name.as_str());
+            } else {
+                all.insert(change.object.name.as_str(), &change.value);
+            }
+            views.push(view(&all, self.sent.at));
+        }
+        views
+    }
+
+    /// The nodes as the sender saw them when it decided, and as they have been since.
+    pub fn nodes(&self) -> Vec<Vec<&'a Value>> {
+        let since = self.sent.view.get(&Resource::Nodes).copied().unwrap_or(0);
+        let then = self.server.at(Resource::Nodes, since);
+        let mut all: BTreeMap<&str, &Value> =
+            then.into_iter().map(|(o, change)| (o.name.as_str(), &*change.value)).collect();
+        let mut views = vec![all.values().copied().collect()];
+        for change in self.server.later(Resource::Nodes, since) {
+            if change.removed {
+                all.remove(change.object.name.as_str());
+            } else {
+                all.insert(change.object.name.as_str(), &change.value);
+            }
+            views.push(all.values().copied().collect());
+        }
+        views
     }
 
     /// Whether the pod served, and had for long enough, when the act was decided.
     pub fn was_available(&self, set: &Value) -> bool {
-        is_available(set, self.pod, self.sent.at)
+        is_available(set, self.pod, self.sent.decided)
     }
 
-    /// How a claim was when the act was decided, and all that it has been since.
-    pub fn claim(&self, name: &str) -> impl Iterator<Item = &'a Value> {
+    /// Whether a deletion says which version of the pod it means.
+    pub fn names_version(&self) -> bool {
+        self.sent.request.body["preconditions"]["resourceVersion"].is_string()
+    }
+
+    /// How a claim was when the act was decided, and all that it has been since; `None` stands for its absence.
+    pub fn claim(&self, name: &str) -> Vec<Option<&'a Value>> {
         let seen = self.sent.view.get(&Resource::Claims).copied().unwrap_or(0);
-        self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen).into_iter().flatten()
+        self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen)
+    }
+
+    /// Whether the sender has asked for the deletion of this pod too.
+    pub fn also_goes(&self, pod: &Value) -> bool {
+        self.known.has_asked(self.sent.operator, pod)
     }
 
     /// The revision of the last pod of this name; empty if there was none.
@@ -99,16 +194,29 @@ impl<'a> Act<'a> {
     pub fn owner_uid(&self) -> &str {
         &self.owner_uid
     }
-
-    /// Whether a pod serves, and has for long enough.
-    pub fn is_available(&self, set: &Value, pod: &Value) -> bool {
-        is_available(set, pod, self.server.now)
-    }
 }
 
-fn is_available(set: &Value, pod: &Value, now: jiff::Timestamp) -> bool {
-    let since = object::condition(pod, "Ready").map_or("", |c| object::text(c, "/lastTransitionTime"));
-    let Ok(since) = since.parse::<jiff::Timestamp>() else { return false };
+/// The set that manages an object.
+pub fn owner_of(object: &Value) -> Option<ObjectRef> {
+    let controller = object::controller(object)?;
+    let surface = match object::text(controller, "/apiVersion") {
+        "apps/v1" => berth::api::Surface::Apps,
+        _ => berth::api::Surface::Berth,
+    };
+    let kind = match object::text(controller, "/kind") {
+        "OrdinalSet" | "StatefulSet" => Kind::Ordinal,
+        "NodeDaemonSet" | "DaemonSet" => Kind::Daemon,
+        _ => return None,
+    };
+    Some(set_of(kind, surface, object::text(controller, "/name")))
+}
+
+/// Whether a pod serves at a time, and has for long enough.
+pub fn is_available(set: &Value, pod: &Value, now: Timestamp) -> bool {
     let wait = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    object::is_serving(pod) && since + jiff::SignedDuration::from_secs(wait) <= now
+    if !object::is_serving(pod) || wait == 0 {
+        return object::is_serving(pod);
+    }
+    let since = object::condition(pod, "Ready").map_or("", |c| object::text(c, "/lastTransitionTime"));
+    since.parse::<Timestamp>().is_ok_and(|since| since + SignedDuration::from_secs(wait) <= now)
 }

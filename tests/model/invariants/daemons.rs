@@ -1,10 +1,13 @@
 //! What must hold for node daemon sets.
 
-use berth::api::Resource;
+use berth::api::{ObjectRef, Resource};
 use serde_json::Value;
 
-use super::{Act, Judgement, Rules};
+use super::acts::Pods;
+use super::ordinals::revision;
+use super::{Act, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, object};
+use crate::world::NAMESPACE;
 
 /// The node that a pod is on or meant for.
 pub fn node_of(pod: &Value) -> &str {
@@ -20,64 +23,189 @@ pub fn node_of(pod: &Value) -> &str {
 
 /// Whether a node should run a pod of a set.
 pub fn fits(set: &Value, node: &Value) -> bool {
-    let selector = set["spec"]["template"]["spec"]["nodeSelector"].as_object();
-    let labels = &node["metadata"]["labels"];
-    object::entries(node, "/spec/taints").is_empty()
-        && selector.into_iter().flatten().all(|(key, value)| &labels[key.as_str()] == value)
+    selected(set, node) && object::entries(node, "/spec/taints").iter().all(tolerated)
 }
 
-/// D1: at most one pod of a set on a node, whoever is to blame.
-pub fn at_most_one(server: &ApiServer, pod: &Value) -> Judgement {
-    let Some(owner) = object::controller(pod).filter(|r| r["kind"] == "NodeDaemonSet") else { return Ok(()) };
-    let owner = object::text(owner, "/uid");
+/// Whether the selector of a set selects a node.
+pub fn selected(set: &Value, node: &Value) -> bool {
+    let selector = set["spec"]["template"]["spec"]["nodeSelector"].as_object();
+    let labels = &node["metadata"]["labels"];
+    selector.into_iter().flatten().all(|(key, value)| &labels[key.as_str()] == value)
+}
+
+/// Whether every daemon pod tolerates a taint: those of nodes that are in trouble.
+pub fn tolerated(taint: &Value) -> bool {
+    object::text(taint, "/key").starts_with("node.kubernetes.io/")
+}
+
+/// How many nodes may run two pods while one takes over from the other; `None` where old pods go first.
+pub fn surge(set: &Value, desired: i64) -> Option<i64> {
+    let surge = scaled(&set["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"], desired).unwrap_or(0);
+    (surge > 0).then_some(surge)
+}
+
+/// D1: whoever is to blame, a new pod never comes to a node that has one already; with surge one that is not of its revision may
+/// be there, and what is on its way out does not count.
+pub fn at_most_one(rules: Rules, server: &ApiServer, pod: &Value) -> Result<(), String> {
+    let Some(owner) =
+        object::controller(pod).filter(|r| r["kind"].as_str().is_some_and(|k| k.ends_with("DaemonSet")))
+    else {
+        return Ok(());
+    };
+    let uid = object::text(owner, "/uid");
+    let surges = super::acts::owner_of(pod).is_some_and(|of| {
+        // The set may be gone, and its operator may not know yet.
+        let known = server.since(&of, 0).into_iter().flatten().rfind(|set| object::uid(set) == uid);
+        known.is_some_and(|set| surge(set, 1).is_some())
+    });
+    if surges && rules.crowd {
+        return Ok(());
+    }
+    // The names of pods that were taken over from an earlier set are not those that this one gives.
+    let adopted = |p: &Value| {
+        let of = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(p));
+        let first = server.since(&of, 0).into_iter().flatten().find(|v| object::uid(v) == object::uid(p));
+        first.and_then(object::controller).is_none_or(|r| r["uid"] != uid)
+    };
     let node = node_of(pod);
-    let twins = server.managed(Resource::Pods, owner);
-    let twins: Vec<&str> = twins
-        .into_iter()
-        .filter(|p| node_of(p) == node && !object::is_terminal(p))
-        .map(object::name)
-        .collect();
+    let counts = |p: &&&Value| {
+        let old = surges && (object::is_terminating(p) || revision(p) != revision(pod));
+        node_of(p) == node
+            && !object::is_terminal(p)
+            && !adopted(p)
+            && (!old || object::name(p) == object::name(pod))
+    };
+    let twins = server.managed(Resource::Pods, uid);
+    let twins: Vec<&str> = twins.iter().filter(counts).map(|p| object::name(p)).collect();
     if twins.len() > 1 { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
 }
 
-/// How many nodes may be without an available pod.
-pub fn budget(set: &Value, desired: i64) -> i64 {
-    match &set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] {
+fn scaled(value: &Value, desired: i64) -> Option<i64> {
+    match value {
         Value::String(percent) => {
             let percent = percent.trim_end_matches('%').parse::<i64>().unwrap_or(0);
-            (percent * desired + 99) / 100
+            Some((percent * desired + 99) / 100)
         }
-        count => count.as_i64().unwrap_or(1),
+        count => count.as_i64(),
     }
-    .max(1)
+}
+
+/// How many nodes may be without an available pod for an update.
+pub fn budget(set: &Value, desired: i64) -> i64 {
+    let value = &set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"];
+    scaled(value, desired).unwrap_or(1).max(1)
 }
 
 /// Judges the creation or deletion of a pod for the set as it was at some time.
 pub fn judge(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
-    if act.creates || object::is_terminal(act.pod) || object::is_terminating(act.pod) || !rules.still_nodes {
-        return Ok(());
+    let mut why = Err(String::new());
+    for nodes in act.nodes() {
+        match if act.creates { create(act, set, &nodes) } else { delete(rules, act, set, &nodes) } {
+            Ok(verdict) => return Ok(verdict),
+            wrong => why = wrong,
+        }
     }
-    let nodes: Vec<&Value> = act.server.all(Resource::Nodes).map(|(_, v)| v).collect();
+    why
+}
+
+fn create(act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
+    let node = node_of(act.pod);
     let fitting: Vec<&str> = nodes.iter().filter(|n| fits(set, n)).map(|n| object::name(n)).collect();
-    if !fitting.contains(&node_of(act.pod)) {
-        return Ok(());
+    if !fitting.contains(&node) {
+        return Err(format!("D2: node {node} should not run one"));
     }
-    if set["spec"]["updateStrategy"]["type"] == "OnDelete" || set["spec"]["paused"] == true {
-        return Err("D8: nobody asked for that (OnDelete, or paused)".to_owned());
+    let Some(surge) = surge(set, fitting.len() as i64) else { return Ok(Verdict::Fine) };
+    // An old pod may become available while new ones come beside it: only what was seen counts.
+    act.in_order(false, |pods| {
+        let name = object::name(act.pod);
+        let live = |on: &str| -> Vec<&Value> {
+            let here = pods.all.values().copied().filter(|p| node_of(p) == on && !object::is_terminal(p));
+            here.filter(|p| !object::is_terminating(p) && object::name(p) != name).collect()
+        };
+        // Beside a pod that does not serve, or on an empty node, a new one takes nothing from anybody.
+        if !live(node).iter().any(|p| pods.available(set, p)) {
+            return Ok(());
+        }
+        let new = |p: &&Value| revision(p) == revision(act.pod);
+        let two = fitting.iter().filter(|on| {
+            // A pod that does not serve may always have one beside it.
+            let (new, old): (Vec<&Value>, Vec<&Value>) = live(on).into_iter().partition(new);
+            let serves = |all: &[&Value]| all.iter().any(|p| pods.available(set, p));
+            !new.is_empty() && serves(&old) && !serves(&new)
+        });
+        let two = two.count() as i64 + 1;
+        if two > surge { Err(format!("D5: {two} nodes would run two pods, {surge} may")) } else { Ok(()) }
+    })
+}
+
+fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
+    if object::is_terminal(act.pod) || object::is_terminating(act.pod) {
+        return Ok(Verdict::Fine);
     }
-    let pods = act.pods();
-    if rules.disruption && act.owner_stays() && act.was_available(set) {
-        let others =
-            pods.iter().filter(|p| object::name(p) != object::name(act.pod) && act.is_available(set, p));
-        let served = others.filter(|p| fitting.contains(&node_of(p))).count() as i64;
-        let desired = fitting.len() as i64;
-        if desired - served > budget(set, desired) {
+    let node = node_of(act.pod);
+    let fitting: Vec<&str> = nodes.iter().filter(|n| fits(set, n)).map(|n| object::name(n)).collect();
+    if !fitting.contains(&node) {
+        let Some(there) = nodes.iter().find(|n| object::name(n) == node) else { return Ok(Verdict::Fine) };
+        let only_kept_off = selected(set, there)
+            && object::entries(there, "/spec/taints")
+                .iter()
+                .all(|t| t["effect"] != "NoExecute" || tolerated(t));
+        let outdated = object::image(act.pod) != object::text(set, "/spec/template/spec/containers/0/image");
+        if only_kept_off && !outdated {
+            return act.in_order(false, |pods| {
+                beside_another(act, pods, node).ok_or_else(|| "D3: it may stay".to_owned())
+            });
+        }
+        return Ok(Verdict::Fine);
+    }
+    let desired = fitting.len() as i64;
+    // A pod that was taken over from an earlier set is at a revision that this one does not know.
+    let revisions = act.server.managed(Resource::Revisions, act.owner_uid());
+    let known = revisions
+        .iter()
+        .any(|r| object::text(r, "/metadata/labels/controller-revision-hash") == revision(act.pod));
+    let current =
+        known && object::image(act.pod) == object::text(set, "/spec/template/spec/containers/0/image");
+    let by_hand = set["spec"]["updateStrategy"]["type"] == "OnDelete" || set["spec"]["paused"] == true;
+    act.in_order(rules.disruption, |pods| {
+        let twin = beside_another(act, pods, node);
+        if twin.is_none() && current {
+            return Err("D9: it is as the template says".to_owned());
+        }
+        if twin.is_none() && by_hand {
+            return Err("D8: nobody asked for that (OnDelete, or paused)".to_owned());
+        }
+        if !act.was_available(set) {
+            return Ok(());
+        }
+        let serves = |on: &str| {
+            let here =
+                pods.all.values().filter(|p| node_of(p) == on && object::name(p) != object::name(act.pod));
+            pods.excuses(on) || here.into_iter().any(|p| pods.available(set, p))
+        };
+        if surge(set, desired).is_some() {
+            // One of two of the same revision may go whether it serves or not.
+            return if serves(node) || current || by_hand {
+                Ok(())
+            } else {
+                Err("D5: its successor does not serve yet".to_owned())
+            };
+        }
+        let without = desired - fitting.iter().filter(|on| serves(on)).count() as i64;
+        if twin.is_none() && without > budget(set, desired) {
             return Err(format!(
-                "D4: {} of {desired} nodes would be without, {} may",
-                desired - served,
+                "D4: {without} of {desired} nodes would be without, {} may",
                 budget(set, desired)
             ));
         }
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+/// Whether another live pod of the set is on the same node.
+fn beside_another(act: &Act<'_>, pods: &Pods<'_>, node: &str) -> Option<()> {
+    let live = |p: &&Value| !object::is_terminal(p) && !object::is_terminating(p);
+    let here =
+        pods.all.values().copied().filter(|p| node_of(p) == node && object::name(p) != object::name(act.pod));
+    here.into_iter().any(|p| live(&p)).then_some(())
 }

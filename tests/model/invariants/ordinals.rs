@@ -1,10 +1,11 @@
 //! What must hold for ordinal sets.
 
-use berth::api::Resource;
+use berth::api::{Kind, Resource, Surface};
 use serde_json::Value;
 
-use super::{Act, Judgement, Rules};
+use super::{Act, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, Change, object};
+use crate::world::{Sent, set_of};
 
 /// What a spec says, with its defaults.
 pub struct Spec {
@@ -47,7 +48,7 @@ impl Spec {
             end: start + replicas,
             first_updated: start + rolling["partition"].as_i64().unwrap_or(0),
             ordered: spec["podManagementPolicy"] != "Parallel",
-            rolls: spec["updateStrategy"]["type"] != "OnDelete",
+            rolls: !["OnDelete", "Recreate"].map(Value::from).contains(&spec["updateStrategy"]["type"]),
             paused: spec["paused"] == true,
             budget: budget.max(1),
             deletes_with_set: policy("whenDeleted"),
@@ -75,20 +76,29 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     let spec = Spec::of(set);
     let ordinal = ordinal(act.pod);
     if !(spec.start..spec.end).contains(&ordinal) {
-        return Err(format!("S1: it is outside {}..{}", spec.start, spec.end));
+        return Err(format!("S1, S17: it is outside {}..{}", spec.start, spec.end));
     }
     let name = object::name(act.pod);
-    if object::text(act.pod, "/spec/hostname") != name
+    if name != format!("{}-{ordinal}", object::name(set))
+        || object::text(act.pod, "/spec/hostname") != name
         || object::text(act.pod, "/metadata/labels/statefulset.kubernetes.io~1pod-name") != name
         || object::text(act.pod, "/metadata/labels/apps.kubernetes.io~1pod-index") != ordinal.to_string()
     {
         return Err("S10: it has another identity".to_owned());
     }
+    for template in object::entries(set, "/spec/volumeClaimTemplates") {
+        let claim = format!("{}-{name}", object::name(template));
+        let uses = |v: &Value| v["persistentVolumeClaim"]["claimName"] == claim.as_str();
+        if !object::entries(act.pod, "/spec/volumes").iter().any(uses) {
+            return Err(format!("S10: it does not use its claim {claim}"));
+        }
+    }
     let (current, update) =
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));
     let has_parameters = set["spec"]["updateStrategy"]["rollingUpdate"].is_object();
     let last = act.last_revision();
-    let at_rest = [current, last.as_str()];
+    // Also the one that the rollout was bringing it to when it was paused: its old pod had been deleted for that.
+    let at_rest = [current, last.as_str(), update];
     let wanted: &[&str] = match () {
         () if spec.paused => &at_rest,
         () if spec.rolls && has_parameters && ordinal < spec.first_updated => &[current],
@@ -101,18 +111,24 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     for volume in object::entries(act.pod, "/spec/volumes") {
         let claim = object::text(volume, "/persistentVolumeClaim/claimName");
         let doomed = |c: &&Value| object::is_terminating(c) || is_of_earlier_set(c, act);
-        if !claim.is_empty() && act.claim(claim).all(|c| doomed(&c)) {
+        if !claim.is_empty() && act.claim(claim).into_iter().flatten().all(|c| doomed(&c)) {
             return Err(format!("S4, S5: claim {claim} does not exist, or is about to go"));
         }
     }
-    if rules.disruption && act.owner_stays() && spec.ordered {
-        let pods = act.pods();
-        let serves = |below: i64| pods.iter().any(|p| self::ordinal(p) == below && act.is_available(set, p));
-        if let Some(below) = (spec.start..ordinal).find(|below| !serves(*below)) {
+    let recreates = set["spec"]["updateStrategy"]["type"] == "Recreate";
+    act.in_order(rules.disruption, |pods| {
+        let serves = |below: i64| {
+            let below = format!("{}-{below}", object::name(set));
+            pods.excuses(&below) || pods.all.get(below.as_str()).is_some_and(|p| pods.available(set, p))
+        };
+        if spec.ordered
+            && let Some(below) = (spec.start..ordinal).find(|below| !serves(*below))
+        {
             return Err(format!("S6: ordinal {below} is not available"));
         }
-    }
-    Ok(())
+        let old = pods.all.values().find(|p| recreates && revision(p) != revision(act.pod));
+        old.map_or(Ok(()), |old| Err(format!("S20: {} is still there", object::name(old))))
+    })
 }
 
 fn is_of_earlier_set(claim: &Value, act: &Act<'_>) -> bool {
@@ -126,47 +142,131 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     let ordinal = ordinal(act.pod);
     // Nobody is harmed by the deletion of what has ended or is on its way out.
     if object::is_terminal(act.pod) || object::is_terminating(act.pod) {
-        return Ok(());
+        return Ok(Verdict::Fine);
     }
-    let pods = act.pods();
     if !(spec.start..spec.end).contains(&ordinal) {
-        let above = |p: &&Value| self::ordinal(p) > ordinal;
-        if rules.disruption && act.owner_stays() && spec.ordered && pods.iter().any(above) {
-            return Err("S6: a higher ordinal is still there".to_owned());
+        claims_go_along(act, set, &spec)?;
+        return act.in_order(rules.disruption, |pods| {
+            let above =
+                pods.all.values().find(|p| self::ordinal(p) > ordinal && !pods.excuses(object::name(p)));
+            // What Recreate takes away goes all at once, wanted or not.
+            let recreated = set["spec"]["updateStrategy"]["type"] == "Recreate"
+                && revision(act.pod) != object::text(set, "/status/updateRevision");
+            let above = above.filter(|_| spec.ordered && !recreated);
+            above.map_or(Ok(()), |p| Err(format!("S6: {} is still there", object::name(p))))
+        });
+    }
+    if !spec.rolls || spec.paused {
+        let recreates = set["spec"]["updateStrategy"]["type"] == "Recreate";
+        let update = object::text(set, "/status/updateRevision");
+        if recreates && !spec.paused && revision(act.pod) != update {
+            return Ok(Verdict::Fine);
         }
-        return Ok(());
+        return Err(
+            "S7: nobody asked for that (OnDelete, paused, or it is at the update revision)".to_owned()
+        );
     }
     let (current, update) =
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));
     let wanted = if ordinal < spec.first_updated { current } else { update };
-    if !spec.rolls || spec.paused {
-        return Err("S7: nobody asked for that (OnDelete, or paused)".to_owned());
-    }
     if revision(act.pod) == wanted {
         return Err(format!("S7: it is wanted, and at the revision {wanted} that it should have"));
     }
     if ordinal < spec.first_updated && object::is_serving(act.pod) {
         return Err("S7: it is below the partition and serves".to_owned());
     }
-    if rules.disruption && act.owner_stays() && act.was_available(set) {
-        let wanted = |p: &&&Value| (spec.start..spec.end).contains(&self::ordinal(p));
-        let left = pods.iter().filter(wanted).filter(|p| act.is_available(set, p)).count() as i64 - 1;
-        let unavailable = spec.end - spec.start - left;
+    if !act.was_available(set) {
+        return Ok(Verdict::Fine);
+    }
+    if !act.names_version() {
+        return Err("X2, S2: it serves, and its deletion does not say which version it means".to_owned());
+    }
+    act.in_order(rules.disruption, |pods| {
+        let wanted = |name: &str| {
+            let ordinal = name.rsplit('-').next().and_then(|n| n.parse::<i64>().ok());
+            ordinal.is_some_and(|n| (spec.start..spec.end).contains(&n)) && name != object::name(act.pod)
+        };
+        let slots = (spec.start..spec.end).map(|n| format!("{}-{n}", object::name(set)));
+        let left = slots.filter(|name| wanted(name)).filter(|name| {
+            pods.excuses(name) || pods.all.get(name.as_str()).is_some_and(|p| pods.available(set, p))
+        });
+        let unavailable = spec.end - spec.start - left.count() as i64;
         if unavailable > spec.budget {
             return Err(format!("S7: {unavailable} would be unavailable, {} may", spec.budget));
+        }
+        let outdated_above = pods.all.iter().find(|(name, p)| {
+            let (above, here) = (self::ordinal(p), wanted(name));
+            here && above > ordinal && revision(p) != update && pods.available(set, p) && !act.also_goes(p)
+        });
+        outdated_above.map_or(Ok(()), |(name, _)| Err(format!("S7: {name} goes before it")))
+    })
+}
+
+/// S3: when claims go with their ordinal, they belong to the pod before it is deleted.
+fn claims_go_along(act: &Act<'_>, set: &Value, spec: &Spec) -> Result<(), String> {
+    if !spec.deletes_with_ordinal {
+        return Ok(());
+    }
+    for template in object::entries(set, "/spec/volumeClaimTemplates") {
+        let name = format!("{}-{}", object::name(template), object::name(act.pod));
+        let claims = act.claim(&name);
+        if claims.iter().any(Option::is_none) {
+            continue;
+        }
+        let claims: Vec<&Value> = claims.into_iter().flatten().collect();
+        let belongs = |c: &&Value| {
+            object::is_terminating(c)
+                || object::owners(c).iter().any(|r| r["uid"] == act.pod["metadata"]["uid"])
+        };
+        // What belongs to an earlier set or pod is left to the garbage collector.
+        let stale = |c: &&Value| {
+            object::owners(c).iter().any(|r| act.server.by_uid(object::text(r, "/uid")).is_none())
+        };
+        if !claims.iter().any(|c| belongs(c) || stale(c)) {
+            return Err(format!("S3: claim {name} would outlive the pod"));
         }
     }
     Ok(())
 }
 
-/// S3: a claim goes only when the policy says so. What counts is the policy of the set as it is, or as it was last.
-pub fn claim_gone(server: &ApiServer, change: &Change) -> Judgement {
-    for (owner, set) in server.all(Resource::OrdinalSets(berth::api::Surface::Berth)) {
-        let spec = Spec::of(set);
-        let ours = change.object.name.contains(&format!("-{}-", owner.name));
-        if ours && !object::is_terminating(set) && !spec.deletes_with_ordinal && !spec.deletes_with_set {
-            return Err(format!("S3: {} is gone though {owner} retains its claims", change.object));
+/// S3: the owners that an operator gives a claim are those of the retention matrix, for the set as it saw it or as it has been
+/// since: the set when claims go with it, the pod when they go with their ordinal and that is not wanted.
+pub fn claim_owners(server: &ApiServer, sent: &Sent) -> Result<(), String> {
+    let request = &sent.request;
+    if request.object.resource != Resource::Claims || !request.is_write() {
+        return Ok(());
+    }
+    let before: Vec<Value> =
+        server.get(&request.object).map(|v| object::owners(v).to_vec()).unwrap_or_default();
+    for reference in object::owners(&request.body).iter().filter(|r| !before.contains(r)) {
+        let name = object::text(reference, "/name");
+        let of_pod = reference["kind"] == "Pod";
+        let set = if of_pod { name.rsplit_once('-').map_or("", |(set, _)| set) } else { name };
+        let ordinal = name.rsplit_once('-').and_then(|(_, n)| n.parse::<i64>().ok()).unwrap_or(-1);
+        let allowed = [Surface::Berth, Surface::Apps].into_iter().any(|surface| {
+            let of = set_of(Kind::Ordinal, surface, set);
+            let since = sent.view.get(&of.resource).copied().unwrap_or(0);
+            server.since(&of, since).into_iter().flatten().any(|set| {
+                let spec = Spec::of(set);
+                let condemned = !(spec.start..spec.end).contains(&ordinal);
+                if of_pod {
+                    spec.deletes_with_ordinal && condemned
+                } else {
+                    spec.deletes_with_set && set["metadata"]["uid"] == reference["uid"]
+                }
+            })
+        });
+        if !allowed {
+            return Err(format!("S3: {} would go with {}", request.object, reference["kind"]));
         }
+    }
+    Ok(())
+}
+
+/// S3: nobody deletes a claim but the garbage collector, and that only what has an owner.
+pub fn claim_gone(change: &Change) -> Result<(), String> {
+    if object::owners(&change.value).is_empty() {
+        return Err(format!("S3: {} is gone though nobody owned it", change.object));
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
-use super::{Fate, Happening, World, Write};
+use crate::invariants::Verdict;
+
+use super::{Fate, Happening, World, Write, tell};
 
 /// A request that an operator sent.
 #[derive(Clone, Debug)]
@@ -20,10 +22,16 @@ pub struct Sent {
     pub id: u64,
     /// What.
     pub request: Request,
-    /// When.
+    /// When, by the clock of the operator.
     pub at: jiff::Timestamp,
+    /// When it was decided, or earlier, by the clock of the operator.
+    pub decided: jiff::Timestamp,
+    /// By which plan of the operator, or an earlier one.
+    pub plan: u64,
     /// How far the caches were when it was decided, or earlier.
     pub view: BTreeMap<Resource, u64>,
+    /// Whether its sender no longer waits for it when it arrives.
+    pub given_up: bool,
 }
 
 /// How long it takes to notice that a connection broke.
@@ -40,28 +48,41 @@ impl World {
         let (incarnation, view) =
             (self.operators[operator].incarnation, self.operators[operator].view.clone());
         if counts(&request) {
-            self.tell(format!(
+            tell!(
+                self,
                 "operator {operator} sends {:?} {}{}",
                 request.verb,
                 request.object,
                 subresource(&request)
-            ));
+            );
         }
         if let Some(engine) = &self.operators[operator].engine
-            && let Err(broken) = self.invariants.sent(engine, operator, &request)
+            && let Err(broken) = {
+                let plan = self.operators[operator].plan;
+                self.invariants.sent(&self.server, engine, operator, &request, plan)
+            }
         {
             self.fail(&broken);
         }
+        self.tally("requests");
+        self.invariants.ask(operator, &request);
         let scripted = counts(&request).then(|| self.script.remove(&self.sent)).flatten();
         self.sent += u64::from(counts(&request));
-        let fate = scripted.unwrap_or_else(|| self.weather.fate(&mut self.random));
+        let fate = scripted.unwrap_or_else(|| {
+            let fate = self.weather.fate(&mut self.random);
+            if fate == Fate::Carried || self.happens(fate.name()) { fate } else { Fate::Carried }
+        });
         if fate == Fate::CrashBefore {
             return self.crash(operator);
         }
-        self.operators[operator].in_flight.insert(id);
+        let about_sets = !matches!(request.object.resource, Resource::Leases | Resource::Events);
+        if about_sets {
+            self.operators[operator].in_flight.insert(id);
+        }
         let delay = self.random.between(self.weather.request);
-        let at = self.now().wall;
-        let sent = Sent { operator, incarnation, id, request, at, view };
+        let (at, decided) = (self.now_of(operator).wall, self.operators[operator].decided);
+        let plan = self.operators[operator].plan;
+        let sent = Sent { operator, incarnation, id, request, at, decided, plan, view, given_up: false };
         match fate {
             Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {
@@ -76,45 +97,84 @@ impl World {
         }
     }
 
+    /// Some of what an operator that is paused had in hand leaves only when it goes on.
+    pub(super) fn hold_back(&mut self, operator: usize, incarnation: u64, time: Duration) {
+        let ours = |h: &Happening| matches!(h, Happening::Arrive(sent, _) if sent.operator == operator && sent.incarnation == incarnation);
+        let held: Vec<_> = self.agenda.iter().filter(|(_, h)| ours(h)).map(|(key, _)| *key).collect();
+        for key in held {
+            if self.mishap(500, "requests held back by a pause")
+                && let Some(happening) = self.agenda.remove(&key)
+            {
+                self.later(time + Duration::from_millis(1), happening);
+            }
+        }
+    }
+
+    /// Whether nobody waits for a request any more: its sender has ended, has been told that the connection broke, or has lost
+    /// the lease to somebody else.
+    fn is_given_up(&self, sent: &Sent, fate: &Fate) -> bool {
+        let operator = &self.operators[sent.operator];
+        let identity = operator.identity(sent.operator, sent.incarnation);
+        let lease = ObjectRef::new(Resource::Leases, super::NAMESPACE, "berth");
+        let holder = self.server.get(&lease).map(|v| v["spec"]["holderIdentity"].clone());
+        let lost = identity.is_some_and(|own| holder.is_none_or(|holder| holder != own.as_str()));
+        operator.incarnation != sent.incarnation || *fate == Fate::AnswerLost || lost
+    }
+
     /// The operator learns that nobody knows.
     fn broken(&mut self, sent: &Sent) {
-        self.tell(format!("the connection of operator {} breaks: {}", sent.operator, sent.request.object));
+        tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
         let delay = self.random.between(BROKEN);
         self.reply(sent, delay, Answer::Unknown("the connection broke".to_owned()));
     }
 
-    fn reply(&mut self, sent: &Sent, delay: Duration, answer: Answer) {
+    pub(super) fn reply(&mut self, sent: &Sent, delay: Duration, answer: Answer) {
         let inputs = vec![Input::Answer { id: sent.id, answer }];
         let (operator, incarnation) = (sent.operator, sent.incarnation);
         self.later(delay, Happening::Inputs { operator, incarnation, inputs });
     }
 
     /// A request reaches the API server.
-    pub(super) fn arrive(&mut self, sent: Sent, fate: Fate) {
+    pub(super) fn arrive(&mut self, mut sent: Sent, fate: Fate) {
+        sent.given_up = self.is_given_up(&sent, &fate);
         let answer = match &fate {
             Fate::Refused(refusal) => Answer::Refused(refusal.clone()),
             _ => {
-                let judgement = self.invariants.judge(&self.server, &sent);
+                let judgement = self.invariants.judge(&self.server, &sent, &self.writes);
                 let before = self.server.version();
+                let object = self.server.get(&sent.request.object).cloned();
                 let answer = self.server.handle(&sent.request);
                 let done = matches!(answer, Answer::Done(_));
-                if done && let Err(broken) = judgement {
-                    self.tell(format!("done: {:?} {}", sent.request.verb, sent.request.object));
-                    self.fail(&broken);
+                match judgement {
+                    Err(broken) if done => {
+                        tell!(self, "done: {:?} {}", sent.request.verb, sent.request.object);
+                        self.fail(&broken);
+                    }
+                    Ok(Verdict::Exceeds) if done => {
+                        self.tally("acts of a former leader beyond order or budget")
+                    }
+                    _ => {}
+                }
+                if done && sent.given_up && counts(&sent.request) {
+                    self.belated.push(sent.request.object.clone());
+                }
+                if done {
+                    self.invariants.done(&self.server, object.as_ref(), &sent);
                 }
                 if counts(&sent.request) {
                     let Request { verb, object, status, .. } = sent.request.clone();
-                    self.writes.push(Write { verb, object, status, done });
+                    let at = self.clock;
+                    self.writes.push(Write { verb, object, status, done, at });
                 }
                 let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done && lives && fate == Fate::Carried && self.server.version() > before {
-                    self.invariants.acknowledge(sent.operator, &sent.request.object, self.server.version());
+                    self.invariants.acknowledge(&sent, object.as_ref(), self.server.version());
                 }
                 answer
             }
         };
         if let Answer::Refused(refusal) = &answer {
-            self.tell(format!("refused {:?} {}: {}", sent.request.verb, sent.request.object, refusal.reason));
+            tell!(self, "refused {:?} {}: {}", sent.request.verb, sent.request.object, refusal.reason);
         }
         match fate {
             Fate::CrashAfter if self.operators[sent.operator].incarnation == sent.incarnation => {

@@ -3,8 +3,11 @@
 use berth::api::{ObjectRef, Resource};
 use serde_json::{Value, json};
 
-use super::{Happening, World};
+use super::{Happening, World, tell};
 use crate::api_server::{Change, object};
+
+/// A container that crashes is not looked at any more after so many restarts: nothing new happens to it.
+const MOST_RESTARTS: u64 = 3;
 
 impl World {
     /// Takes note that somebody has to look at what was changed.
@@ -43,6 +46,10 @@ impl World {
     pub(super) fn attend(&mut self, pod: &ObjectRef) {
         self.pods_due.remove(pod);
         let Some(value) = self.server.get(pod).cloned() else { return };
+        // Nobody hears from there, and nobody there hears anything.
+        if self.cut_off.contains(object::text(&value, "/spec/nodeName")) {
+            return;
+        }
         if object::is_terminating(&value) {
             let _ = self.server.delete(pod, &json!({ "gracePeriodSeconds": 0 }));
             return;
@@ -60,9 +67,25 @@ impl World {
         if self.server.get(&super::user::node(node)).is_none() {
             return;
         }
+        if self.full.contains(node) && object::text(&value, "/status/phase") == "Pending" {
+            let refused = json!({ "phase": "Failed", "reason": "OutOfcpu", "message": "Pod was rejected" });
+            self.server.edit(pod, |v| v["status"] = refused);
+            return;
+        }
         let image = object::image(&value).to_owned();
         let (running, ready) =
             (object::text(&value, "/status/phase") == "Running", object::holds(&value, "Ready"));
+        let crashes = image.contains("crash");
+        if crashes && running {
+            let restarts = value["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0);
+            if restarts < MOST_RESTARTS {
+                let status = json!([{ "name": "main", "image": image, "restartCount": restarts + 1,
+                    "state": { "waiting": { "reason": "CrashLoopBackOff" } } }]);
+                self.server.edit(pod, |v| v["status"]["containerStatuses"] = status);
+                self.attend_later(pod.clone());
+            }
+            return;
+        }
         if image.contains("nopull") {
             let waiting = json!([{ "name": "main", "image": image, "state": { "waiting": { "reason": "ImagePullBackOff" } } }]);
             self.server.edit(pod, |v| v["status"]["containerStatuses"] = waiting);
@@ -78,7 +101,7 @@ impl World {
         }
     }
 
-    fn readiness(&self, ready: bool) -> Value {
+    pub(super) fn readiness(&self, ready: bool) -> Value {
         let status = if ready { "True" } else { "False" };
         let since = self.now().wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         json!({ "type": "Ready", "status": status, "lastTransitionTime": since })
@@ -115,7 +138,7 @@ impl World {
         let sweeps = self.server.sweeps();
         if !sweeps.is_empty() {
             let sweep = self.random.pick(&sweeps).clone();
-            self.tell(format!("garbage collector: {sweep:?}"));
+            tell!(self, "garbage collector: {sweep:?}");
             self.server.sweep(&sweep);
         }
     }

@@ -3,27 +3,34 @@
 
 mod carry;
 mod kubelet;
+mod nodes;
 mod operator;
+mod report;
 mod user;
+mod watching;
 mod weather;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::{ObjectRef, Resource, Surface};
 use berth::core::engine::Input;
+use berth::core::gates::Gates;
 use berth::core::request::Verb;
 use berth::core::time::Now;
 use jiff::Timestamp;
 
-use crate::api_server::{ApiServer, Change};
+use crate::api_server::ApiServer;
 use crate::invariants::Invariants;
 use crate::random::Random;
 
 pub use carry::Sent;
 pub use operator::Operator;
-pub use user::{NAMESPACE, daemons, node, ordinals, pod};
-pub use weather::{Fate, Weather};
+pub use report::Failure;
+pub(crate) use report::tell;
+pub use user::{NAMESPACE, daemons, node, ordinals, pod, set_of};
+pub use watching::Delivery;
+pub use weather::{Fate, Weather, busy};
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -32,18 +39,22 @@ enum Happening {
     Start { operator: usize },
     /// An operator wants to be called.
     Tick { operator: usize, incarnation: u64 },
+    /// A paused operator goes on.
+    Resume { operator: usize, incarnation: u64 },
     /// Answers and pages reach an operator.
     Inputs { operator: usize, incarnation: u64, inputs: Vec<Input> },
     /// A list reaches the API server.
     List { operator: usize, incarnation: u64, resource: Resource, session: u64, token: String },
     /// Watch events reach an operator.
-    Pump { operator: usize, incarnation: u64, resource: Resource, session: u64 },
+    Pump { operator: usize, incarnation: u64, resource: Resource, session: u64, scripted: Option<Delivery> },
     /// A bookmark is due, or the end of a watch.
-    Bookmark { operator: usize, incarnation: u64, resource: Resource, session: u64 },
+    Bookmark { operator: usize, incarnation: u64, resource: Resource, session: u64, again: bool },
     /// A request reaches the API server.
     Arrive(Box<Sent>, Fate),
     /// The scheduler or a kubelet looks at a pod.
     Pod(ObjectRef),
+    /// The node controller looks at a node that does not answer.
+    Silence(String),
     /// A garbage collector does one thing.
     Sweep,
 }
@@ -59,18 +70,28 @@ pub struct Write {
     pub status: bool,
     /// Whether it was done.
     pub done: bool,
+    /// When it reached the API server, since the beginning.
+    pub at: Duration,
 }
 
 /// See the module.
 pub struct World {
     /// The API server.
     pub server: ApiServer,
+    /// The feature gates of operators that are added from now on.
+    pub gates: Gates,
+    /// The surface that sets live on.
+    pub surface: Surface,
     /// The operators.
     pub operators: Vec<Operator>,
     /// What goes wrong.
     pub weather: Weather,
     /// What becomes of the n-th write, counted from 0, whatever the weather.
     pub script: BTreeMap<u64, Fate>,
+    /// What becomes of the n-th batch of watch events, counted from 0, whatever the weather.
+    pub deliveries: BTreeMap<u64, Delivery>,
+    /// How many batches of watch events were sent.
+    pub batches: u64,
     /// What is watched over.
     pub invariants: Invariants,
     /// Chance.
@@ -79,54 +100,78 @@ pub struct World {
     pub writes: Vec<Write>,
     /// Pods (by uid) that are kept from being ready.
     pub sick: BTreeSet<String>,
+    /// Objects to which something was done that nobody waited for any more.
+    pub belated: Vec<ObjectRef>,
     /// How many writes were sent, also those that never arrived.
     pub sent: u64,
+    /// Nodes whose kubelet cannot be reached. Containers go on running there.
+    pub cut_off: BTreeSet<String>,
+    /// Nodes whose kubelet refuses every pod.
+    pub full: BTreeSet<String>,
+    /// Faults (by number, in the order in which they happen) that do not happen, for a search for the smallest story.
+    pub muted: BTreeSet<u64>,
+    /// How many faults there were, muted ones included.
+    pub faults: u64,
+    /// Whether the story is kept.
+    pub telling: bool,
+    tallies: BTreeMap<&'static str, u64>,
     clock: Duration,
     order: u64,
     agenda: BTreeMap<(Duration, u64), Happening>,
     spread: u64,
     pods_due: BTreeSet<ObjectRef>,
     sweep_due: bool,
-    seed: u64,
     story: Vec<String>,
 }
 
-/// When every history begins.
-const START: &str = "2026-01-01T00:00:00Z";
+/// When every history begins (2026-01-01T00:00:00Z), in seconds since the epoch.
+const START: i64 = 1_767_225_600;
 
 impl World {
     /// A world without anything in it.
     pub fn new(seed: u64, weather: Weather) -> Self {
-        let start: Timestamp = START.parse().unwrap();
+        let start = Timestamp::from_second(START).unwrap();
         World {
             server: ApiServer::new(start),
             operators: vec![],
             weather,
+            surface: Surface::Berth,
+            gates: Gates::default(),
             script: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            batches: 0,
             invariants: Invariants::default(),
             random: Random::new(seed),
             writes: vec![],
             sick: BTreeSet::new(),
+            belated: vec![],
             sent: 0,
+            cut_off: BTreeSet::new(),
+            full: BTreeSet::new(),
+            muted: BTreeSet::new(),
+            faults: 0,
+            telling: true,
+            tallies: BTreeMap::new(),
             clock: Duration::ZERO,
             order: 0,
             agenda: BTreeMap::new(),
             spread: 0,
             pods_due: BTreeSet::new(),
             sweep_due: false,
-            seed,
             story: vec![],
         }
     }
 
     /// The time.
     pub fn now(&self) -> Now {
-        let start: Timestamp = START.parse().unwrap();
+        let start = Timestamp::from_second(START).unwrap();
         Now { wall: start + jiff::SignedDuration::try_from(self.clock).unwrap(), mono: self.clock }
     }
 
     /// Lets everything happen that happens within `time`.
     pub fn run_for(&mut self, time: Duration) {
+        // What somebody did just now.
+        self.spread();
         let until = self.clock + time;
         while let Some(next) = self.agenda.first_entry().filter(|e| e.key().0 <= until) {
             let ((at, _), happening) = next.remove_entry();
@@ -147,7 +192,7 @@ impl World {
             match goal(self) {
                 Ok(()) => return,
                 Err(reason) if self.clock >= until => {
-                    self.fail(&format!("not reached within {bound:?}: {reason}"))
+                    self.fail(&format!("S14, D10: not reached within {bound:?}: {reason}"))
                 }
                 Err(_) => {}
             }
@@ -162,12 +207,14 @@ impl World {
             Happening::List { operator, incarnation, resource, session, token } => {
                 self.list(operator, incarnation, resource, session, &token);
             }
-            Happening::Pump { operator, incarnation, resource, session } => {
-                self.pump(operator, incarnation, resource, session);
+            Happening::Pump { operator, incarnation, resource, session, scripted } => {
+                self.pump(operator, incarnation, resource, session, scripted);
             }
-            Happening::Bookmark { operator, incarnation, resource, session } => {
-                self.bookmark(operator, incarnation, resource, session);
+            Happening::Bookmark { operator, incarnation, resource, session, again } => {
+                self.bookmark(operator, incarnation, resource, session, again);
             }
+            Happening::Resume { operator, incarnation } => self.resume(operator, incarnation),
+            Happening::Silence(node) => self.silence(&node),
             Happening::Arrive(sent, fate) => self.arrive(*sent, fate),
             Happening::Pod(pod) => self.attend(&pod),
             Happening::Sweep => self.sweep(),
@@ -183,34 +230,14 @@ impl World {
     fn spread(&mut self) {
         for change in self.server.all_after(self.spread) {
             self.spread = change.version;
-            self.tell_change(&change);
+            let what = if change.removed { "gone" } else { "stored" };
+            tell!(self, "{what} {} at {}", change.object, change.version);
             if let Err(broken) = self.invariants.committed(&self.server, &change) {
                 self.fail(&broken);
             }
             self.pump_watchers(change.object.resource);
             self.attend_to(&change);
         }
-    }
-
-    fn tell_change(&mut self, change: &Change) {
-        let what = if change.removed { "gone" } else { "stored" };
-        self.tell(format!("{what} {} at {}", change.object, change.version));
-    }
-
-    /// Adds a line to the story.
-    pub fn tell(&mut self, line: String) {
-        self.story.push(format!("{:>9.3} {line}", self.clock.as_secs_f64()));
-    }
-
-    /// Ends the history with what is wrong, and the story so far.
-    pub fn fail(&self, wrong: &str) -> ! {
-        let all = std::env::var_os("BERTH_SEED").is_some();
-        let from = if all { 0 } else { self.story.len().saturating_sub(60) };
-        let story = self.story[from..].join("\n");
-        let seed = self.seed;
-        panic!(
-            "{story}\n\n{wrong}\n\nseed {seed}: BERTH_SEED={seed} cargo test --test model <this test> tells it all"
-        );
     }
 
     /// Writes that were done and that `matches`.

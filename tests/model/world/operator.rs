@@ -1,46 +1,75 @@
-//! Operators: the shipped engine, with watches that lag behind.
+//! Operators: the shipped engine, started, killed, paused, and called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use berth::api::{Resource, Surface};
-use berth::core::decode;
 use berth::core::engine::{Config, Engine, Event, Input, Note, Output};
+use berth::core::lease;
+use berth::core::time::Now;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Happening, World};
+use super::watching::Session;
+use super::{Happening, NAMESPACE, World, tell};
 
 /// More calls than this in a second without anything coming in is a hot loop.
 const MOST_TICKS: u32 = 200;
-/// Objects a page of a list.
-const PAGE: usize = 3;
+/// How long an operator is down after a crash.
+const DOWN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(20));
 
 /// An operator; without an engine while it is down.
 #[derive(Debug)]
 pub struct Operator {
     /// The engine.
     pub engine: Option<Engine>,
+    /// How far the wall clock of its machine is off.
+    pub skew: SignedDuration,
     pub(super) incarnation: u64,
+    /// Requests of plans that have not been answered.
     pub(super) in_flight: BTreeSet<u64>,
     /// How far the caches were when the plan was made whose requests are being sent, or earlier.
     pub(super) view: BTreeMap<Resource, u64>,
+    /// What its wall clock said then.
+    pub(super) decided: Timestamp,
+    /// Numbers its plans, through all of its lives.
+    pub(super) plan: u64,
+    pub(super) sessions: BTreeMap<Resource, Session>,
+    /// The next watch of these resources sends nothing but bookmarks for so long.
+    pub(super) frozen: BTreeMap<Resource, Duration>,
     config: Config,
-    sessions: BTreeMap<Resource, Session>,
+    elects: bool,
     tick: Option<Duration>,
     ticks: (u64, u32),
+    /// What reaches a paused process waits here.
+    backlog: Option<Vec<Input>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Session {
-    id: u64,
-    cursor: u64,
-    pumping: bool,
+impl Operator {
+    /// Whether it is stopped by SIGSTOP.
+    pub fn is_paused(&self) -> bool {
+        self.backlog.is_some()
+    }
+
+    /// What it calls itself in the lease; different for each of its lives.
+    pub(super) fn identity(&self, number: usize, incarnation: u64) -> Option<String> {
+        self.elects.then(|| format!("operator-{number}-{incarnation}"))
+    }
 }
 
 impl World {
-    /// Adds an operator that serves the custom resources.
+    /// Adds an operator that acts at once.
     pub fn add_operator(&mut self) -> usize {
+        self.operator(false)
+    }
+
+    /// Adds an operator that acts only while it holds the lease.
+    pub fn add_candidate(&mut self) -> usize {
+        self.operator(true)
+    }
+
+    fn operator(&mut self, elects: bool) -> usize {
         let config = Config {
-            surfaces: vec![Surface::Berth],
+            surfaces: vec![self.surface],
             namespace: String::new(),
             workers: 4,
             qps: 1000,
@@ -48,17 +77,23 @@ impl World {
             in_flight: 100,
             lease: None,
             component: "berth".to_owned(),
-            gates: berth::core::gates::Gates::default(),
+            gates: self.gates,
         };
         self.operators.push(Operator {
             engine: None,
+            skew: SignedDuration::ZERO,
             incarnation: 0,
             in_flight: BTreeSet::new(),
             view: BTreeMap::new(),
-            config,
+            decided: self.now().wall,
+            plan: 0,
             sessions: BTreeMap::new(),
+            frozen: BTreeMap::new(),
+            config,
+            elects,
             tick: None,
             ticks: (0, 0),
+            backlog: None,
         });
         let operator = self.operators.len() - 1;
         self.start_operator(operator);
@@ -66,36 +101,86 @@ impl World {
     }
 
     pub(super) fn start_operator(&mut self, operator: usize) {
-        self.tell(format!("operator {operator} starts"));
+        tell!(self, "operator {operator} starts");
         let o = &mut self.operators[operator];
         o.incarnation += 1;
+        let identity = o.identity(operator, o.incarnation);
+        o.config.lease = identity.map(|name| lease::Config::new(NAMESPACE, "berth", &name));
         o.engine = Some(Engine::new(o.config.clone()));
         self.step(operator, vec![]);
     }
 
     /// Ends an operator at once; all that it knew is lost. Requests on their way may still arrive.
     pub fn crash(&mut self, operator: usize) {
-        self.tell(format!("operator {operator} crashes"));
+        tell!(self, "operator {operator} crashes");
         let o = &mut self.operators[operator];
-        o.engine = None;
+        if o.engine.take().is_none() {
+            return;
+        }
         o.incarnation += 1;
         o.sessions.clear();
+        o.frozen.clear();
         o.in_flight.clear();
-        o.tick = None;
+        (o.tick, o.backlog) = (None, None);
         self.invariants.forget(operator);
-        let down = self.random.between((Duration::from_millis(100), Duration::from_secs(20)));
+        let down = self.random.between(DOWN);
         self.later(down, Happening::Start { operator });
+    }
+
+    /// Stops a process for a while: it takes in nothing, its clock goes on, and what it was about to send may leave only when it
+    /// goes on.
+    pub fn pause(&mut self, operator: usize, time: Duration) {
+        let o = &mut self.operators[operator];
+        if o.engine.is_none() || o.is_paused() {
+            return;
+        }
+        o.backlog = Some(vec![]);
+        let incarnation = o.incarnation;
+        tell!(self, "operator {operator} is paused for {time:?}");
+        self.tally("pauses");
+        self.hold_back(operator, incarnation, time);
+        self.later(time, Happening::Resume { operator, incarnation });
+    }
+
+    pub(super) fn resume(&mut self, operator: usize, incarnation: u64) {
+        let o = &mut self.operators[operator];
+        if o.incarnation != incarnation {
+            return;
+        }
+        let Some(mut backlog) = o.backlog.take() else { return };
+        tell!(self, "operator {operator} goes on");
+        // Timers and sockets are ready at the same time; nobody knows which is looked at first.
+        if self.random.chance(500) {
+            backlog.insert(0, Input::Tick);
+            self.step(operator, backlog);
+        } else {
+            self.step(operator, vec![Input::Tick]);
+            self.inputs(operator, incarnation, backlog);
+        }
+    }
+
+    /// The wall clock of an operator's machine jumps.
+    pub fn jump(&mut self, operator: usize, seconds: i64) {
+        tell!(self, "the clock of operator {operator} jumps by {seconds} s");
+        self.tally("clock jumps");
+        self.operators[operator].skew += SignedDuration::from_secs(seconds);
+    }
+
+    /// The time as an operator sees it.
+    pub fn now_of(&self, operator: usize) -> Now {
+        let now = self.now();
+        Now { wall: now.wall + self.operators[operator].skew, mono: now.mono }
     }
 
     pub(super) fn tick(&mut self, operator: usize, incarnation: u64) {
         let second = self.clock.as_secs();
         let o = &mut self.operators[operator];
-        if o.incarnation != incarnation || o.tick != Some(self.clock) {
+        if o.incarnation != incarnation || o.tick != Some(self.clock) || o.is_paused() {
             return;
         }
         o.ticks = if o.ticks.0 == second { (second, o.ticks.1 + 1) } else { (second, 1) };
         if o.ticks.1 > MOST_TICKS {
-            self.fail(&format!("operator {operator} spins: more than {MOST_TICKS} wakeups a second"));
+            self.fail(&format!("X10: operator {operator} spins: more than {MOST_TICKS} wakeups a second"));
         }
         self.step(operator, vec![Input::Tick]);
     }
@@ -107,24 +192,36 @@ impl World {
     }
 
     /// Calls the engine and carries out what it wants.
-    fn step(&mut self, operator: usize, inputs: Vec<Input>) {
-        let now = self.now();
+    pub(super) fn step(&mut self, operator: usize, inputs: Vec<Input>) {
+        let now = self.now_of(operator);
         let o = &mut self.operators[operator];
+        if let Some(backlog) = &mut o.backlog {
+            return backlog.extend(inputs);
+        }
         let Some(engine) = &mut o.engine else { return };
         let mut may_go_on = !o.in_flight.is_empty();
+        let mut moved = vec![];
         for input in &inputs {
-            if let Input::Answer { id, .. } = input {
-                o.in_flight.remove(id);
-                may_go_on = true;
+            match input {
+                Input::Answer { id, .. } => may_go_on |= o.in_flight.remove(id),
+                Input::Page { resource, .. } => moved.push(*resource),
+                Input::Event { resource, event: Event::Bookmark(_), .. } => moved.push(*resource),
+                _ => {}
             }
         }
         let outputs = engine.step(inputs, now);
         // What is sent now may belong to a plan that was made earlier, on an older view.
         if !may_go_on {
-            let (ordinals, daemons) =
-                (Resource::OrdinalSets(Surface::Berth), Resource::DaemonSets(Surface::Berth));
-            let judged = [ordinals, daemons, Resource::Claims];
-            o.view = judged.into_iter().map(|r| (r, engine.stores().seen(r))).collect();
+            o.view = judged(self.surface).map(|r| (r, engine.stores().seen(r))).into();
+            o.decided = now.wall;
+            o.plan += 1;
+        }
+        for resource in moved {
+            if let Some(engine) = &self.operators[operator].engine
+                && let Err(broken) = self.invariants.cache(&self.server, engine, resource)
+            {
+                self.fail(&broken);
+            }
         }
         for output in outputs {
             match output {
@@ -139,9 +236,22 @@ impl World {
                 Output::Send { id, request } => self.dispatch(operator, id, request),
                 Output::Note(Note::Acted { action, error, .. }) => {
                     let how = error.map_or_else(|| "did".to_owned(), |e| format!("could not ({e})"));
-                    self.tell(format!("operator {operator} {how}: {action}"));
+                    tell!(self, "operator {operator} {how}: {action}");
                 }
-                Output::Note(_) | Output::LeaseLost | Output::Stopped => {}
+                Output::Note(Note::Leading) => {
+                    self.tally("terms");
+                    tell!(self, "operator {operator} leads");
+                }
+                // The process ends, and is started again by whoever keeps it running.
+                Output::LeaseLost => {
+                    tell!(self, "operator {operator} has lost the lease");
+                    return self.crash(operator);
+                }
+                Output::Note(_) | Output::Stopped => {}
+            }
+            // A crash before a request was sent takes the rest along.
+            if self.operators[operator].engine.is_none() {
+                return;
             }
         }
         self.set_alarm(operator);
@@ -157,107 +267,10 @@ impl World {
             self.later(at - self.clock, Happening::Tick { operator, incarnation });
         }
     }
+}
 
-    pub(super) fn list(
-        &mut self,
-        operator: usize,
-        incarnation: u64,
-        resource: Resource,
-        session: u64,
-        token: &str,
-    ) {
-        let delay = self.random.between(self.weather.request);
-        let input = if self.random.chance(self.weather.break_watch) {
-            Input::Event { resource, session, event: Event::Failed("the connection broke".to_owned()) }
-        } else {
-            match self.server.list(resource, token, PAGE) {
-                Some((items, token, version)) => Input::Page { resource, session, items, token, version },
-                None => Input::Event { resource, session, event: Event::Expired },
-            }
-        };
-        self.later(delay, Happening::Inputs { operator, incarnation, inputs: vec![input] });
-    }
-
-    fn begin_watch(&mut self, operator: usize, resource: Resource, id: u64, cursor: u64) {
-        let incarnation = self.operators[operator].incarnation;
-        self.operators[operator].sessions.insert(resource, Session { id, cursor, pumping: false });
-        self.pump_watchers(resource);
-        let minute = Duration::from_secs(60);
-        self.later(minute, Happening::Bookmark { operator, incarnation, resource, session: id });
-    }
-
-    /// Sends what is new to all who watch a resource, each in its own time.
-    pub(super) fn pump_watchers(&mut self, resource: Resource) {
-        for operator in 0..self.operators.len() {
-            let incarnation = self.operators[operator].incarnation;
-            let Some(session) = self.operators[operator].sessions.get_mut(&resource) else { continue };
-            let new = self.server.changes_after(resource, session.cursor).is_none_or(|c| !c.is_empty());
-            if session.pumping || !new {
-                continue;
-            }
-            session.pumping = true;
-            let session = session.id;
-            let stalls = self.random.chance(self.weather.stall);
-            let delay = self.random.between(if stalls { self.weather.stall_for } else { self.weather.watch });
-            self.later(delay, Happening::Pump { operator, incarnation, resource, session });
-        }
-    }
-
-    pub(super) fn pump(&mut self, operator: usize, incarnation: u64, resource: Resource, id: u64) {
-        let breaks = self.random.chance(self.weather.break_watch);
-        if breaks && self.random.chance(300) {
-            self.server.compact();
-        }
-        let o = &mut self.operators[operator];
-        let Some(session) = o.sessions.get_mut(&resource).filter(|s| s.id == id) else { return };
-        if o.incarnation != incarnation {
-            return;
-        }
-        session.pumping = false;
-        let event = |event| Input::Event { resource, session: id, event };
-        let inputs: Vec<Input> = match self.server.changes_after(resource, session.cursor) {
-            None => vec![event(Event::Expired)],
-            Some(_) if breaks => vec![event(Event::Ended)],
-            Some(changes) => {
-                let some = 1 + self.random.below(changes.len() as u64) as usize;
-                let read = changes.iter().take(some).filter_map(|change| {
-                    session.cursor = change.version;
-                    let json = change.value.to_string();
-                    Some(event(if change.removed {
-                        Event::Deleted(Box::new(decode::meta(&json)))
-                    } else {
-                        Event::Put(Box::new(decode::item(resource, &json)?))
-                    }))
-                });
-                read.collect()
-            }
-        };
-        if !matches!(inputs.first(), Some(Input::Event { event: Event::Put(_) | Event::Deleted(_), .. })) {
-            o.sessions.remove(&resource);
-        }
-        self.step(operator, inputs);
-        self.pump_watchers(resource);
-    }
-
-    pub(super) fn bookmark(&mut self, operator: usize, incarnation: u64, resource: Resource, id: u64) {
-        let o = &mut self.operators[operator];
-        let Some(session) = o.sessions.get(&resource).filter(|s| s.id == id) else { return };
-        if o.incarnation != incarnation {
-            return;
-        }
-        let caught_up = self.server.changes_after(resource, session.cursor).is_some_and(<[_]>::is_empty);
-        let mut inputs = vec![];
-        if self.random.chance(200) {
-            o.sessions.remove(&resource);
-            inputs.push(Input::Event { resource, session: id, event: Event::Ended });
-        } else {
-            if caught_up {
-                let mark = Event::Bookmark(self.server.version());
-                inputs.push(Input::Event { resource, session: id, event: mark });
-            }
-            let minute = Duration::from_secs(60);
-            self.later(minute, Happening::Bookmark { operator, incarnation, resource, session: id });
-        }
-        self.step(operator, inputs);
-    }
+/// The resources that acts are judged on.
+fn judged(surface: Surface) -> [Resource; 6] {
+    let (ordinals, daemons) = (Resource::OrdinalSets(surface), Resource::DaemonSets(surface));
+    [ordinals, daemons, Resource::Pods, Resource::Claims, Resource::Revisions, Resource::Nodes]
 }

@@ -1,9 +1,9 @@
 //! What people do, and what they write down.
 
-use berth::api::{ObjectRef, Resource, Surface};
+use berth::api::{Key, Kind, ObjectRef, Resource, Surface};
 use serde_json::{Value, json};
 
-use super::World;
+use super::{World, tell};
 use crate::api_server::object;
 
 /// Where everything is.
@@ -17,6 +17,11 @@ pub fn ordinals(name: &str) -> ObjectRef {
 /// A node daemon set as an object.
 pub fn daemons(name: &str) -> ObjectRef {
     ObjectRef::new(Resource::DaemonSets(Surface::Berth), NAMESPACE, name)
+}
+
+/// A set of a kind and a surface as an object.
+pub fn set_of(kind: Kind, surface: Surface, name: &str) -> ObjectRef {
+    Key::new(surface, kind, NAMESPACE, name).object()
 }
 
 /// A pod as an object.
@@ -34,7 +39,8 @@ fn set(of: &ObjectRef, image: &str, spec: &Value) -> Value {
     let labels = json!({ "app": of.name });
     let mut whole = json!({
         "apiVersion": of.resource.api_version(), "kind": of.resource.kind(),
-        "metadata": { "name": of.name, "namespace": of.namespace },
+        // What custom sets always do and native ones on request.
+        "metadata": { "name": of.name, "namespace": of.namespace, "annotations": { "berth.dev/replace-broken": "true" } },
         "spec": {
             "selector": { "matchLabels": labels },
             "template": {
@@ -50,35 +56,35 @@ fn set(of: &ObjectRef, image: &str, spec: &Value) -> Value {
 impl World {
     /// A person creates a set.
     pub fn create_set(&mut self, of: &ObjectRef, image: &str, spec: &Value) {
-        self.tell(format!("user creates {of} with {image} {spec}"));
+        tell!(self, "user creates {of} with {image} {spec}");
         self.server.create(of, &set(of, image, spec)).unwrap();
         self.spread();
     }
 
     /// A person changes a spec by a merge patch.
     pub fn change(&mut self, of: &ObjectRef, spec: &Value) {
-        self.tell(format!("user changes {of}: {spec}"));
+        tell!(self, "user changes {of}: {spec}");
         self.server.edit(of, |v| object::merge(&mut v["spec"], spec));
         self.spread();
     }
 
     /// A person sets the image of a set.
     pub fn set_image(&mut self, of: &ObjectRef, image: &str) {
-        self.tell(format!("user sets the image of {of} to {image}"));
+        tell!(self, "user sets the image of {of} to {image}");
         self.server.edit(of, |v| v["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image));
         self.spread();
     }
 
     /// A person deletes something.
     pub fn delete(&mut self, of: &ObjectRef, propagation: &str) {
-        self.tell(format!("user deletes {of} ({propagation})"));
+        tell!(self, "user deletes {of} ({propagation})");
         let _ = self.server.delete(of, &json!({ "propagationPolicy": propagation }));
         self.spread();
     }
 
     /// A pod fails.
     pub fn fail_pod(&mut self, of: &ObjectRef) {
-        self.tell(format!("{of} fails"));
+        tell!(self, "{of} fails");
         self.server.edit(of, |v| v["status"] = json!({ "phase": "Failed", "reason": "Evicted" }));
         self.spread();
     }
@@ -86,41 +92,50 @@ impl World {
     /// A pod falls ill: it is not ready until all are healed.
     pub fn sicken(&mut self, of: &ObjectRef) {
         let Some(uid) = self.server.get(of).map(|v| object::uid(v).to_owned()) else { return };
-        self.tell(format!("{of} falls ill"));
+        tell!(self, "{of} falls ill");
         self.sick.insert(uid);
         self.attend_later(of.clone());
     }
 
     /// Nobody is ill any more.
     pub fn heal(&mut self) {
-        self.tell("all are healed".to_owned());
+        tell!(self, "all are healed");
         self.sick.clear();
-        let pods: Vec<ObjectRef> = self.server.all(Resource::Pods).map(|(p, _)| p.clone()).collect();
-        pods.into_iter().for_each(|pod| self.attend_later(pod));
+        self.look_at_all();
     }
 
-    /// A node joins.
-    pub fn add_node(&mut self, name: &str, labels: &Value) {
-        self.tell(format!("node {name} joins"));
-        let body =
-            json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": labels } });
-        let _ = self.server.create(&node(name), &body);
+    /// A person changes the labels of a pod, so that no set selects it any more, or changes them back.
+    pub fn relabel(&mut self, of: &ObjectRef, selected: bool) {
+        tell!(self, "user labels {of}: selected {selected}");
+        self.server.edit(of, |v| {
+            let labels = &mut v["metadata"]["labels"];
+            let app = object::text(labels, "/app").trim_end_matches("-apart").to_owned();
+            labels["app"] = json!(if selected { app } else { format!("{app}-apart") });
+        });
         self.spread();
     }
 
-    /// A node is tainted; an empty effect takes all taints off.
-    pub fn taint(&mut self, name: &str, effect: &str) {
-        self.tell(format!("node {name} is tainted: {effect:?}"));
-        let taints =
-            if effect.is_empty() { json!([]) } else { json!([{ "key": "reserved", "effect": effect }]) };
-        self.server.edit(&node(name), |v| v["spec"]["taints"] = taints);
+    /// A person takes all owners off a pod.
+    pub fn disown(&mut self, of: &ObjectRef) {
+        tell!(self, "user takes the owners off {of}");
+        self.server.edit(of, |v| v["metadata"]["ownerReferences"] = json!([]));
         self.spread();
     }
 
-    /// A node gets labels.
-    pub fn label_node(&mut self, name: &str, labels: &Value) {
-        self.tell(format!("node {name} is labelled {labels}"));
-        self.server.edit(&node(name), |v| v["metadata"]["labels"] = labels.clone());
+    /// A person makes a pod that belongs to somebody else, or to nobody.
+    pub fn add_foreign_pod(&mut self, name: &str, app: &str, owned: bool) {
+        tell!(self, "user creates pod {name}, owned {owned}");
+        let owner = json!([{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "other", "uid": "other-uid",
+            "controller": true, "blockOwnerDeletion": true }]);
+        let owner = if owned { owner } else { json!([]) };
+        let body = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": name, "labels": { "app": app }, "ownerReferences": owner },
+            "spec": { "containers": [{ "name": "main", "image": "foreign:1" }] },
+        });
+        if let Ok(pod) = self.server.create(&pod(name), &body) {
+            self.invariants.foreign.insert(object::uid(&pod).to_owned());
+        }
         self.spread();
     }
 

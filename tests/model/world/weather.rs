@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use berth::api::Resource;
 use berth::core::request::{Refusal, RefusalDetails};
 
 use crate::api_server::refusal;
@@ -42,8 +43,12 @@ pub struct Weather {
     pub stall: u64,
     /// ... for this long.
     pub stall_for: Span,
+    /// The watch of this resource always is as slow as a stalled one.
+    pub slow: Option<Resource>,
     /// A watch or a list fails, or the version is too old.
     pub break_watch: u64,
+    /// A list is read at an earlier version.
+    pub past: u64,
     /// A request meets another fate than [`Fate::Carried`].
     pub mishap: u64,
     /// A mishap is a crash.
@@ -52,6 +57,21 @@ pub struct Weather {
 
 const fn millis(low: u64, high: u64) -> Span {
     (Duration::from_millis(low), Duration::from_millis(high))
+}
+
+impl Fate {
+    /// Its name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fate::Carried => "carried",
+            Fate::Lost => "lost requests",
+            Fate::AnswerLost => "lost answers",
+            Fate::Late(_) => "late requests",
+            Fate::Refused(_) => "refusals",
+            Fate::CrashBefore => "crashes before a request",
+            Fate::CrashAfter => "crashes before an answer",
+        }
+    }
 }
 
 impl Weather {
@@ -63,7 +83,9 @@ impl Weather {
             node: millis(50, 500),
             stall: 0,
             stall_for: millis(0, 0),
+            slow: None,
             break_watch: 0,
+            past: 0,
             mishap: 0,
             crash: 0,
         }
@@ -88,7 +110,12 @@ impl Weather {
 
     /// Everything goes wrong.
     pub fn stormy() -> Self {
-        Weather { break_watch: 20, mishap: 80, crash: 100, ..Weather::lagging() }
+        Weather { break_watch: 20, mishap: 80, crash: 200, ..Weather::lagging() }
+    }
+
+    /// The same delays, and nothing goes wrong any more.
+    pub fn after_the_storm(self) -> Self {
+        Weather { mishap: 0, break_watch: 0, past: 0, stall: 0, slow: None, ..self }
     }
 
     /// The fate of the next request.
@@ -99,12 +126,14 @@ impl Weather {
         if random.chance(self.crash) {
             return if random.chance(500) { Fate::CrashBefore } else { Fate::CrashAfter };
         }
-        match random.below(6) {
+        match random.below(8) {
             0 => Fate::Lost,
             1 => Fate::AnswerLost,
             2 => Fate::Late(random.between(millis(10, 20_000))),
             3 => Fate::Refused(busy(random.below(3) as u32)),
             4 => Fate::Refused(refusal(500, "InternalError", "etcdserver: request timed out")),
+            5 => Fate::Refused(refusal(503, "ServiceUnavailable", "the server is currently unable")),
+            6 => Fate::Refused(refusal(403, "Forbidden", "rbac is not loaded yet")),
             _ => Fate::Refused(refusal(
                 504,
                 "Timeout",
@@ -114,7 +143,8 @@ impl Weather {
     }
 }
 
-fn busy(seconds: u32) -> Refusal {
+/// A busy API server that asks to wait for so many seconds.
+pub fn busy(seconds: u32) -> Refusal {
     let details = RefusalDetails { retry_after_seconds: seconds, ..RefusalDetails::default() };
     Refusal { details, ..refusal(429, "TooManyRequests", "please try again later") }
 }

@@ -16,6 +16,8 @@ pub const STS: Kind = Kind { api: "/apis/apps/v1", plural: "statefulsets" };
 pub const DS: Kind = Kind { api: "/apis/apps/v1", plural: "daemonsets" };
 /// OrdinalSet.
 pub const OSET: Kind = Kind { api: "/apis/berth.dev/v1", plural: "ordinalsets" };
+/// NodeDaemonSet.
+pub const NDS: Kind = Kind { api: "/apis/berth.dev/v1", plural: "nodedaemonsets" };
 /// Pod.
 pub const POD: Kind = Kind { api: "/api/v1", plural: "pods" };
 /// PersistentVolumeClaim.

@@ -1,0 +1,105 @@
+//! `berth rollout` against sets of both kinds, served by the operator.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::manifests::{NEW, OLD, node_daemon_set, ordinal_set, with_image};
+use crate::support::read::{Kind, NDS, OSET, image, text};
+use crate::support::{Scene, Surface};
+
+#[test]
+fn rollout_verbs() {
+    let Some(scene) = Scene::on_nodes(Surface::Berth, "rollout-verbs", &["a", "b"]) else { return };
+    for (kind, set, name, shown, done) in [
+        (
+            OSET,
+            ordinal_set("web", 2),
+            "oset/web",
+            "ordinalset.berth.dev/web",
+            "partitioned roll out complete: 2 new pods have been updated...",
+        ),
+        (
+            NDS,
+            node_daemon_set("agent", "rollout-verbs"),
+            "nds/agent",
+            "nodedaemonset.berth.dev/agent",
+            "node daemon set \"agent\" successfully rolled out",
+        ),
+    ] {
+        let plain = text(&set, "/metadata/name").to_owned();
+        let rolled_out = || {
+            let status = rollout(&scene, 0, &["status", name, "--timeout=90s"]);
+            assert_eq!(status.lines().last(), Some(done), "{status}");
+        };
+        scene.apply(&set);
+        scene.until(kind, &plain, "seen", |set| set["status"]["observedGeneration"] == 1);
+        rolled_out();
+        assert_eq!(rollout(&scene, 1, &["undo", name]), "");
+        let mut next = with_image(&set, NEW);
+        next["metadata"]["annotations"] = json!({"kubernetes.io/change-cause": "a new image"});
+        scene.apply(&next);
+        rolled_out();
+
+        let history = rollout(&scene, 0, &["history", name]);
+        let table = format!("{shown}\nREVISION  CHANGE-CAUSE\n1         <none>\n2         a new image\n\n");
+        assert_eq!(history, table);
+        let first = rollout(&scene, 0, &["history", name, "--revision=1"]);
+        assert!(first.starts_with(&format!("{shown} with revision #1\nPod Template:\n")), "{first}");
+        assert!(first.contains(OLD) && !first.contains(NEW), "{first}");
+        rollout(&scene, 1, &["history", name, "--revision=9"]);
+        rollout(&scene, 0, &["status", name, "--revision=2"]);
+        rollout(&scene, 1, &["status", name, "--revision=1"]);
+
+        for (dry, suffix) in [("--dry-run", "(dry run)"), ("--dry-run=server", "(server dry run)")] {
+            let would = rollout(&scene, 0, &["undo", name, dry]);
+            assert!(would.trim_end().ends_with(suffix), "{would}");
+            assert_eq!(image_of(&scene, kind, &plain), NEW);
+        }
+        assert_eq!(rollout(&scene, 0, &["undo", name]), format!("{shown} rolled back\n"));
+        assert_eq!(image_of(&scene, kind, &plain), OLD);
+        rolled_out();
+        rollout(&scene, 0, &["status", name, "--revision=3"]);
+        assert_eq!(rollout(&scene, 0, &["undo", name, "--to-revision=2"]), format!("{shown} rolled back\n"));
+        rolled_out();
+        assert_eq!(image_of(&scene, kind, &plain), NEW);
+
+        assert_eq!(rollout(&scene, 0, &["pause", name]), format!("{shown} paused\n"));
+        rollout(&scene, 1, &["pause", name]);
+        rollout(&scene, 1, &["restart", name]);
+        rollout(&scene, 1, &["undo", name]);
+        scene.apply(&with_image(&set, OLD));
+        rollout(&scene, 1, &["status", name, "--timeout=1s"]);
+        rollout(&scene, 0, &["status", name, "--watch=false"]);
+        assert_eq!(rollout(&scene, 0, &["resume", name]), format!("{shown} resumed\n"));
+        rollout(&scene, 1, &["resume", name]);
+        rolled_out();
+        assert_eq!(rollout(&scene, 0, &["restart", name]), format!("{shown} restarted\n"));
+        rolled_out();
+        let stamp = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+        assert!(!text(&scene.get(kind, &plain), stamp).is_empty());
+    }
+    rollout(&scene, 1, &["restart", "oset/nobody"]);
+    for wrong in [&["status", "sts/web"][..], &["undo", "oset/web", "--to-revision=-1"], &["status"]] {
+        rollout(&scene, 2, wrong);
+    }
+}
+
+fn image_of(scene: &Scene, kind: Kind, name: &str) -> String {
+    image(&scene.get(kind, name)).to_owned()
+}
+
+/// What the command prints, if it ends with this code; a failure is told in one line.
+fn rollout(scene: &Scene, code: i32, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command.arg("rollout").args(arguments).args(["--namespace", &scene.namespace]);
+    let output = command.env("KUBECONFIG", scene.plane.cluster.kubeconfig()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stdout}{stderr}");
+    if code > 0 {
+        let told = stderr.lines().filter(|line| !line.starts_with("Warning: ")).count();
+        assert_eq!(told, 1, "{arguments:?}: {stderr}");
+    }
+    stdout
+}

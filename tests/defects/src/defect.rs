@@ -1,0 +1,88 @@
+//! A patch with a few lines before it that say what it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Defect {
+    /// The name of its file, without the ending.
+    pub name: String,
+    /// What is wrong.
+    pub what: String,
+    /// Where that was seen, or what it stands for.
+    pub like: String,
+    /// Which invariants may find it.
+    expected: Vec<String>,
+    /// The file.
+    pub patch: PathBuf,
+}
+
+/// The folder of the patches.
+pub fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The root of the project.
+pub fn project() -> PathBuf {
+    folder().ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
+}
+
+impl Defect {
+    /// All of them, by name.
+    ///
+    /// # Errors
+    /// A sentence, when a patch cannot be read or does not say what it is.
+    pub fn all() -> Result<Vec<Self>, String> {
+        let entries = fs::read_dir(folder()).map_err(|e| format!("{}: {e}", folder().display()))?;
+        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        let mut all = paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "patch"))
+            .map(|path| Self::read(&path))
+            .collect::<Result<Vec<_>, _>>()?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    fn read(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let line = |key: &str| {
+            let found = text.lines().find_map(|line| line.strip_prefix(key));
+            found
+                .map(|value| value.trim().to_owned())
+                .ok_or_else(|| format!("{}: no line {key}", path.display()))
+        };
+        Ok(Defect {
+            name: path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            what: line("Defect:")?,
+            like: line("Like:")?,
+            expected: line("Found by:")?.split(',').map(|one| one.trim().to_owned()).collect(),
+            patch: path.to_owned(),
+        })
+    }
+
+    /// Whether one of these invariants (`S7`, or `S12, D12`) is among those that should find it.
+    pub fn expects(&self, found: &str) -> bool {
+        found.split(',').any(|one| self.expected.iter().any(|expected| expected == one.trim()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn every_patch_applies_to_the_sources_as_they_are() -> Result<(), String> {
+        let all = Defect::all()?;
+        assert!(all.len() >= 20, "{}", all.len());
+        for defect in all {
+            let mut check = Command::new("git");
+            // A whole line of context suffices: what surrounds a defect may change.
+            check.args(["apply", "--check", "-C1"]).arg(&defect.patch).current_dir(project());
+            let output = check.output().map_err(|e| e.to_string())?;
+            assert!(output.status.success(), "{}: {}", defect.name, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! What stands between a request and the store: quotas, policies, webhooks, a namespace that is being deleted.
+
+use berth::api::{ObjectRef, Resource};
+use berth::core::request::{Refusal, RefusalCause};
+use serde_json::{Value, json};
+
+use super::{ApiServer, object, refusal};
+
+/// What is refused or changed on its way in.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// How many pods there may be; more are refused as a ResourceQuota does.
+    pub pod_quota: Option<usize>,
+    /// Whether the namespaces are being deleted, so that nothing can be created.
+    pub namespace_terminating: bool,
+    /// Whether a policy refuses every new pod.
+    pub refuses_pods: bool,
+    /// Whether a webhook adds an annotation, a container and a toleration to every new pod, as service meshes do.
+    pub mutates_pods: bool,
+}
+
+impl ApiServer {
+    /// Lets a new object in, perhaps changed.
+    pub(super) fn admit(&self, object: &ObjectRef, value: &mut Value) -> Result<(), Refusal> {
+        let admission = &self.admission;
+        if admission.namespace_terminating && object.resource.is_namespaced() {
+            return Err(namespace_terminating());
+        }
+        if object.resource != Resource::Pods {
+            return Ok(());
+        }
+        if admission.mutates_pods {
+            mutate(value);
+        }
+        if admission.refuses_pods {
+            return Err(refusal(403, "Forbidden", "admission webhook \"policy\" denied the request"));
+        }
+        let pods = self.all(Resource::Pods).count();
+        if admission.pod_quota.is_some_and(|quota| pods >= quota) {
+            return Err(refusal(403, "Forbidden", "exceeded quota: pods"));
+        }
+        Ok(())
+    }
+}
+
+fn mutate(pod: &mut Value) {
+    pod["metadata"]["annotations"]["mesh.example.com/injected"] = json!("true");
+    let mut containers = object::entries(pod, "/spec/containers").to_vec();
+    containers.push(json!({ "name": "proxy", "image": "proxy:1" }));
+    pod["spec"]["containers"] = json!(containers);
+    let mut tolerations = object::entries(pod, "/spec/tolerations").to_vec();
+    tolerations.push(json!({ "key": "mesh.example.com/starting", "operator": "Exists" }));
+    pod["spec"]["tolerations"] = json!(tolerations);
+}
+
+/// The refusal of a namespace that is being deleted.
+fn namespace_terminating() -> Refusal {
+    let cause = RefusalCause { reason: "NamespaceTerminating".to_owned(), ..RefusalCause::default() };
+    let mut refusal =
+        refusal(403, "Forbidden", "unable to create new content: the namespace is being terminated");
+    refusal.details.causes.push(cause);
+    refusal
+}

@@ -1,0 +1,49 @@
+//! A random history as a value: the cluster, who runs in it, what people do and when. It is drawn from one number, and can be
+//! cut down step by step.
+
+mod draw;
+mod run;
+mod specs;
+mod steps;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use berth::api::{Kind, Surface};
+use serde_json::Value;
+
+use crate::world::{Delivery, Fate, Weather};
+
+pub use steps::Step;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// The number that it was drawn from; chance in the world comes from it too.
+    pub seed: u64,
+    /// The surface that the sets live on.
+    pub surface: Surface,
+    /// The sets: kind and spec.
+    pub sets: Vec<(Kind, Value)>,
+    /// What goes wrong.
+    pub weather: Weather,
+    /// How many nodes there are at first.
+    pub nodes: usize,
+    /// How many operators run.
+    pub operators: usize,
+    /// Whether they elect a leader; else all of them act.
+    pub elects: bool,
+    /// Whether others than operators take pods away or make them unready.
+    pub disturbed: bool,
+    /// Whether the sets settle before the next step. The outcome then does not depend on time, and is compared with that of a calm
+    /// run.
+    pub patient: bool,
+    /// What people and nodes do, and how long after the step before.
+    pub steps: Vec<(Duration, Step)>,
+    /// Faults that do not happen.
+    pub muted: BTreeSet<u64>,
+    /// What becomes of one write, counted from 0, whatever the weather.
+    pub fate: Option<(u64, Fate)>,
+    /// What becomes of one batch of watch events, counted from 0, whatever the weather.
+    pub delivery: Option<(u64, Delivery)>,
+}

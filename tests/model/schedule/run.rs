@@ -1,0 +1,176 @@
+//! Schedules come true.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use berth::api::{Kind, ObjectRef, Resource};
+use berth::core::gates::Gates;
+use serde_json::json;
+
+use super::{Schedule, Step, steps};
+use crate::api_server::object;
+use crate::invariants::Rules;
+use crate::outcome::{come_to_rest, comes_to_rest, reached};
+use crate::world::{Weather, World, set_of};
+
+/// How long a set may take to settle between two steps of a patient schedule.
+const SETTLED: Duration = Duration::from_secs(30 * 60);
+/// How long a deleted set may take to go.
+const GONE: u64 = 20 * 60;
+
+impl Schedule {
+    /// The sets as objects.
+    pub fn objects(&self) -> Vec<ObjectRef> {
+        let name = |kind: Kind| if kind == Kind::Ordinal { "web" } else { "agent" };
+        self.sets.iter().map(|(kind, _)| set_of(*kind, self.surface, name(*kind))).collect()
+    }
+
+    /// Lets it happen, to its end; panics at the first thing that is wrong. `telling`: whether the story is kept.
+    pub fn run(&self, telling: bool) -> World {
+        let world = self.history(telling);
+        if self.patient {
+            let calm = Schedule { weather: Weather::calm(), steps: self.deeds(), ..self.clone() };
+            let (expected, found) = (calm.history(false).summary(), world.summary());
+            if expected != found {
+                let wrong = |(what, count): (&(ObjectRef, &'static str), &usize)| {
+                    let other = expected.get(what).copied().unwrap_or(0);
+                    (*count != other).then(|| format!("{count} {} of {}, not {other}", what.1, what.0))
+                };
+                let more: Vec<String> = found.iter().filter_map(wrong).collect();
+                world.fail(&format!("S21: without faults it would be otherwise: {}", more.join(", ")));
+            }
+        }
+        world
+    }
+
+    /// The steps that are no faults.
+    fn deeds(&self) -> Vec<(Duration, Step)> {
+        let fault = |step: &Step| matches!(step, Step::Pause(..) | Step::Crash(_) | Step::Freeze(..));
+        self.steps.iter().filter(|(_, step)| !fault(step)).cloned().collect()
+    }
+
+    /// Lets it happen, without a comparison.
+    pub fn history(&self, telling: bool) -> World {
+        let mut world = World::new(self.seed, self.weather.clone());
+        world.telling = telling;
+        world.surface = self.surface;
+        world.gates = Gates { recreate: true, ..Gates::default() };
+        world.muted = self.muted.clone();
+        world.script.extend(self.fate.clone());
+        world.deliveries.extend(self.delivery);
+        let alone = self.operators == 1 || self.elects;
+        world.invariants.rules =
+            Rules { disruption: !self.disturbed && alone && self.weather.past == 0, crowd: !alone };
+        for node in &steps::NODES[..self.nodes] {
+            world.add_node(node, &json!({ "disk": "ssd" }));
+        }
+        if self.disturbed && self.seed.is_multiple_of(4) {
+            world.add_foreign_pod("web-2", "web", true);
+            world.add_foreign_pod("web-01", "web", false);
+            world.add_foreign_pod("helper", "agent", true);
+        }
+        for _ in 0..self.operators {
+            if self.elects {
+                world.add_candidate()
+            } else {
+                world.add_operator()
+            };
+        }
+        let sets = self.objects();
+        for (of, (_, spec)) in sets.iter().zip(&self.sets) {
+            world.create_set(of, "app:1", spec);
+        }
+        for (pause, step) in &self.steps {
+            if self.patient {
+                let all = |w: &World| sets.iter().try_for_each(|of| reached(w, of));
+                world.run_until(SETTLED, all);
+            } else {
+                world.run_for(*pause);
+            }
+            step.apply(&mut world, self);
+        }
+        self.set_right(&mut world);
+        come_to_rest(&mut world, &sets);
+        for of in &sets {
+            if world.spec(of)["updateStrategy"]["type"] == "OnDelete" && !self.patient {
+                people_finish_the_update(&mut world, of);
+            }
+        }
+        world
+    }
+
+    /// Whatever stands in the way goes.
+    fn set_right(&self, world: &mut World) {
+        for (of, (_, spec)) in self.objects().iter().zip(&self.sets) {
+            if world.server.get(of).is_none() {
+                world.create_set(of, "app:1", spec);
+            }
+            if world.spec(of)["paused"] == true {
+                world.change(of, &json!({ "paused": false }));
+            }
+            if object::text(&world.spec(of), "/template/spec/containers/0/image").contains("bad") {
+                world.set_image(of, "app:4");
+                // A bad template may have been the first there was: then what is below a partition has nowhere else to go.
+                if world.spec(of)["updateStrategy"]["rollingUpdate"]["partition"]
+                    .as_i64()
+                    .is_some_and(|p| p > 0)
+                {
+                    world.change(of, &json!({ "updateStrategy": { "rollingUpdate": { "partition": 0 } } }));
+                }
+            }
+        }
+        world.server.admission.pod_quota = None;
+        world.server.admission.refuses_pods = false;
+        for node in steps::NODES {
+            world.rejoin(node);
+            world.fill(node, false);
+        }
+        steps::take_back(world);
+        let others: Vec<ObjectRef> = world
+            .server
+            .all(Resource::Pods)
+            .filter(|(_, v)| world.invariants.foreign.contains(object::uid(v)))
+            .map(|(pod, _)| pod.clone())
+            .collect();
+        others.iter().for_each(|pod| world.delete(pod, "Background"));
+        for operator in 0..world.operators.len() {
+            let off = world.operators[operator].skew.as_secs();
+            if off != 0 {
+                world.jump(operator, -off);
+            }
+        }
+        world.heal();
+    }
+
+    /// A person deletes a set, waits until it is gone, and makes it again.
+    pub fn replace(&self, world: &mut World, set: usize, how: &str) {
+        let of = &self.objects()[set];
+        // What was taken out of the set would keep its claim, and that would keep the set.
+        steps::remove_apart(world);
+        world.delete(of, how);
+        for _ in 0..GONE {
+            if world.server.get(of).is_none() {
+                return world.create_set(of, "app:1", &self.sets[set].1);
+            }
+            world.run_for(Duration::from_secs(1));
+        }
+        // A foreground deletion waits for pods on nodes that are cut off.
+    }
+}
+
+/// With OnDelete a pod that somebody deletes comes back at the update revision.
+fn people_finish_the_update(world: &mut World, of: &ObjectRef) {
+    let Some(uid) = world.server.get(of).map(|v| object::uid(v).to_owned()) else { return };
+    let pods = |w: &World| -> BTreeMap<String, String> {
+        let all = w.server.managed(Resource::Pods, &uid);
+        all.into_iter().map(|p| (object::name(p).to_owned(), object::image(p).to_owned())).collect()
+    };
+    for name in pods(world).into_keys() {
+        world.delete(&crate::world::pod(&name), "Background");
+    }
+    comes_to_rest(world, of);
+    let image = object::text(&world.spec(of), "/template/spec/containers/0/image").to_owned();
+    if let Some((name, found)) = pods(world).into_iter().find(|(_, found)| *found != image) {
+        world.fail(&format!("S8, D8: {name} was deleted and is at {found}, not at {image}"));
+    }
+}

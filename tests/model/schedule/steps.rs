@@ -1,0 +1,247 @@
+//! What people and nodes do in a history.
+#![allow(clippy::explicit_auto_deref, reason = "without the star the type of what is picked cannot be told")]
+
+use std::time::Duration;
+
+use berth::api::{Kind, ObjectRef, Resource, Surface};
+use serde_json::json;
+
+use super::Schedule;
+use crate::api_server::object;
+use crate::random::Random;
+use crate::world::{World, node};
+
+/// The nodes that there are at first, and may be.
+pub const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// One thing that somebody does. What it is done to is counted among those that are there at the time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Nothing.
+    Rest,
+    /// A person sets the number of replicas.
+    Scale(u64),
+    /// A person sets the image.
+    Image(usize, &'static str),
+    /// A person moves the partition.
+    Partition(u64),
+    /// A person changes what becomes of claims.
+    Retention(&'static str, &'static str),
+    /// A person stops a rollout, or lets it go on.
+    Pausing(usize, bool),
+    /// A person deletes a set, and makes it again when it is gone.
+    Replace(usize, &'static str),
+    /// Somebody deletes a pod.
+    Kill(u64),
+    /// A pod is evicted.
+    Evict(u64),
+    /// A pod becomes unready.
+    Sicken(u64),
+    /// A person takes a pod out of the selector.
+    Release(u64),
+    /// A person puts all pods back into it.
+    TakeBack,
+    /// A person takes the owner off a pod.
+    Disown(u64),
+    /// A node joins or leaves.
+    Join(usize),
+    /// A node leaves.
+    Leave(usize),
+    /// A node is tainted.
+    Taint(usize, &'static str),
+    /// A node gets another disk.
+    Disk(usize, &'static str),
+    /// A node is cut off.
+    CutOff(usize),
+    /// A node can be reached again.
+    Rejoin(usize),
+    /// The kubelet of a node refuses pods, or no more.
+    Full(usize, bool),
+    /// There may be only so many pods.
+    Quota(Option<usize>),
+    /// A policy refuses pods, or no more.
+    Policy(bool),
+    /// A webhook changes pods from now on.
+    Webhook,
+    /// An operator is paused for so many seconds.
+    Pause(usize, u64),
+    /// An operator is killed.
+    Crash(usize),
+    /// The clock of an operator jumps.
+    Jump(usize, i64),
+    /// The watch of a resource sends only bookmarks for so many seconds.
+    Freeze(usize, Resource, u64),
+}
+
+/// A step that fits a schedule.
+pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
+    let set = random.below(schedule.sets.len() as u64) as usize;
+    let kind = schedule.sets[set].0;
+    let nth = random.below(8);
+    let place = random.below(NODES.len() as u64) as usize;
+    let operator = random.below(schedule.operators as u64) as usize;
+    let on_delete = schedule.sets[set].1["updateStrategy"]["type"] == "OnDelete";
+    let image = || {
+        let mut images = vec!["app:1", "app:2", "app:3", "app:2"];
+        if !schedule.patient && !on_delete {
+            images.extend(["app:bad", "app:bad-nopull", "app:bad-crash"]);
+        }
+        images
+    };
+    let seconds = 1 + random.below(60);
+    match random.below(if schedule.disturbed { 30 } else { 16 }) {
+        0..=3 => Step::Image(set, *random.pick(&image())),
+        4 | 5 if kind == Kind::Ordinal => Step::Scale(random.below(5)),
+        6 if kind == Kind::Ordinal => Step::Partition(random.below(3)),
+        7 if kind == Kind::Ordinal && random.chance(500) => {
+            let when = *random.pick(&["whenDeleted", "whenScaled"]);
+            Step::Retention(when, *random.pick(&["Retain", "Delete"]))
+        }
+        7 if schedule.surface == Surface::Berth && !schedule.patient => {
+            Step::Pausing(set, random.chance(600))
+        }
+        8 if !schedule.patient => Step::Replace(set, *random.pick(&["Background", "Foreground", "Orphan"])),
+        9 if schedule.patient || schedule.weather.mishap == 0 => Step::Rest,
+        9 | 10 => Step::Pause(operator, seconds),
+        11 => Step::Crash(operator),
+        12 if schedule.disturbed => {
+            let jump = random.below(7200) as i64 - 3600;
+            Step::Jump(operator, jump)
+        }
+        13 | 14 => {
+            let all = [
+                Resource::Pods,
+                Resource::Claims,
+                Resource::Revisions,
+                Resource::Nodes,
+                Resource::OrdinalSets(schedule.surface),
+                Resource::DaemonSets(schedule.surface),
+            ];
+            Step::Freeze(operator, *random.pick(&all), seconds)
+        }
+        15 => Step::Webhook,
+        16 | 17 => Step::Kill(nth),
+        18 => Step::Evict(nth),
+        19 => Step::Sicken(nth),
+        20 => Step::Release(nth),
+        21 => Step::TakeBack,
+        22 => Step::Disown(nth),
+        23 => random.pick(&[Step::Join(place), Step::Leave(place)]).clone(),
+        24 => Step::Taint(place, *random.pick(&["", "NoSchedule", "NoExecute"])),
+        25 => Step::Disk(place, *random.pick(&["ssd", "hdd"])),
+        26 => random.pick(&[Step::CutOff(place), Step::CutOff(place), Step::Rejoin(place)]).clone(),
+        27 => Step::Full(place, random.chance(600)),
+        28 => Step::Quota(random.chance(600).then_some(nth as usize)),
+        29 => Step::Policy(random.chance(600)),
+        _ => Step::Rest,
+    }
+}
+
+impl Step {
+    /// Does it.
+    pub fn apply(&self, world: &mut World, schedule: &Schedule) {
+        let sets = schedule.objects();
+        let ordinal = sets.iter().find(|of| matches!(of.resource, Resource::OrdinalSets(_)));
+        match self {
+            Step::Rest => {}
+            Step::Scale(replicas) => {
+                let Some(of) = ordinal else { return };
+                // A broken template that all of no pods run would become the current one.
+                let least = u64::from(image_of(world, of).contains("bad"));
+                world.change(of, &json!({ "replicas": (*replicas).max(least) }));
+            }
+            Step::Image(set, image) => set_image(world, &sets[*set], image),
+            Step::Partition(partition) => {
+                let Some(of) = ordinal else { return };
+                if world.spec(of)["updateStrategy"]["rollingUpdate"].is_object() {
+                    world.change(
+                        of,
+                        &json!({ "updateStrategy": { "rollingUpdate": { "partition": partition } } }),
+                    );
+                }
+            }
+            Step::Retention(when, policy) => {
+                if let Some(of) = ordinal.filter(|of| world.server.get(of).is_some()) {
+                    world.change(of, &json!({ "persistentVolumeClaimRetentionPolicy": { *when: policy } }));
+                }
+            }
+            Step::Pausing(set, paused) => {
+                if world.server.get(&sets[*set]).is_some() {
+                    world.change(&sets[*set], &json!({ "paused": paused }));
+                }
+            }
+            Step::Replace(set, how) => schedule.replace(world, *set, how),
+            Step::Kill(nth) => with_pod(world, *nth, |w, pod| w.delete(pod, "Background")),
+            Step::Evict(nth) => with_pod(world, *nth, World::fail_pod),
+            Step::Sicken(nth) => with_pod(world, *nth, World::sicken),
+            Step::Release(nth) => with_pod(world, *nth, |w, pod| w.relabel(pod, false)),
+            Step::TakeBack => take_back(world),
+            // A pod of a set that is gone would be saved, and its claim would not.
+            Step::Disown(nth) => with_pod(world, *nth, |w, pod| {
+                let owner = w
+                    .server
+                    .get(pod)
+                    .and_then(object::controller)
+                    .map(|r| object::text(r, "/uid").to_owned());
+                if owner.is_some_and(|uid| w.server.by_uid(&uid).is_some()) {
+                    w.disown(pod);
+                }
+            }),
+            Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),
+            Step::Leave(n) => world.delete(&node(NODES[*n]), "Background"),
+            Step::Taint(n, effect) => world.taint(NODES[*n], effect),
+            Step::Disk(n, disk) => world.label_node(NODES[*n], &json!({ "disk": disk })),
+            Step::CutOff(n) => world.cut_off(NODES[*n]),
+            Step::Rejoin(n) => world.rejoin(NODES[*n]),
+            Step::Full(n, full) => world.fill(NODES[*n], *full),
+            Step::Quota(quota) => world.server.admission.pod_quota = *quota,
+            Step::Policy(refuses) => world.server.admission.refuses_pods = *refuses,
+            Step::Webhook => world.server.admission.mutates_pods = true,
+            Step::Pause(operator, seconds) => world.pause(*operator, Duration::from_secs(*seconds)),
+            Step::Crash(operator) => world.crash(*operator),
+            Step::Jump(operator, seconds) => world.jump(*operator, *seconds),
+            Step::Freeze(operator, resource, seconds) => {
+                world.freeze(*operator, *resource, Duration::from_secs(*seconds));
+            }
+        }
+    }
+}
+
+/// Pods that a set made; those of others are not touched.
+fn with_pod(world: &mut World, nth: u64, act: impl Fn(&mut World, &ObjectRef)) {
+    let ours = |v: &serde_json::Value| !world.invariants.foreign.contains(object::uid(v));
+    let pods = world.server.all(Resource::Pods).filter(|(_, v)| ours(v)).map(|(p, _)| p.clone());
+    let pods: Vec<ObjectRef> = pods.collect();
+    if let Some(pod) = pods.get(nth as usize % pods.len().max(1)) {
+        act(world, pod);
+    }
+}
+
+/// Puts all pods that were taken out of a selector back into it.
+pub fn take_back(world: &mut World) {
+    apart(world).iter().for_each(|pod| world.relabel(pod, true));
+}
+
+/// Deletes all pods that were taken out of a selector.
+pub fn remove_apart(world: &mut World) {
+    apart(world).iter().for_each(|pod| world.delete(pod, "Background"));
+}
+
+fn apart(world: &World) -> Vec<ObjectRef> {
+    let apart = |v: &serde_json::Value| object::text(v, "/metadata/labels/app").ends_with("-apart");
+    world.server.all(Resource::Pods).filter(|(_, v)| apart(v)).map(|(p, _)| p.clone()).collect()
+}
+
+fn image_of(world: &World, of: &ObjectRef) -> String {
+    object::text(&world.spec(of), "/template/spec/containers/0/image").to_owned()
+}
+
+fn set_image(world: &mut World, of: &ObjectRef, image: &str) {
+    let Some(set) = world.server.get(of) else { return };
+    // What is broken from the very first is what the set comes from, and a partition keeps that.
+    let ordinal = matches!(of.resource, Resource::OrdinalSets(_));
+    let recorded = set["status"]["currentRevision"].is_string() && set["spec"]["replicas"].as_u64() > Some(0);
+    if !image.contains("bad") || !ordinal || recorded {
+        world.set_image(of, image);
+    }
+}
