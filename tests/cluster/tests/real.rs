@@ -9,6 +9,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use berth_cluster::{Cluster, Options};
 use serde_json::{Value, json};
@@ -142,6 +144,52 @@ fn volumes_names_and_nodes_that_die() {
         let left = fs::read_dir(cluster.dir().join("nodes/real-0/lib/berth/volumes")).unwrap().count();
         if left == 0 { Ok(()) } else { Err(left.to_string()) }
     });
+
+    // The ordinary end.
+    let dir = cluster.dir().to_owned();
+    everything_is_found(&dir);
+    drop(cluster);
+    nothing_is_left(&dir);
+}
+
+#[test]
+fn a_panic_of_the_owner_leaves_nothing_either() {
+    if !possible() {
+        return;
+    }
+    let (sender, receiver) = mpsc::channel();
+    let owner = thread::spawn(move || {
+        let cluster = start(1);
+        cluster.kubectl(&RUN).unwrap();
+        cluster.kubectl(&WAIT).unwrap();
+        everything_is_found(cluster.dir());
+        sender.send(cluster.dir().to_owned()).unwrap();
+        panic!("on purpose: the owner of a cluster panics");
+    });
+    owner.join().unwrap_err();
+    nothing_is_left(&receiver.recv().unwrap());
+}
+
+/// A pod that is no part of a set.
+const RUN: [&str; 6] = ["run", "shell", "--image=docker.io/library/busybox:1.37", "--", "sleep", "infinity"];
+const WAIT: [&str; 4] = ["wait", "--for=condition=Ready", "pod/shell", "--timeout=60s"];
+
+/// The look for what is left finds it while it is there.
+fn everything_is_found(dir: &Path) {
+    let found = left(dir);
+    for kind in ["link", "process", "control group", "directory"] {
+        assert!(
+            found.iter().any(|trace| trace.starts_with(kind)),
+            "{kind} is not found while it runs: {found:?}"
+        );
+    }
+}
+
+fn nothing_is_left(dir: &Path) {
+    eventually("everything to go", || match left(dir) {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
 }
 
 #[test]
@@ -157,7 +205,6 @@ fn sigkill_of_the_owner_leaves_no_container_link_mount_or_control_group() {
     let line = BufReader::new(owner.stdout.take().unwrap()).lines().next().unwrap().unwrap();
     let kubeconfig = PathBuf::from(line.strip_prefix("export KUBECONFIG=").unwrap());
     let dir = kubeconfig.parent().unwrap();
-    let name = dir.file_name().unwrap().to_str().unwrap();
     let kubectl = |arguments: &[&str]| {
         let directories = Command::new(env!("CARGO_BIN_EXE_local-cluster")).arg("path").output().unwrap();
         let directories = String::from_utf8(directories.stdout).unwrap();
@@ -167,25 +214,17 @@ fn sigkill_of_the_owner_leaves_no_container_link_mount_or_control_group() {
             Command::new(kubectl.unwrap()).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    kubectl(&["run", "shell", "--image=docker.io/library/busybox:1.37", "--", "sleep", "infinity"]);
-    kubectl(&["wait", "--for=condition=Ready", "pod/shell", "--timeout=60s"]);
-    let before = left(name, dir);
-    for kind in ["link", "process", "control group", "directory"] {
-        assert!(
-            before.iter().any(|trace| trace.starts_with(kind)),
-            "{kind} is not found while it runs: {before:?}"
-        );
-    }
+    kubectl(&RUN);
+    kubectl(&WAIT);
+    everything_is_found(dir);
     owner.kill().unwrap();
     owner.wait().unwrap();
-    eventually("everything to go", || match left(name, dir) {
-        left if left.is_empty() => Ok(()),
-        left => Err(format!("{left:?}")),
-    });
+    nothing_is_left(dir);
 }
 
-/// What is on this machine of a cluster.
-fn left(name: &str, dir: &Path) -> Vec<String> {
+/// What is on this machine of a cluster: namespaces live as long as a process or a mount holds them.
+fn left(dir: &Path) -> Vec<String> {
+    let name = dir.file_name().unwrap().to_str().unwrap();
     let mut left = vec![];
     if dir.exists() {
         left.push(format!("directory {}", dir.display()));
@@ -201,9 +240,10 @@ fn left(name: &str, dir: &Path) -> Vec<String> {
         }
     }
     for process in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
-        // Containers are known by their control group, whatever else they hide.
-        for file in ["cgroup", "mountinfo"] {
-            if fs::read_to_string(process.join(file)).is_ok_and(|text| text.contains(name)) {
+        // Containers are known by their control group, whatever else they hide; the other programs by their environment. The mounts of
+        // this machine are those of this very process.
+        for file in ["cgroup", "environ", "mountinfo"] {
+            if fs::read(process.join(file)).is_ok_and(|text| String::from_utf8_lossy(&text).contains(name)) {
                 left.push(format!("process {} ({file})", process.display()));
             }
         }
@@ -218,7 +258,7 @@ fn a_machine_that_cannot_is_told_what_is_missing_in_one_line() {
         .env("PATH", "/nowhere")
         .output()
         .unwrap();
-    assert!(!output.status.success());
+    assert_eq!(output.status.code(), Some(3));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.starts_with("error: real nodes need "), "{stderr}");

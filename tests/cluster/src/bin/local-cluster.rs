@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use berth_cluster::{Binaries, Cluster, Options, Result};
+use berth_cluster::{Binaries, Cluster, Error, Options, Result};
 use clap::{Parser, Subcommand};
 
 /// A Kubernetes control plane with simulated nodes, without a container engine
@@ -33,7 +33,7 @@ enum Task {
     },
     /// Make the binaries ready (built once, if need be)
     Build {
-        /// Those of real nodes too
+        /// Those of real nodes too; status 3 if this machine lacks what they need
         #[arg(long)]
         real: bool,
     },
@@ -59,7 +59,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", error.to_string().trim().replace('\n', "; "));
-            ExitCode::FAILURE
+            match error {
+                Error::Machine { .. } => ExitCode::from(3),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

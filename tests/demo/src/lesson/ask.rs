@@ -33,15 +33,13 @@ impl Lesson<'_> {
     /// Types a command of Berth and shows its answer.
     pub(super) fn berth(&mut self, arguments: &[&str]) -> Result<String> {
         self.screen.tell(Tone::Accent, &format!("   $ berth {}", kubectl::shell(arguments)));
-        let Place::Local(cluster) = self.place else {
-            return Err(Error::Missing("berth is asked on a cluster of our own only".to_owned()));
+        let mut command = Command::new(self.operator.program());
+        command.args(arguments).stdin(Stdio::null());
+        match self.place {
+            Place::Local(cluster) => command.env("KUBECONFIG", cluster.kubeconfig()),
+            Place::Existing(existing) => command.args(existing.flags()),
         };
-        let output = Command::new(self.operator.program())
-            .args(arguments)
-            .env("KUBECONFIG", cluster.kubeconfig())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(Error::run("berth"))?;
+        let output = command.output().map_err(Error::run("berth"))?;
         let answer = String::from_utf8_lossy(&output.stdout).into_owned();
         self.show_answer(&answer);
         if !output.status.success() {
