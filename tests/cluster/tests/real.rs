@@ -42,7 +42,8 @@ fn sleeper(name: &str, claim: &str, node: Option<&str>) -> Value {
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "sleeper"}},
         "spec": {
-            "hostname": name, "subdomain": "sleepers", "terminationGracePeriodSeconds": 0,
+            // With 0, a deleted pod would be gone at once, whatever its kubelet says.
+            "hostname": name, "subdomain": "sleepers", "terminationGracePeriodSeconds": 1,
             "containers": [{
                 "name": "shell", "image": "docker.io/library/busybox:1.37", "command": ["sleep", "infinity"],
                 "volumeMounts": [{"name": "data", "mountPath": "/data"}],
