@@ -85,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         Some(context) => setup::existing(context, &mut screen)?,
         None => setup::local(arguments.real, &mut screen)?,
     };
-    let operator = setup::operator(&mut place, &binary, &mut screen)?;
+    let operator = setup::operator(&mut place, &binary, arguments.kill_operator, &mut screen)?;
     let feed = feed::start(&place)?;
     let outcomes = lesson::run(&place, &operator, &feed, arguments.kill_operator, &mut screen)?;
 

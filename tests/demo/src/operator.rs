@@ -49,13 +49,17 @@ enum Running {
 }
 
 impl Operator {
-    /// Starts it and waits until it leads.
-    pub fn start(place: &Place, binary: &Path) -> Result<Self> {
+    /// Starts it and waits until it leads. Without a `lease` nobody waits for that of an operator that was killed; it is for those who
+    /// know that there is no other one.
+    pub fn start(place: &Place, binary: &Path, lease: bool) -> Result<Self> {
         let kubeconfig = place.operator_kubeconfig()?;
         let address = free_address()?;
         let mut command = Command::new(binary);
         command.arg("run").arg(format!("--kubeconfig={}", kubeconfig.display()));
         command.arg(format!("--listen={address}"));
+        if !lease {
+            command.arg("--leader-elect=false");
+        }
         let words: Vec<String> = std::iter::once(command.get_program())
             .chain(command.get_args())
             .map(|word| word.to_string_lossy().into_owned())
@@ -66,7 +70,8 @@ impl Operator {
         Ok(operator)
     }
 
-    /// Kills it (SIGKILL), starts another one in its place, and waits until that leads: as long as the lease of the dead one lasts.
+    /// Kills it (SIGKILL), starts another one in its place, and waits until that leads: with a lease, as long as that of the dead one
+    /// lasts.
     pub fn die_and_rise(&self, place: &Place) -> Result<()> {
         {
             let mut running = self.running();

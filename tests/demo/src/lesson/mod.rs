@@ -114,8 +114,12 @@ impl Lesson<'_> {
         self.screen.pause();
         self.screen.restart_clock();
         let caught_up = self.catch_up();
-        self.armed = self.deadly;
-        let result = caught_up.and_then(|()| (step.act)(self));
+        self.arm();
+        let result = caught_up.and_then(|()| (step.act)(self)).and_then(|()| {
+            let killed = only_if(!self.armed, || "no pod of a set has changed".to_owned());
+            killed.map_err(|seen| not_so("the operator was killed in the middle", seen))
+        });
+        self.armed = false;
         self.screen.pause();
         match result {
             Ok(()) => Fate::Held,
@@ -148,7 +152,7 @@ impl Lesson<'_> {
         let of_a_set = seen.object.pointer("/metadata/ownerReferences/0").is_some();
         if self.armed && seen.kind == Kind::Pod && of_a_set {
             self.armed = false;
-            self.tell("(the operator is killed here, and another one is started; it waits for the lease of the dead one)");
+            self.tell("(the operator is killed here, and another one is started)");
             self.operator.die_and_rise(self.place)?;
         }
         Ok(())
@@ -157,9 +161,14 @@ impl Lesson<'_> {
     /// Takes in what has happened so far.
     fn catch_up(&mut self) -> Result<()> {
         while let Some(seen) = self.feed.next(TICK)? {
-            self.world.take(&seen);
+            self.take(&seen)?;
         }
         Ok(())
+    }
+
+    /// A second middle of a step, where it does two things: the operator is killed again.
+    fn arm(&mut self) {
+        self.armed = self.deadly;
     }
 
     /// Waits, looking at the world after every single change, until `what` is so.

@@ -103,6 +103,7 @@ fn daemons_go_on(lesson: &mut Lesson<'_>, node: &str) -> Result<()> {
             r#"{{"spec": {{"updateStrategy": {{"rollingUpdate": {{"maxUnavailable": {count}, "maxSurge": 0}}}}}}}}"#
         )
     };
+    lesson.arm();
     lesson.type_(&["patch", "nds/node-page", "--type=merge", "-p", &budget(2)])?;
     set_image(lesson, "nds/node-page", agents::SECOND)?;
     let others: Vec<String> =
@@ -153,6 +154,7 @@ pub(super) fn gone(lesson: &mut Lesson<'_>) -> Result<()> {
         |world| only_if(world.pod_uid(&name) == before.uid, || "there is another one".to_owned()),
     )?;
     lesson.tell("A person who knows that nothing runs there any more says so with a taint:");
+    lesson.arm();
     lesson.type_(&["taint", "node", &node, &format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute")])?;
     lesson.until(&format!("{name} moves on to another node, with its claim"), |world| {
         match world.pods.get(&name) {
