@@ -1,7 +1,7 @@
 //! The plan of an ordinal set.
 
 use super::replicas::{self, Pass, Replicas};
-use super::rollout::{self, Target};
+use super::rollout::{self, Cure, Target};
 use super::{identity, status};
 use crate::api::ordinal_set::OrdinalUpdateType;
 use crate::api::{OrdinalSet, Resource, Surface};
@@ -144,9 +144,10 @@ fn pods_and_claims(
     if ordered && condemned == Pass::Stopped {
         return;
     }
+    let cure = if ordered { Cure::Nothing } else { rollout::cure(observation, replicas, target, plan) };
     // What is cured is not counted again where pods go strictly one after the other.
-    if !ordered && rollout::cure(observation, replicas, target, plan) && !observation.gates.max_unavailable {
+    if cure == Cure::Replaces && !observation.gates.max_unavailable {
         return;
     }
-    rollout::roll(observation, replicas, target, plan);
+    rollout::roll(observation, replicas, target, cure, plan);
 }

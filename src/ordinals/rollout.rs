@@ -223,6 +223,17 @@ pub fn recreate(
     !old.is_empty()
 }
 
+/// What became of the broken pods that are not at the revision they should have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cure {
+    /// There are none.
+    Nothing,
+    /// All of them are replaced, as far as the order allows.
+    Replaces,
+    /// One has to stay until another pod is settled. No healthy pod goes before it (S7).
+    Held,
+}
+
 /// What upstream does in parallel instead: every old pod at or above the partition that is not available goes, whatever the
 /// budget (A9.4 phase 1).
 fn replace_unavailable(
@@ -251,25 +262,26 @@ fn replace_unavailable(
 ///
 /// While a pod at its wanted revision is not available, is on its way out or is just being made, only pods at an abandoned
 /// revision (neither current nor update) are replaced: a member that turned unready because of a bad new one stays. A pod
-/// that would come back at the revision it has stays too. Returns whether anything is replaced.
+/// that would come back at the revision it has stays too.
 pub fn cure(
     observation: &Observation<OrdinalSet>,
     replicas: &Replicas<'_>,
     target: &Target,
     plan: &mut Plan,
-) -> bool {
+) -> Cure {
     if !target.rolls || target.paused.is_some() {
-        return false;
+        return Cure::Nothing;
     }
     let set = &observation.set;
     let ordered = set.spec.is_ordered();
     if !replaces_broken(observation) {
         let upstream_does = !ordered && observation.gates.max_unavailable;
-        return upstream_does && replace_unavailable(observation, replicas, target, plan);
+        let any = upstream_does && replace_unavailable(observation, replicas, target, plan);
+        return if any { Cure::Replaces } else { Cure::Nothing };
     }
     let candidates = candidates(observation, replicas, target);
     if ordered && candidates.iter().any(|c| c.pod.metadata.is_terminating()) {
-        return false;
+        return Cure::Nothing;
     }
     let unsettled =
         candidates.iter().find(|c| c.pod.metadata.is_terminating() || !(c.outdated || c.available));
@@ -298,17 +310,23 @@ pub fn cure(
             }
         }
     }
+    let outcome = match (&held, units.is_empty()) {
+        (Some(_), _) => Cure::Held,
+        (None, false) => Cure::Replaces,
+        (None, true) => Cure::Nothing,
+    };
     plan.waiting.extend(held);
-    let cures = !units.is_empty();
     plan.stage(Part::Pods, if ordered { Pace::OneByOne } else { Pace::SlowStart }, units);
-    cures
+    outcome
 }
 
-/// Replaces pods below the update revision within the budget, highest ordinal first (A9.4).
+/// Replaces pods below the update revision within the budget, highest ordinal first (A9.4). While a broken pod has to stay,
+/// none (S7).
 pub fn roll(
     observation: &Observation<OrdinalSet>,
     replicas: &Replicas<'_>,
     target: &Target,
+    cure: Cure,
     plan: &mut Plan,
 ) {
     let set = &observation.set;
@@ -339,7 +357,7 @@ pub fn roll(
     // Missing pods are unavailable too; a number, never a walk over what does not exist.
     let available = candidates.iter().filter(|c| c.available && !c.pod.metadata.is_terminating()).count();
     let unavailable = set.spec.wanted() - i64::try_from(available).unwrap_or(i64::MAX);
-    let mut left = budget - unavailable;
+    let mut left = if cure == Cure::Held { 0 } else { budget - unavailable };
     let mut units: Vec<Unit> = vec![];
     let mut postponed = false;
     let first = target.first_updated(set);

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::health::{ask, free_address};
 use crate::support::manifests::{node_daemon_set, ordinal_set};
 use crate::support::plane::{MEMBER, ORDINALS, pool, project};
-use crate::support::read::{NAMESPACE, NDS, OSET, POD, REVISION, condition, is_settled, name, uid};
+use crate::support::read::{Kind, NAMESPACE, NDS, OSET, POD, REVISION, condition, is_settled, name, uid};
 use crate::support::{Plane, Scene, existing, number, text};
 use crate::uninstall;
 
@@ -31,15 +31,20 @@ fn from_the_first_start_to_an_upgrade() {
     let plane = Arc::new(plane);
     let scene = Scene::begin(Arc::clone(&plane), "demo", "berth-system", "");
     let address = free_address();
-    let operator = scene.run("operator", &[&format!("--listen={address}")]);
+    scene.run("operator", &[&format!("--listen={address}")]);
 
     without_custom_resources(&scene, &address);
     with_one_custom_resource(&scene, &address);
     plane.install("crds");
+    let operator = without_a_right(&scene, &address);
     ready(&scene, &address);
     all_examples_come_up(&plane);
     a_namespace_ends_quietly(&plane, &operator);
-    an_upgrade_of_the_custom_resources_moves_no_pod(&scene);
+    scene.apply(&node_daemon_set("agent", ORDINALS));
+    scene.until(NDS, "agent", "2 available", |set| number(set, "/status/numberAvailable") == 2);
+    for (kind, set) in [(OSET, "web"), (NDS, "agent")] {
+        an_upgrade_of_the_custom_resources_moves_no_pod(&scene, kind, set);
+    }
     uninstall::keeps_pods_and_claims(&scene, &operator);
     uninstall::deleting_the_definitions_takes_the_pods_with_it(&scene);
 }
@@ -68,6 +73,28 @@ fn with_one_custom_resource(scene: &Scene, address: &str) {
     let (status, text) = ask(address, "/readyz");
     assert_eq!(status, 503);
     assert!(text.contains("nodedaemonsets") && !text.contains("ordinalsets"), "{text}");
+}
+
+/// A role that somebody has cut: the operator says in one line what it may not do, is not ready, and goes on with the rest.
+fn without_a_right(scene: &Scene, address: &str) -> Process {
+    let text = fs::read_to_string(project("deploy/rbac.yaml")).unwrap();
+    let cut = text.replace("resources: [ordinalsets, nodedaemonsets]", "resources: [ordinalsets]");
+    assert_ne!(cut, text);
+    scene.stop_operators();
+    scene.plane.cluster.kubectl_stdin(&["apply", "-f", "-"], &cut).unwrap();
+    let operator = scene.run("cut", &[&format!("--listen={address}")]);
+    scene.wait("the right to be missed", || {
+        let (status, text) = ask(address, "/readyz");
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("nodedaemonsets")).collect();
+        let told =
+            lines.len() == 1 && lines[0].contains("forbidden") && !text.contains("ordinalsets.berth.dev");
+        if status == 503 && told { Ok(()) } else { Err(format!("{status} {text}")) }
+    });
+    scene.kubectl(&["scale", "oset", "web", "--replicas=3"]);
+    scene.settled(OSET, "web");
+    // It asks again by itself.
+    scene.plane.install("deploy/rbac.yaml");
+    operator
 }
 
 fn ready(scene: &Scene, address: &str) {
@@ -147,26 +174,33 @@ fn a_namespace_ends_quietly(plane: &Arc<Plane>, operator: &Process) {
 }
 
 /// A newer definition with another description and a new field that has a default: no revision, no pod restarts, no write.
-fn an_upgrade_of_the_custom_resources_moves_no_pod(scene: &Scene) {
+fn an_upgrade_of_the_custom_resources_moves_no_pod(scene: &Scene, kind: Kind, set: &str) {
     let facts = || {
         let all = [POD, REVISION].into_iter().flat_map(|kind| scene.list(kind));
         all.map(|object| (name(&object).to_owned(), uid(&object).to_owned())).collect::<Vec<_>>()
     };
-    scene.settled(OSET, "web");
-    let (before, writes) = (facts(), scene.writes("web"));
+    scene.settled(kind, set);
+    let (before, writes) = (facts(), scene.writes(set));
     let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
     let patch = json!([
         {"op": "replace", "path": format!("{spec}/description"), "value": "Described in another way."},
         {"op": "add", "path": format!("{spec}/properties/novelty"), "value": {"type": "string", "default": "on"}},
     ]);
-    let definition = ["patch", "crd", "ordinalsets.berth.dev", "--type=json", "--patch", &patch.to_string()];
-    scene.plane.cluster.kubectl(&definition).unwrap();
-    scene.until(OSET, "web", "with the new default", |set| set["spec"]["novelty"] == "on");
-    scene.marker("marker");
-    let after: Vec<_> = facts().into_iter().filter(|(name, _)| !name.starts_with("marker")).collect();
+    let definition = format!("{}.berth.dev", kind.plural);
+    let patch = patch.to_string();
+    scene.plane.cluster.kubectl(&["patch", "crd", &definition, "--type=json", "--patch", &patch]).unwrap();
+    scene.until(kind, set, "with the new default", |set| set["spec"]["novelty"] == "on");
+    let marker = format!("marker-{}", kind.plural);
+    scene.marker(&marker);
+    let after: Vec<_> = facts().into_iter().filter(|(name, _)| !name.starts_with(&marker)).collect();
     assert_eq!(after, before);
-    assert_eq!(scene.writes("web"), writes);
+    assert_eq!(scene.writes(set), writes);
     // The set is still worked on, under the new definition.
-    scene.kubectl(&["scale", "oset", "web", "--replicas=3"]);
-    scene.settled(OSET, "web");
+    let template = json!({"spec": {"template": {"metadata": {"annotations": {"new": "yes"}}}}});
+    scene.patch(kind, set, &template);
+    scene.settled(kind, set);
+    let pods = scene.list(POD);
+    let rolled = pods.iter().filter(|pod| name(pod).starts_with(&format!("{set}-")));
+    assert!(rolled.clone().count() > 0);
+    assert!(rolled.into_iter().all(|pod| pod["metadata"]["annotations"]["new"] == "yes"));
 }

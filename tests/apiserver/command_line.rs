@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::support::plane::project;
+
 #[test]
 fn wrong_arguments_are_one_line_and_exit_code_2() {
     for arguments in [
@@ -29,6 +31,31 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
         assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
+}
+
+/// What it prints, and what it writes, is what the repository has in `crds/`.
+#[test]
+fn the_definitions_are_printed_or_written() {
+    let berth = || Command::new(env!("CARGO_BIN_EXE_berth"));
+    let committed = |name: &str| std::fs::read_to_string(project("crds").join(name)).unwrap();
+    let names = ["ordinalsets.yaml", "nodedaemonsets.yaml"];
+    let printed = berth().arg("crds").output().unwrap();
+    assert!(printed.status.success());
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let parts: Vec<&str> = printed.split("---\n").filter(|part| !part.is_empty()).collect();
+    assert_eq!(parts, names.map(|name| committed(name).trim_start_matches("---\n").to_owned()));
+
+    let directory = std::env::temp_dir().join(format!("berth-crds-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let output = format!("--output={}", directory.display());
+    assert!(berth().args(["crds", &output]).status().unwrap().success());
+    let written = names.map(|name| std::fs::read_to_string(directory.join(name)).unwrap());
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(written, names.map(committed));
+
+    let nowhere = berth().args(["crds", &output]).output().unwrap();
+    let told = String::from_utf8(nowhere.stderr).unwrap();
+    assert_eq!((nowhere.status.code(), told.lines().count()), (Some(2), 1), "{told}");
 }
 
 #[test]

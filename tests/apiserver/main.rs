@@ -48,6 +48,7 @@ mod ownership;
 mod paused;
 mod refusals;
 mod rollout_verbs;
+mod schema;
 mod stuck;
 mod trouble;
 mod uninstall;

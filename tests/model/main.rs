@@ -24,5 +24,6 @@ mod rollback;
 mod schedule;
 mod search;
 mod seeds;
+mod stopping;
 mod world;
 mod writes;

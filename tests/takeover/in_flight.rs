@@ -1,5 +1,7 @@
 //! Rollouts that are under way change hands, in both directions, and are finished by whoever has them then.
 
+mod daemons;
+
 use serde_json::json;
 
 use crate::support::manifests::{daemon_set, stateful_set};
@@ -26,9 +28,11 @@ fn rollouts_under_way_change_hands_and_are_finished() {
         world.apply(&stateful_set(set, "Retain"));
     }
     world.apply(&daemon_set("agent"));
+    daemons::create(&world);
     world.kubectl(&["annotate", CURED, "berth.dev/replace-broken=true"]);
     world.rolled_out(&[PARTED, HELD, CURED, AGENT]);
     begin(&world, 2);
+    daemons::begin(&world, 2);
 
     let (before, mark) = (Facts::now(&world), world.mark());
     world.upstream(false);
@@ -37,9 +41,11 @@ fn rollouts_under_way_change_hands_and_are_finished() {
     before.assert_same(&Facts::now(&world), "after the takeover");
     world.assert_silent(&[BERTH], mark, "nothing was left to do");
     finish(&world, 2, true);
+    daemons::finish(&world, 2);
     world.assert_silent(&UPSTREAM, mark, "upstream's controllers are off");
 
     begin(&world, 3);
+    daemons::begin(&world, 3);
     let (before, mark) = (Facts::now(&world), world.mark());
     world.end(&berth);
     world.upstream(true);
@@ -47,6 +53,7 @@ fn rollouts_under_way_change_hands_and_are_finished() {
     before.assert_same(&Facts::now(&world), "after the hand-back");
     world.assert_silent(&UPSTREAM, mark, "nothing was left to do");
     finish(&world, 3, false);
+    daemons::finish(&world, 3);
     world.assert_silent(&[BERTH], mark, "it has ended");
 }
 
@@ -126,7 +133,8 @@ fn finish(world: &World, tag: u32, cures: bool) {
                 && counts.iter().all(|count| set["status"][count] == 3)
         });
     }
-    let pods = world.list(POD);
+    let pods: Vec<_> =
+        ["parted", "held", "cured", "agent"].iter().flat_map(|set| world.of(set, POD)).collect();
     let right = |pod: &serde_json::Value| is_ready(pod) && image(pod) == format!("registry.test/app:{tag}");
     assert!(pods.len() == 12 && pods.iter().all(right), "{:?}", pods.iter().map(name).collect::<Vec<_>>());
     // Every template once, however often it changed hands: with the bad ones, two of a round.

@@ -157,9 +157,8 @@ impl Engine {
 
     /// When the next [`Input::Tick`] is due (monotonic), if nothing else comes in before.
     pub fn next_wakeup(&self) -> Option<Duration> {
-        let watching = !self.stopping;
-        let reflectors = self.reflectors.values().filter(|_| watching).filter_map(Reflector::next_at);
-        let election = self.election.as_ref().filter(|_| watching).and_then(Election::next_at);
+        let reflectors = self.reflectors.values().filter(|_| self.watches()).filter_map(Reflector::next_at);
+        let election = self.election.as_ref().filter(|_| !self.stopping).and_then(Election::next_at);
         let sending = if self.sent.len() < self.config.in_flight { self.outbox.next_at() } else { None };
         let queue = if self.queue.running() < self.config.workers { self.queue.next_at() } else { None };
         reflectors.chain(election).chain(sending).chain(queue).chain(self.pending.next_check()).min()
@@ -196,6 +195,11 @@ impl Engine {
     /// The caches.
     pub fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// Whether lists and watches go on: at the end as long as an owner waits to see what was written for it.
+    fn watches(&self) -> bool {
+        !self.stopping || !self.closing.is_empty()
     }
 
     /// The resources without which owners of a kind are not planned for.

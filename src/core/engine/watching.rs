@@ -11,7 +11,7 @@ use crate::core::triggers;
 impl Engine {
     /// Asks for the lists and watches that are due.
     pub(super) fn ask(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        if self.stopping {
+        if !self.watches() {
             return;
         }
         for (resource, reflector) in &mut self.reflectors {

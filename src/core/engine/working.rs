@@ -55,6 +55,11 @@ impl Engine {
         }
         while self.queue.running() < self.config.workers {
             let Some(key) = self.queue.pop(now.mono) else { return };
+            // At the end each owner is looked at once more, and no one again: another leads as soon as the lease is given back.
+            if self.stopping && !self.closing.contains(&key) {
+                self.queue.done(&key);
+                continue;
+            }
             self.tally.queued.add(self.queue.turn(&key).unwrap_or_default().waited);
             if let Err(outcome) = self.begin(&key, now) {
                 self.tally.round(key.resource(), outcome);

@@ -46,9 +46,19 @@ impl Scene {
 
     /// What the operator has asked for in this namespace so far, answered or refused, apart from dry runs.
     pub fn requests(&self) -> Vec<AuditEvent> {
-        let mut events = self.plane.cluster.audit().unwrap();
+        let mut events = self.asked();
+        events.retain(|event| !event.dry_run);
         events
-            .retain(|event| event.user == self.user() && event.namespace == self.namespace && !event.dry_run);
+    }
+
+    /// How often the operator has asked in this namespace what a write would give.
+    pub fn dry_runs(&self) -> usize {
+        self.asked().iter().filter(|event| event.dry_run).count()
+    }
+
+    fn asked(&self) -> Vec<AuditEvent> {
+        let mut events = self.plane.cluster.audit().unwrap();
+        events.retain(|event| event.user == self.user() && event.namespace == self.namespace);
         events
     }
 

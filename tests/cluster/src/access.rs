@@ -102,6 +102,8 @@ impl Cluster {
         command: impl FnOnce() -> Command,
         meanwhile: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
+        // Of two that want this at once, one waits.
+        let _alone = self.restarting.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out until the next one runs: nobody is to take this end for a death.
         let process = {
             let mut plane = self.plane();

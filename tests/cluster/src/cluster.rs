@@ -53,6 +53,8 @@ pub struct Cluster {
     pub(crate) binaries: Binaries,
     pub(crate) options: Options,
     plane: Mutex<Vec<Process>>,
+    /// Held while a component is away.
+    pub(crate) restarting: Mutex<()>,
     pub(crate) spawned: Mutex<Vec<Process>>,
     janitor: Janitor,
     pub(crate) next_node: AtomicU32,
@@ -88,7 +90,7 @@ impl Cluster {
     /// A directory and its janitor; nothing runs yet.
     pub(crate) fn prepare(binaries: Binaries, options: Options) -> Result<Self> {
         let dir = directory::create()?;
-        let janitor = match Janitor::start(&dir) {
+        let janitor = match Janitor::start(&dir, include_str!("stop.sh")) {
             Ok(janitor) => janitor,
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&dir);
@@ -101,6 +103,7 @@ impl Cluster {
             binaries,
             options,
             plane: Mutex::default(),
+            restarting: Mutex::default(),
             spawned: Mutex::new(Vec::new()),
             janitor,
             next_node: AtomicU32::new(1),

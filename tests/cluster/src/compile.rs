@@ -7,11 +7,15 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bound::bound;
 use crate::{Error, Result, versions};
 
 /// The oldest Go that reads the `go` lines of our modules, by itself or by fetching the toolchain that they name.
 const OLDEST_GO: (u32, u32) = (1, 21);
 const WANTED_GO: &str = "1.26";
+
+/// Seconds between two lines of progress where there is no terminal.
+const LINE_EVERY: u64 = 30;
 
 /// A binary that a cluster needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,30 +206,32 @@ fn compile_one(source: Source, cache: &Path, label: &str) -> Result<()> {
     let temporary = cache.join(format!(".{}.{}", source.name(), std::process::id()));
     let log = cache.join(format!(".{}.log", source.name()));
     let log_file = File::create(&log).map_err(Error::file("create", &log))?;
-    let mut child = Command::new("go")
+    let mut build = Command::new("go");
+    build
         .args(["build", "-trimpath", "-buildvcs=false", "-tags", source.tags()])
         .args(["-ldflags", &source.linker_flags(), "-o"])
         .arg(&temporary)
         .arg(source.package())
         .current_dir(source.module())
         .env("CGO_ENABLED", "0")
-        .env("GOWORK", "off")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log_file)
-        .spawn()
-        .map_err(Error::run("go"))?;
+        .env("GOWORK", "off");
+    let mut child = bound(&build).stdout(Stdio::null()).stderr(log_file).spawn().map_err(Error::run("go"))?;
 
     let started = Instant::now();
     let mut stderr = io::stderr();
     let terminal = stderr.is_terminal();
+    let mut told = 0;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(Error::run("go"))? {
             break status;
         }
+        // Progress is a courtesy: a closed standard error must not end the build.
+        let seconds = started.elapsed().as_secs();
         if terminal {
-            // Progress is a courtesy: a closed standard error must not end the build.
-            let _ = write!(stderr, "\r{label} {} s", started.elapsed().as_secs());
+            let _ = write!(stderr, "\r{label} {seconds} s");
+        } else if seconds >= told + LINE_EVERY {
+            told = seconds;
+            let _ = writeln!(stderr, "{label} {seconds} s so far");
         }
         thread::sleep(Duration::from_millis(250));
     };

@@ -1,8 +1,8 @@
 //! Nothing outlives the owner of a cluster, however it ends.
 //!
 //! Before anything else starts, a small shell process starts that reads from a pipe whose other end only we hold. The kernel
-//! closes our end when we end, be it by return, panic, Ctrl-C or SIGKILL; then the janitor runs the `stop` script of the cluster's
-//! directory. No signal handler and no `unsafe` is needed.
+//! closes our end when we end, be it by return, panic, Ctrl-C or SIGKILL; then the janitor runs the script `stop` in the directory
+//! that it looks after. No signal handler and no `unsafe` is needed.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -18,16 +18,19 @@ exec sh "$1""#;
 
 /// The process that cleans up after us.
 #[derive(Debug)]
-pub(crate) struct Janitor {
+pub struct Janitor {
     child: Child,
     pipe: Option<ChildStdin>,
 }
 
 impl Janitor {
-    /// Writes the `stop` script into `dir` and starts waiting.
-    pub(crate) fn start(dir: &Path) -> Result<Self> {
+    /// Writes `script` into `dir` as `stop` and starts waiting.
+    ///
+    /// # Errors
+    /// When the file cannot be written or there is no shell.
+    pub fn start(dir: &Path, script: &str) -> Result<Self> {
         let stop = dir.join("stop");
-        directory::write(&stop, 0o700, include_str!("stop.sh"))?;
+        directory::write(&stop, 0o700, script)?;
         let mut child = Command::new("sh")
             .args(["-c", WATCH, "janitor"])
             .arg(&stop)
@@ -42,8 +45,11 @@ impl Janitor {
         Ok(Self { child, pipe })
     }
 
-    /// Lets the cluster live on: from now on only the `stop` script ends it.
-    pub(crate) fn keep(&mut self) -> Result<()> {
+    /// Leaves everything as it is: from now on only the script ends it.
+    ///
+    /// # Errors
+    /// When the janitor has ended already.
+    pub fn keep(&mut self) -> Result<()> {
         if let Some(mut pipe) = self.pipe.take() {
             pipe.write_all(b"keep\n").map_err(Error::run("janitor"))?;
         }
@@ -54,6 +60,12 @@ impl Janitor {
     /// Tells the janitor to start cleaning up; does not wait.
     pub(crate) fn release(&mut self) {
         self.pipe = None;
+    }
+
+    /// Has the janitor clean up, and waits for it.
+    pub fn finish(&mut self) {
+        self.release();
+        let _ = self.child.wait();
     }
 
     /// Whether the janitor has finished.

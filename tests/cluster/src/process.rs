@@ -20,6 +20,22 @@ const REGISTERED: Duration = Duration::from_secs(30);
 /// How many lines of a log are shown when its process died.
 const LAST_WORDS: usize = 12;
 
+/// A shell that is given `arguments` and then the words of the command, with its environment and its directory.
+pub(crate) fn wrapped(arguments: &[impl AsRef<OsStr>], command: &Command) -> Command {
+    let mut wrapped = Command::new("sh");
+    wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(key, value),
+            None => wrapped.env_remove(key),
+        };
+    }
+    if let Some(current) = command.get_current_dir() {
+        wrapped.current_dir(current);
+    }
+    wrapped
+}
+
 /// A process under the cluster's care. Cloning gives another handle to the same process.
 #[derive(Debug, Clone)]
 pub struct Process {
@@ -39,18 +55,7 @@ impl Process {
         let output =
             File::options().create(true).append(true).open(&log).map_err(Error::file("create", &log))?;
         let errors = output.try_clone().map_err(Error::file("open", &log))?;
-        let mut wrapped = Command::new("sh");
-        wrapped.args(["-c", REGISTER]).arg(&pid_file).arg(command.get_program()).args(command.get_args());
-        for (key, value) in command.get_envs() {
-            match value {
-                Some(value) => wrapped.env(key, value),
-                None => wrapped.env_remove(key),
-            };
-        }
-        if let Some(current) = command.get_current_dir() {
-            wrapped.current_dir(current);
-        }
-        let child = wrapped
+        let child = wrapped(&[OsStr::new("-c"), OsStr::new(REGISTER), pid_file.as_os_str()], command)
             .env("BERTH_CLUSTER", dir)
             .stdin(Stdio::null())
             .stdout(output)

@@ -6,11 +6,12 @@ mod look;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use berth_cluster::{BEHAVIOUR_ANNOTATION, Cluster, Options};
+use berth_cluster::{BEHAVIOUR_ANNOTATION, Binaries, Cluster, Options};
 use serde_json::{Value, json};
 
 use look::{SOON, alive, condition, container, create, eventually, is, pids, pod, wait_gone, wait_object};
@@ -259,6 +260,63 @@ fn sigkill_of_the_owner_leaves_nothing() {
     owner.wait().unwrap();
     eventually("the directory to go", || if dir.exists() { Err(dir.display().to_string()) } else { Ok(()) });
     assert!(!pids.iter().any(|pid| alive(pid)), "processes are left");
+}
+
+/// Without Go and without a cache there is one way left: binaries from elsewhere.
+#[test]
+fn what_is_missing_is_one_line_that_says_what_to_install_or_set() {
+    let built = Binaries::locate().unwrap();
+    let empty = std::env::temp_dir().join(format!("berth-empty-{}", std::process::id()));
+    fs::create_dir_all(&empty).unwrap();
+    let run = |assets: Option<&Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_local-cluster"));
+        command.arg("build").env("PATH", &empty).env("BERTH_CACHE", empty.join("cache"));
+        match assets {
+            Some(assets) => command.env("KUBEBUILDER_ASSETS", assets),
+            None => command.env_remove("KUBEBUILDER_ASSETS"),
+        };
+        command.output().unwrap()
+    };
+    let missing = run(None);
+    let elsewhere = run(built.etcd.parent());
+    let wrong = run(Some(Path::new("/nowhere")));
+    fs::remove_dir_all(&empty).unwrap();
+    for output in [&missing, &wrong] {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+        assert!(stderr.contains("Go 1.26") && stderr.contains("KUBEBUILDER_ASSETS"), "{stderr}");
+    }
+    assert!(elsewhere.status.success(), "{}", String::from_utf8_lossy(&elsewhere.stderr));
+}
+
+/// A build that is killed takes the compiler with it.
+#[test]
+fn sigkill_of_a_build_ends_the_compiler() {
+    let home = std::env::temp_dir().join(format!("berth-build-{}", std::process::id()));
+    fs::create_dir_all(&home).unwrap();
+    // In place of the compiler, a program that says who it is and never ends.
+    let go = home.join("go");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = version ] && echo go version go1.26.0 && exit\nsleep 1000 & echo $$ $! >{}; wait\n",
+        home.join("pids").display()
+    );
+    fs::write(&go, script).unwrap();
+    fs::set_permissions(&go, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", home.display(), std::env::var("PATH").unwrap());
+    let mut owner = Command::new(env!("CARGO_BIN_EXE_local-cluster"));
+    owner.arg("build").env("PATH", path).env("BERTH_CACHE", &home).env_remove("KUBEBUILDER_ASSETS");
+    let mut owner = owner.stderr(Stdio::null()).spawn().unwrap();
+    let compiler = eventually("the compiler to start", || {
+        let pids = fs::read_to_string(home.join("pids")).map_err(|e| e.to_string())?;
+        if pids.ends_with('\n') { Ok(pids) } else { Err(pids) }
+    });
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    eventually("the compiler to end", || match compiler.split_whitespace().find(|pid| alive(pid)) {
+        Some(pid) => Err(pid.to_owned()),
+        None => Ok(()),
+    });
+    fs::remove_dir_all(&home).unwrap();
 }
 
 #[test]

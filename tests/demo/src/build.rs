@@ -30,7 +30,11 @@ pub fn operator() -> Result<PathBuf> {
     if let Some(target) = directory.parent() {
         command.arg("--target-dir").arg(target);
     }
-    let status = command.status().map_err(Error::run("cargo"))?;
+    let mut build = berth_cluster::bound(&command).spawn().map_err(Error::run("cargo"))?;
+    // Waiting would close its input, and so end it.
+    let tied = build.stdin.take();
+    let status = build.wait().map_err(Error::run("cargo"))?;
+    drop(tied);
     if !status.success() {
         return Err(Error::Missing(format!("the program berth could not be built ({status})")));
     }

@@ -4,10 +4,10 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 
+use berth_cluster::Janitor;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -16,18 +16,12 @@ use crate::{build, kubectl, operator};
 /// Where the lesson puts its objects.
 pub const NAMESPACE: &str = "berth-demo";
 
-/// Ignores the signals that a terminal sends to everybody, waits for the end of its input, and undoes everything.
-const WATCH: &str = r#"trap '' HUP INT TERM
-while read -r line; do [ "$line" = keep ] && exit 0; done
-exec sh "$1""#;
-
 /// An existing cluster.
 #[derive(Debug)]
 pub struct Existing {
     context: String,
     dir: PathBuf,
-    janitor: Child,
-    pipe: Option<ChildStdin>,
+    janitor: Janitor,
 }
 
 impl Existing {
@@ -36,19 +30,8 @@ impl Existing {
         let dir = std::env::temp_dir().join(format!("berth-demo-{}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&dir).map_err(Error::file("create", &dir))?;
         let dir = dir.canonicalize().map_err(Error::file("resolve", &dir))?;
-        let stop = dir.join("stop");
-        write(&stop, include_str!("existing.stop.sh"))?;
-        let mut janitor = Command::new("sh")
-            .args(["-c", WATCH, "janitor"])
-            .arg(&stop)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map_err(Error::run("sh"))?;
-        let pipe = janitor.stdin.take();
-        Ok(Self { context: context.to_owned(), dir, janitor, pipe })
+        let janitor = Janitor::start(&dir, include_str!("existing.stop.sh"))?;
+        Ok(Self { context: context.to_owned(), dir, janitor })
     }
 
     /// The context of the user's kubeconfig.
@@ -80,6 +63,14 @@ impl Existing {
         let mut all = arguments.to_vec();
         all.push(&context);
         kubectl::run(&all)
+    }
+
+    /// The objects of a file, as `kind/name`: all that it has, and those that are there.
+    pub fn objects(&self, file: &str) -> Result<(Vec<String>, Vec<String>)> {
+        let names = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let all = self.kubectl_anywhere(&["create", "--dry-run=client", "--output=name", "-f", file])?;
+        let found = self.kubectl_anywhere(&["get", "--ignore-not-found", "--output=name", "-f", file])?;
+        Ok((names(all), names(found)))
     }
 
     /// Whether an object without a namespace is there.
@@ -124,6 +115,8 @@ impl Existing {
             "token",
             operator::NAME,
             &format!("--namespace={}", operator::NAMESPACE),
+            // An hour is short for whoever keeps the lesson; some clusters give less than they are asked for.
+            "--duration=24h",
         ])?;
         let view =
             self.kubectl_anywhere(&["config", "view", "--minify", "--flatten", "--raw", "--output=json"])?;
@@ -143,17 +136,14 @@ impl Existing {
 
     /// Leaves everything as it is. Returns the script that undoes it.
     pub fn keep(mut self) -> Result<PathBuf> {
-        if let Some(mut pipe) = self.pipe.take() {
-            pipe.write_all(b"keep\n").map_err(Error::run("sh"))?;
-        }
+        self.janitor.keep()?;
         Ok(self.dir.join("stop"))
     }
 }
 
 impl Drop for Existing {
     fn drop(&mut self) {
-        self.pipe = None;
-        let _ = self.janitor.wait();
+        self.janitor.finish();
     }
 }
 

@@ -25,10 +25,11 @@ pub fn start(place: &Place) -> Result<Feed> {
     let (sender, receiver) = mpsc::channel();
     let mut feed = Feed { receiver, watches: vec![] };
     for kind in Kind::ALL {
-        let mut command =
+        let watch =
             place.command(&["get", kind.resource(), "--watch", "--output-watch-events", "--output=json"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().map_err(Error::run("kubectl"))?;
+        let mut command = berth_cluster::bound(&watch);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(Error::run("kubectl"))?;
         let output = child.stdout.take();
         feed.watches.push(child);
         let sender = sender.clone();
@@ -67,7 +68,7 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         for watch in &mut self.watches {
-            let _ = watch.kill();
+            // Waiting closes its input, which ends it.
             let _ = watch.wait();
         }
     }

@@ -135,6 +135,9 @@ impl Place {
             operator.log_path().display()
         ));
         lines.push(format!("  {}", operator.command_line()));
+        lines.push(
+            "It works with a token that ends after 24 hours, or sooner if the cluster says so.".to_owned(),
+        );
         lines.push("To end and remove everything:".to_owned());
         lines.push(format!("  sh {}", stop.display()));
         Ok(lines)

@@ -53,14 +53,13 @@ pub fn existing(context: &str, screen: &mut Screen) -> Result<Place> {
         )));
     }
     existing.at_end(&["delete", "namespace", NAMESPACE, "--ignore-not-found"])?;
-    install(&existing, screen, ("customresourcedefinition", "ordinalsets.berth.dev"), &["crds/"])?;
+    for file in ["crds/ordinalsets.yaml", "crds/nodedaemonsets.yaml"] {
+        install(&existing, screen, file)?;
+    }
     existing.kubectl_anywhere(&established(&in_repository("crds/")))?;
-    install(
-        &existing,
-        screen,
-        ("namespace", operator::NAMESPACE),
-        &["deploy/namespace.yaml", "deploy/rbac.yaml"],
-    )?;
+    for file in ["deploy/namespace.yaml", "deploy/rbac.yaml"] {
+        install(&existing, screen, file)?;
+    }
     existing.kubectl_anywhere(&["create", "namespace", NAMESPACE])?;
     let flags = kubectl::typed(&[&format!("--context={context}"), &format!("--namespace={NAMESPACE}")]);
     screen.tell(Tone::Dim, &format!("From here on, kubectl means {flags}."));
@@ -85,22 +84,24 @@ fn established(files: &str) -> [&str; 5] {
     ["wait", "--for=condition=Established", "--timeout=60s", "-f", files]
 }
 
-/// Applies files unless `there` shows that they were applied before.
-fn install(existing: &Existing, screen: &mut Screen, there: (&str, &str), files: &[&str]) -> Result<()> {
-    if existing.has(there.0, there.1)? {
-        let message =
-            format!("{} {} is there already: {} left as they are", there.0, there.1, files.join(" and "));
-        screen.tell(Tone::Dim, &message);
+/// Applies a file unless what it has is there already; half of it is neither ours to change nor enough.
+fn install(existing: &Existing, screen: &mut Screen, file: &str) -> Result<()> {
+    let path = in_repository(file);
+    let (all, found) = existing.objects(&path)?;
+    let missing: Vec<&str> = all.iter().filter(|name| !found.contains(name)).map(String::as_str).collect();
+    if missing.is_empty() {
+        screen.tell(Tone::Dim, &format!("{file} is installed already, and left as it is"));
         return Ok(());
     }
-    let flags: Vec<&str> = files.iter().flat_map(|file| ["-f", *file]).collect();
-    let paths = located(&flags);
-    let mut undo = vec!["delete", "--ignore-not-found"];
-    undo.extend(paths.iter().map(String::as_str));
-    existing.at_end(&undo)?;
-    let mut arguments = vec!["apply"];
-    arguments.extend(flags);
-    apply(screen, &arguments, |arguments| existing.kubectl_anywhere(arguments))
+    if let Some(there) = found.first() {
+        let context = existing.context();
+        return Err(Error::Missing(format!(
+            "context {context} has {there} of {file}, but not {}: first kubectl --context={context} apply -f {file}, or delete -f",
+            missing.join(", ")
+        )));
+    }
+    existing.at_end(&["delete", "--ignore-not-found", "-f", &path])?;
+    apply(screen, &["apply", "-f", file], |arguments| existing.kubectl_anywhere(arguments))
 }
 
 fn apply(screen: &mut Screen, arguments: &[&str], run: impl Fn(&[&str]) -> Result<String>) -> Result<()> {

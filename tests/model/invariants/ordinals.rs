@@ -19,6 +19,8 @@ pub struct Spec {
     pub ordered: bool,
     /// Pods are replaced for an update.
     pub rolls: bool,
+    /// The rolling update has parameters: without, an old pod may come back just as it was (A9.2).
+    pub has_parameters: bool,
     /// The rollout stands still.
     pub paused: bool,
     /// How many may be unavailable for an update.
@@ -48,6 +50,7 @@ impl Spec {
             end: start + replicas,
             first_updated: start + rolling["partition"].as_i64().unwrap_or(0),
             ordered: spec["podManagementPolicy"] != "Parallel",
+            has_parameters: rolling.is_object(),
             rolls: !["OnDelete", "Recreate"].map(Value::from).contains(&spec["updateStrategy"]["type"]),
             paused: spec["paused"] == true,
             budget: budget.max(1),
@@ -198,7 +201,14 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
             let (above, here) = (self::ordinal(p), wanted(name));
             here && above > ordinal && revision(p) != update && pods.available(set, p) && !act.also_goes(p)
         });
-        outdated_above.map_or(Ok(()), |(name, _)| Err(format!("S7: {name} goes before it")))
+        outdated_above.map_or(Ok(()), |(name, _)| Err(format!("S7: {name} goes before it")))?;
+        let broken = pods.all.iter().find(|(name, p)| {
+            let outdated = self::ordinal(p) >= spec.first_updated && revision(p) != update;
+            let stays = !object::is_terminal(p) && !object::is_terminating(p) && !act.also_goes(p);
+            wanted(name) && outdated && stays && !object::is_serving(p) && !pods.excuses(name)
+        });
+        let broken = broken.filter(|_| spec.has_parameters);
+        broken.map_or(Ok(()), |(name, _)| Err(format!("S7: {name} is broken, and goes before it")))
     })
 }
 

@@ -26,7 +26,7 @@ pub struct Operator {
     pub skew: SignedDuration,
     pub(super) incarnation: u64,
     /// Requests of plans that have not been answered.
-    pub(super) in_flight: BTreeSet<u64>,
+    pub in_flight: BTreeSet<u64>,
     /// How far the caches were when the plan was made whose requests are being sent, or earlier.
     pub(super) view: BTreeMap<Resource, u64>,
     /// What its wall clock said then.
@@ -125,6 +125,12 @@ impl World {
         self.invariants.forget(operator);
         let down = self.random.between(DOWN);
         self.later(down, Happening::Start { operator });
+    }
+
+    /// Asks an operator to end, as SIGTERM does.
+    pub fn terminate(&mut self, operator: usize) {
+        tell!(self, "operator {operator} is asked to end");
+        self.step(operator, vec![Input::Stop]);
     }
 
     /// Stops a process for a while: it takes in nothing, its clock goes on, and what it was about to send may leave only when it
@@ -247,7 +253,12 @@ impl World {
                     tell!(self, "operator {operator} has lost the lease");
                     return self.crash(operator);
                 }
-                Output::Note(_) | Output::Stopped => {}
+                Output::Stopped => {
+                    tell!(self, "operator {operator} has ended");
+                    self.operators[operator].engine = None;
+                    self.operators[operator].tick = None;
+                }
+                Output::Note(_) => {}
             }
             // A crash before a request was sent takes the rest along.
             if self.operators[operator].engine.is_none() {
