@@ -6,6 +6,7 @@ use super::placement::Verdict;
 use super::presence::{Aim, Place, Room, Work};
 use crate::api::ordinal_set::IntOrPercent;
 use crate::api::{NodeDaemonSet, Pod};
+use crate::core::assume;
 use crate::core::budget::{Rounding, scaled};
 use crate::core::observation::Observation;
 use crate::core::plan::Plan;
@@ -130,16 +131,23 @@ fn replace(
     let used = i64::try_from(unavailable.len()).unwrap_or(i64::MAX);
     let left = usize::try_from(budget - used).unwrap_or(0);
     if candidates.len() > left && left == 0 {
-        let by = unavailable.iter().take(5).map(|(node, pod)| match pod {
-            Some(pod) => format!("{node} ({})", pod::describe(pod)),
-            None => format!("{node} (no pod)"),
-        });
+        let by = unavailable.iter().take(5).map(|(node, pod)| held(node, *pod, places));
         plan.waiting.push(Waiting::Budget { limit: budget, used, by: by.collect() });
     }
     for (node, old) in candidates.into_iter().take(left) {
         work.delete.push(vec![pod::replace(old, Slot::Node(node.to_owned()), aim.label, false)]);
     }
     work.finish(plan);
+}
+
+/// Why a node uses up budget: what its pod does, and before that, whether anybody on the node answers at all.
+fn held(node: &str, pod: Option<&Pod>, places: &BTreeMap<&str, Place<'_>>) -> String {
+    let state = pod.map_or_else(|| "no pod".to_owned(), pod::describe);
+    let silent = places.get(node).and_then(|place| place.node).is_some_and(|node| !assume::is_ready(node));
+    match silent {
+        true => format!("{node} (the node is not ready; its pod: {state})"),
+        false => format!("{node} ({state})"),
+    }
 }
 
 /// New pods come first (B6.4): beside an old pod that is not available always, beside an available one as far as the budget
@@ -158,13 +166,7 @@ fn surge(
     let two: Vec<String> = turns
         .iter()
         .filter(|t| t.old.len() + t.new.len() > 1)
-        .map(|t| {
-            format!(
-                "{} ({})",
-                t.node,
-                t.new.first().or(t.old.first()).map(|p| pod::describe(p)).unwrap_or_default()
-            )
-        })
+        .map(|t| held(t.node, t.new.first().or(t.old.first()).copied(), places))
         .collect();
     let used = i64::try_from(two.len()).unwrap_or(i64::MAX);
     let mut left = budget - used;

@@ -161,3 +161,29 @@ fn ready_is_not_available_before_its_time_and_it_is_looked_at_again_then() {
         assert_eq!(plan(&observation).recheck_after, Some(std::time::Duration::from_secs(3)), "{strategy}");
     }
 }
+
+#[test]
+fn a_rollout_that_waits_for_a_dead_node_says_so() {
+    let successor = fixture::pod::<Set>(
+        &name("a", 1),
+        "v2",
+        json!({ "spec": { "nodeName": "a" }, "status": broken()["status"] }),
+    );
+    for (rolling, on_a) in [
+        (json!({ "maxUnavailable": 1 }), vec![pod("a", "v1", terminating())]),
+        (json!({ "maxUnavailable": 0, "maxSurge": 1 }), vec![pod("a", "v1", ok()), successor]),
+    ] {
+        let strategy = json!({ "type": "RollingUpdate", "rollingUpdate": rolling });
+        let spec = json!({ "template": fixture::template("v2"), "updateStrategy": strategy });
+        let pods = on_a.into_iter().chain([pod("b", "v1", ok()), pod("c", "v1", ok())]).collect();
+        let mut observation = observe(spec, pods);
+        let said = |observation: &Observation<Set>| {
+            let plan = plan(observation);
+            plan.waiting.iter().map(ToString::to_string).find(|text| text.contains("of at most 1")).unwrap()
+        };
+        assert!(!said(&observation).contains("node is not ready"), "{}", said(&observation));
+        let silent = json!({ "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } });
+        observation.nodes = fixture::nodes(vec![node("a", silent), node("b", ok()), node("c", ok())]);
+        assert!(said(&observation).contains("a (the node is not ready; its pod: "), "{}", said(&observation));
+    }
+}

@@ -219,6 +219,7 @@ pub(crate) fn kube_controller_manager(binaries: &Binaries, dir: &Path, options: 
             "--pvclaimbinder-sync-period=5s",
         ])
         .arg(format!("--node-monitor-grace-period={}", grace_period(options)))
+        .arg(format!("--node-monitor-period={}", monitor_period(options)))
         .args(&options.kube_controller_manager_args)
         .current_dir(dir);
     command
@@ -226,7 +227,12 @@ pub(crate) fn kube_controller_manager(binaries: &Binaries, dir: &Path, options: 
 
 /// How long a node may be silent: longer than its lease lasts, since a busy machine must not make nodes look dead.
 fn grace_period(options: &Options) -> &'static str {
-    if options.real_nodes > 0 { "25s" } else { "200s" }
+    if options.real_nodes > 0 { "15s" } else { "200s" }
+}
+
+/// How often it is looked at; the default is 5 s, and what waits for a dead node waits for the look too.
+fn monitor_period(options: &Options) -> &'static str {
+    if options.real_nodes > 0 { "1s" } else { "5s" }
 }
 
 /// kube-scheduler without a port of its own.

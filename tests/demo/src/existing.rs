@@ -44,7 +44,8 @@ impl Existing {
         &self.dir
     }
 
-    fn flags(&self) -> [String; 2] {
+    /// What names the cluster and the lesson's namespace, for kubectl and for berth.
+    pub fn flags(&self) -> [String; 2] {
         [format!("--context={}", self.context), format!("--namespace={NAMESPACE}")]
     }
 

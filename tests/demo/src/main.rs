@@ -34,6 +34,9 @@ struct Arguments {
     /// Start three real nodes, with containers, in place of the simulated ones (Linux, as root; four minutes)
     #[arg(long, conflicts_with = "context")]
     real: bool,
+    /// Kill the operator in the middle of every step, and start another one: the steps have to hold all the same
+    #[arg(long)]
+    kill_operator: bool,
     /// Leave the cluster and the operator running, and say how to reach them
     #[arg(long)]
     keep: bool,
@@ -43,7 +46,12 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    // `cargo demo -- --real` is what cargo's users type; the alias has its own `--` before that.
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "--") {
+        words.remove(1);
+    }
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             let text = error.to_string();
@@ -77,9 +85,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
         Some(context) => setup::existing(context, &mut screen)?,
         None => setup::local(arguments.real, &mut screen)?,
     };
-    let operator = setup::operator(&mut place, &binary, &mut screen)?;
+    let operator = setup::operator(&mut place, &binary, arguments.kill_operator, &mut screen)?;
     let feed = feed::start(&place)?;
-    let outcomes = lesson::run(&place, &operator, &feed, &mut screen)?;
+    let outcomes = lesson::run(&place, &operator, &feed, arguments.kill_operator, &mut screen)?;
 
     screen.say("");
     for line in report::table(&outcomes) {

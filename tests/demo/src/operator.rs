@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,48 +34,79 @@ const REGISTER: &str = r#"echo $$ >"$0" && exec "$@""#;
 /// A running operator.
 #[derive(Debug)]
 pub struct Operator {
-    running: Running,
+    running: Mutex<Running>,
     log: PathBuf,
-    command_line: String,
+    /// The program and its arguments.
+    words: Vec<String>,
+    /// Where it answers whether it leads.
+    address: SocketAddr,
 }
 
 #[derive(Debug)]
 enum Running {
     InCluster(Process),
-    Beside(Mutex<Child>),
+    Beside(Child),
 }
 
 impl Operator {
-    /// Starts it and waits until it leads.
-    pub fn start(place: &Place, binary: &Path) -> Result<Self> {
+    /// Starts it and waits until it leads. Without a `lease` nobody waits for that of an operator that was killed; it is for those who
+    /// know that there is no other one.
+    pub fn start(place: &Place, binary: &Path, lease: bool) -> Result<Self> {
         let kubeconfig = place.operator_kubeconfig()?;
         let address = free_address()?;
         let mut command = Command::new(binary);
         command.arg("run").arg(format!("--kubeconfig={}", kubeconfig.display()));
         command.arg(format!("--listen={address}"));
+        if !lease {
+            command.arg("--leader-elect=false");
+        }
         let words: Vec<String> = std::iter::once(command.get_program())
             .chain(command.get_args())
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let command_line = kubectl::shell(&words);
-        let (running, log) = match place {
-            Place::Local(cluster) => {
-                let process = cluster.spawn("operator", command)?;
-                let log = process.log_path().to_owned();
-                (Running::InCluster(process), log)
-            }
-            Place::Existing(existing) => beside(existing, &command)?,
-        };
-        let operator = Self { running, log, command_line };
-        operator.wait_leading(address)?;
+        let (running, log) = spawn(place, command)?;
+        let operator = Self { running: Mutex::new(running), log, words, address };
+        operator.wait_leading()?;
         Ok(operator)
     }
 
-    fn wait_leading(&self, address: SocketAddr) -> Result<()> {
+    /// Kills it (SIGKILL), starts another one in its place, and waits until that leads: with a lease, as long as that of the dead one
+    /// lasts.
+    pub fn die_and_rise(&self, place: &Place) -> Result<()> {
+        {
+            let mut running = self.running();
+            match &mut *running {
+                Running::InCluster(process) => {
+                    process.kill()?;
+                    process.wait_exit(READY)?;
+                }
+                Running::Beside(child) => {
+                    child.kill().map_err(Error::run("berth"))?;
+                    child.wait().map_err(Error::run("berth"))?;
+                }
+            }
+            let mut words = self.words.iter();
+            let mut command = Command::new(words.next().map_or("berth", String::as_str));
+            command.args(words);
+            (*running, _) = spawn(place, command)?;
+        }
+        self.wait_leading()
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        // What runs is valid whatever a panicking holder of the lock did.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The program.
+    pub fn program(&self) -> &str {
+        self.words.first().map_or("berth", String::as_str)
+    }
+
+    fn wait_leading(&self) -> Result<()> {
         let deadline = Instant::now() + READY;
         loop {
-            let answer = ask(address).unwrap_or_default();
+            let answer = ask(self.address).unwrap_or_default();
             if answer.contains("ok, leading") {
                 return Ok(());
             }
@@ -93,12 +124,9 @@ impl Operator {
 
     /// An error with its last words if it has ended.
     pub fn check(&self) -> Result<()> {
-        let status = match &self.running {
+        let status = match &mut *self.running() {
             Running::InCluster(process) => process.exit_status()?,
-            Running::Beside(child) => {
-                let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-                child.try_wait().map_err(Error::run("berth"))?
-            }
+            Running::Beside(child) => child.try_wait().map_err(Error::run("berth"))?,
         };
         status.map_or(Ok(()), |status| Err(self.error(format!("has ended ({status})"))))
     }
@@ -113,15 +141,28 @@ impl Operator {
     }
 
     /// The command that started it.
-    pub fn command_line(&self) -> &str {
-        &self.command_line
+    pub fn command_line(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        kubectl::shell(&words)
+    }
+}
+
+/// Starts it as a process that ends with the place. Returns its log too.
+fn spawn(place: &Place, command: Command) -> Result<(Running, PathBuf)> {
+    match place {
+        Place::Local(cluster) => {
+            let process = cluster.spawn("operator", command)?;
+            let log = process.log_path().to_owned();
+            Ok((Running::InCluster(process), log))
+        }
+        Place::Existing(existing) => beside(existing, &command),
     }
 }
 
 /// Starts the operator as a process that the stop script of an existing cluster knows.
 fn beside(existing: &Existing, command: &Command) -> Result<(Running, PathBuf)> {
     let log = existing.dir().join("operator.log");
-    let output = File::create(&log).map_err(Error::file("create", &log))?;
+    let output = File::options().create(true).append(true).open(&log).map_err(Error::file("create", &log))?;
     let errors = output.try_clone().map_err(Error::file("open", &log))?;
     let child = Command::new("sh")
         .args(["-c", REGISTER])
@@ -134,7 +175,7 @@ fn beside(existing: &Existing, command: &Command) -> Result<(Running, PathBuf)> 
         .process_group(0)
         .spawn()
         .map_err(Error::run("berth"))?;
-    Ok((Running::Beside(Mutex::new(child)), log))
+    Ok((Running::Beside(child), log))
 }
 
 /// What `/readyz` answers.

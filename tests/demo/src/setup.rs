@@ -66,10 +66,17 @@ pub fn existing(context: &str, screen: &mut Screen) -> Result<Place> {
     Ok(Place::Existing(existing))
 }
 
-/// Starts the operator with the rights that `deploy/` gives it.
-pub fn operator(place: &mut Place, binary: &Path, screen: &mut Screen) -> Result<Operator> {
-    let operator = Operator::start(place, binary)?;
-    screen.tell(Tone::Good, &format!("✓ the operator runs as {} and leads", operator::ACCOUNT));
+/// Starts the operator with the rights that `deploy/` gives it. One that will be killed again and again holds no lease on a cluster of
+/// our own, where nobody else can be.
+pub fn operator(place: &mut Place, binary: &Path, deadly: bool, screen: &mut Screen) -> Result<Operator> {
+    let lease = !(deadly && place.is_local());
+    let operator = Operator::start(place, binary, lease)?;
+    let leads = if lease {
+        "leads"
+    } else {
+        "acts without a lease: the lesson knows that the one that it kills is dead"
+    };
+    screen.tell(Tone::Good, &format!("✓ the operator runs as {} and {leads}", operator::ACCOUNT));
     Ok(operator)
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use berth_cluster::{Binaries, Cluster, Options, Result};
+use berth_cluster::{Binaries, Cluster, Error, Options, Result};
 use clap::{Parser, Subcommand};
 
 /// A Kubernetes control plane with simulated nodes, without a container engine
@@ -32,7 +32,11 @@ enum Task {
         keep: bool,
     },
     /// Make the binaries ready (built once, if need be)
-    Build,
+    Build {
+        /// Those of real nodes too; status 3 if this machine lacks what they need
+        #[arg(long)]
+        real: bool,
+    },
     /// Print the directories of the binaries, separated by ':'
     Path,
 }
@@ -55,7 +59,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", error.to_string().trim().replace('\n', "; "));
-            ExitCode::FAILURE
+            match error {
+                Error::Machine { .. } => ExitCode::from(3),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -63,7 +70,8 @@ fn main() -> ExitCode {
 fn run(task: &Task) -> Result<()> {
     match task {
         Task::Up { nodes, real, keep } => up(usize::from(*nodes), usize::from(*real), *keep),
-        Task::Build => Binaries::locate().map(|_| ()),
+        Task::Build { real: false } => Binaries::locate().map(|_| ()),
+        Task::Build { real: true } => berth_cluster::make_ready_for_real_nodes(),
         Task::Path => {
             let binaries = Binaries::locate()?;
             let directories: Vec<String> =

@@ -10,8 +10,8 @@ use super::images;
 /// Where a node keeps its configuration, as it sees it.
 pub(crate) const NODE_DIRECTORY: &str = "/var/lib/berth";
 
-/// How long a node may be silent before it counts as gone. Its lease is renewed four times in this time.
-pub(crate) const LEASE_SECONDS: u32 = 20;
+/// How long the lease of a node lasts. It is renewed four times in this time.
+pub(crate) const LEASE_SECONDS: u32 = 12;
 
 /// Runs a program in a control group of the cluster; a file in the directory of the cluster.
 pub(crate) const IN_GROUP: &str = include_str!("in-group.sh");

@@ -193,7 +193,7 @@ impl Cluster {
     }
 
     /// Ends the kubelet of a real node at once; its containers run on, and nobody hears of them any more. The node counts as gone
-    /// after about half a minute.
+    /// after about 15 s.
     pub fn stop_kubelet(&self, node: &str) -> Result<()> {
         self.ground()?.with(node, Node::stop_kubelet)
     }

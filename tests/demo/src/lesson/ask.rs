@@ -1,10 +1,12 @@
 //! Questions that are asked with kubectl and answered by containers.
 
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::{Lesson, Look, TICK, not_so};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kubectl;
+use crate::place::Place;
 use crate::screen::Tone;
 use crate::setup;
 use crate::view::View;
@@ -14,8 +16,9 @@ use crate::world::World;
 pub(super) const CLIENT: &str = "client";
 /// Its image.
 pub(super) const SHELL: &str = "docker.io/library/busybox:1.37";
-/// How many lines of an answer are shown.
+/// How many lines of an answer are shown: of kubectl, and of Berth, which speaks to people.
 const SHOWN: usize = 4;
+const SHOWN_OF_BERTH: usize = 20;
 
 impl Lesson<'_> {
     /// Types a command and shows its answer.
@@ -24,17 +27,36 @@ impl Lesson<'_> {
         let located = setup::located(arguments);
         let located: Vec<&str> = located.iter().map(String::as_str).collect();
         let answer = self.place.kubectl(&located)?;
-        self.show_answer(&answer);
+        self.show_answer(&answer, SHOWN);
         Ok(answer)
     }
 
-    fn show_answer(&mut self, answer: &str) {
+    /// Types a command of Berth and shows its answer.
+    pub(super) fn berth(&mut self, arguments: &[&str]) -> Result<String> {
+        self.screen.tell(Tone::Accent, &format!("   $ berth {}", kubectl::shell(arguments)));
+        let mut command = Command::new(self.operator.program());
+        command.args(arguments).stdin(Stdio::null());
+        match self.place {
+            Place::Local(cluster) => command.env("KUBECONFIG", cluster.kubeconfig()),
+            Place::Existing(existing) => command.args(existing.flags()),
+        };
+        let output = command.output().map_err(Error::run("berth"))?;
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        self.show_answer(&answer, SHOWN_OF_BERTH);
+        if !output.status.success() {
+            let seen = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(not_so(&format!("berth {} answers", arguments.join(" ")), seen));
+        }
+        Ok(answer)
+    }
+
+    fn show_answer(&mut self, answer: &str, most: usize) {
         let lines: Vec<&str> = answer.lines().filter(|line| !line.trim().is_empty()).collect();
-        for line in lines.iter().take(SHOWN) {
+        for line in lines.iter().take(most) {
             self.screen.tell(Tone::Plain, &format!("     {line}"));
         }
-        if lines.len() > SHOWN {
-            self.screen.tell(Tone::Dim, &format!("     … {} lines more", lines.len() - SHOWN));
+        if lines.len() > most {
+            self.screen.tell(Tone::Dim, &format!("     … {} lines more", lines.len() - most));
         }
     }
 
@@ -52,7 +74,7 @@ impl Lesson<'_> {
             let missing = match self.place.kubectl(arguments) {
                 Ok(answer) => match look(&self.world, &answer) {
                     Look::Holds => {
-                        self.show_answer(&answer);
+                        self.show_answer(&answer, SHOWN);
                         return self.so(what);
                     }
                     Look::Broken(seen) => return Err(not_so(what, seen)),

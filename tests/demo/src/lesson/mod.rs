@@ -22,7 +22,7 @@ use crate::report::{Fate, Outcome};
 use crate::screen::{Screen, Tone};
 use crate::setup;
 use crate::view::{Focus, View};
-use crate::world::World;
+use crate::world::{Kind, Seen, World};
 use steps::Step;
 
 /// How often something that depends on the time is looked at again.
@@ -54,12 +54,24 @@ struct Lesson<'a> {
     screen: &'a mut Screen,
     world: World,
     focus: Focus,
+    /// Whether the operator is killed in every step, and whether that is still to come in this one.
+    deadly: bool,
+    armed: bool,
 }
 
 /// Goes through all steps. A step that builds on one that has failed is not tried.
-pub fn run(place: &Place, operator: &Operator, feed: &Feed, screen: &mut Screen) -> Result<Vec<Outcome>> {
+///
+/// With `deadly`, the operator is killed in the middle of each of them, and started again.
+pub fn run(
+    place: &Place,
+    operator: &Operator,
+    feed: &Feed,
+    deadly: bool,
+    screen: &mut Screen,
+) -> Result<Vec<Outcome>> {
     let focus = Focus::Ordinals("nginx");
-    let mut lesson = Lesson { place, operator, feed, screen, world: World::default(), focus };
+    let mut lesson =
+        Lesson { place, operator, feed, screen, world: World::default(), focus, deadly, armed: false };
     lesson.screen.say("");
     if place.is_real() {
         lesson.catch_up()?;
@@ -101,7 +113,13 @@ impl Lesson<'_> {
         }
         self.screen.pause();
         self.screen.restart_clock();
-        let result = self.catch_up().and_then(|()| (step.act)(self));
+        let caught_up = self.catch_up();
+        self.arm();
+        let result = caught_up.and_then(|()| (step.act)(self)).and_then(|()| {
+            let killed = only_if(!self.armed, || "no pod of a set has changed".to_owned());
+            killed.map_err(|seen| not_so("the operator was killed in the middle", seen))
+        });
+        self.armed = false;
         self.screen.pause();
         match result {
             Ok(()) => Fate::Held,
@@ -128,12 +146,29 @@ impl Lesson<'_> {
         self.place.kubectl(&located).map(drop)
     }
 
+    /// Takes in one thing. The first that happens to a pod of a set is the middle of the step, for those who kill operators.
+    fn take(&mut self, seen: &Seen) -> Result<()> {
+        self.world.take(seen);
+        let of_a_set = seen.object.pointer("/metadata/ownerReferences/0").is_some();
+        if self.armed && seen.kind == Kind::Pod && of_a_set {
+            self.armed = false;
+            self.tell("(the operator is killed here, and another one is started)");
+            self.operator.die_and_rise(self.place)?;
+        }
+        Ok(())
+    }
+
     /// Takes in what has happened so far.
     fn catch_up(&mut self) -> Result<()> {
         while let Some(seen) = self.feed.next(TICK)? {
-            self.world.take(&seen);
+            self.take(&seen)?;
         }
         Ok(())
+    }
+
+    /// A second middle of a step, where it does two things: the operator is killed again.
+    fn arm(&mut self) {
+        self.armed = self.deadly;
     }
 
     /// Waits, looking at the world after every single change, until `what` is so.
@@ -153,7 +188,7 @@ impl Lesson<'_> {
             }
             self.screen.show(&View::of(&self.world, self.focus), &missing);
             match self.feed.next(TICK)? {
-                Some(seen) => self.world.take(&seen),
+                Some(seen) => self.take(&seen)?,
                 None => {
                     self.world.now = Timestamp::now();
                     // Nothing comes from a process that is gone.
@@ -170,7 +205,7 @@ impl Lesson<'_> {
         while Instant::now() < end {
             self.screen.show(&View::of(&self.world, self.focus), "");
             match self.feed.next(TICK)? {
-                Some(seen) => self.world.take(&seen),
+                Some(seen) => self.take(&seen)?,
                 None => self.operator.check()?,
             }
         }

@@ -98,6 +98,7 @@ pub(super) fn scaled(lesson: &mut Lesson<'_>) -> Result<()> {
     lesson.holds("nginx-4 was made only after nginx-3 was Ready", order)?;
 
     let mark = lesson.world.past.len();
+    lesson.arm();
     lesson.type_(&["scale", "oset", "nginx", "--replicas=2"])?;
     lesson.until("nginx-0 and nginx-1 are what is left", |world| settled(world, 2))?;
     let order = past::left_in_order(&lesson.world.past[mark..], &["nginx-4", "nginx-3", "nginx-2"]);

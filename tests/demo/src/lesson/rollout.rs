@@ -52,6 +52,7 @@ pub(super) fn canary(lesson: &mut Lesson<'_>) -> Result<()> {
     lesson.until("nginx-2 is there again", |world| settled(world, 3))?;
     let rest = identities(&lesson.world, &[0, 1]);
     let mark = lesson.world.past.len();
+    lesson.arm();
     set_partition(lesson, 2)?;
     set_image(lesson, "oset/nginx", SECOND)?;
     lesson
@@ -59,6 +60,7 @@ pub(super) fn canary(lesson: &mut Lesson<'_>) -> Result<()> {
     lesson.still("nginx-0 and nginx-1 stay as they are", Duration::from_millis(1500), |world| {
         unchanged(&rest, world)
     })?;
+    lesson.arm();
     set_partition(lesson, 0)?;
     lesson.until("now all run the new image", |world| runs(world, [SECOND; 3], 3))?;
     let order =

@@ -116,6 +116,7 @@ pub(super) fn trouble(lesson: &mut Lesson<'_>) -> Result<()> {
     while began.elapsed() < TROUBLE {
         if !updated && began.elapsed() >= UPDATE {
             updated = true;
+            lesson.arm();
             let patch = r#"{"spec": {"template": {"metadata": {"annotations": {"release": "two"}}}}}"#;
             lesson.type_(&["patch", "oset/ledger", "--type=merge", "-p", patch])?;
         }

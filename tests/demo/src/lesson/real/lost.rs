@@ -65,10 +65,11 @@ pub(super) fn silent(lesson: &mut Lesson<'_>) -> Result<()> {
     lesson.still(&format!("no second {name} is made"), Duration::from_secs(10), |world| {
         only_if(world.pod_uid(&name) == before.uid, || "there is another one".to_owned())
     })?;
-    let what = format!("the condition of the set says so: it names {name} and {node}");
+    let what = format!("the condition of the set names {name} and {node}, and says what a person can do");
     lesson.until_answer(&what, &["get", "oset", "ledger", "-o", CONDITIONS], |_, answer| {
-        Look::at(answer.contains(&name) && answer.contains(&node), || answer.trim().to_owned())
+        Look::at(tells(answer, &name, &node), || answer.trim().to_owned())
     })?;
+    why(lesson, &name, &node)?;
     daemons_go_on(lesson, &node)?;
 
     lesson.tell(&format!("(the kubelet of {node} starts again)"));
@@ -83,6 +84,18 @@ pub(super) fn silent(lesson: &mut Lesson<'_>) -> Result<()> {
     ledger::alone(lesson)
 }
 
+/// What `berth why` says, which is for people who wonder.
+fn why(lesson: &mut Lesson<'_>, name: &str, node: &str) -> Result<()> {
+    let answer = lesson.berth(&["why", "oset/ledger"])?;
+    let told = only_if(tells(&answer, name, node), || answer.clone());
+    lesson.holds("berth why says the same", told)
+}
+
+/// Which pod, on which node, and what frees it.
+fn tells(text: &str, pod: &str, node: &str) -> bool {
+    [pod, node, OUT_OF_SERVICE].iter().all(|word| text.contains(word))
+}
+
 /// A dead node holds up nothing elsewhere, as long as the budget exceeds the dead nodes.
 fn daemons_go_on(lesson: &mut Lesson<'_>, node: &str) -> Result<()> {
     let budget = |count: u32| {
@@ -90,6 +103,7 @@ fn daemons_go_on(lesson: &mut Lesson<'_>, node: &str) -> Result<()> {
             r#"{{"spec": {{"updateStrategy": {{"rollingUpdate": {{"maxUnavailable": {count}, "maxSurge": 0}}}}}}}}"#
         )
     };
+    lesson.arm();
     lesson.type_(&["patch", "nds/node-page", "--type=merge", "-p", &budget(2)])?;
     set_image(lesson, "nds/node-page", agents::SECOND)?;
     let others: Vec<String> =
@@ -101,7 +115,15 @@ fn daemons_go_on(lesson: &mut Lesson<'_>, node: &str) -> Result<()> {
         old.map_or(Look::Holds, |name| Look::NotYet(format!("{name} is not yet updated")))
     };
     lesson.until(&format!("maxUnavailable 2, one node dead: all nodes but {node} are updated"), |world| {
-        elsewhere(world, agents::SECOND)
+        // A pod that is not available yet (minReadySeconds) would be replaced again at once, whatever the budget.
+        let available =
+            world.sets.get(agents::SET).map_or(0, |set| if set.observed { set.available } else { 0 });
+        match elsewhere(world, agents::SECOND) {
+            Look::Holds => Look::at(i64::try_from(others.len()) == Ok(available), || {
+                format!("{available} of {} available", others.len())
+            }),
+            other => other,
+        }
     })?;
     lesson.type_(&["patch", "nds/node-page", "--type=merge", "-p", &budget(1)])?;
     set_image(lesson, "nds/node-page", agents::FIRST)?;
@@ -132,6 +154,7 @@ pub(super) fn gone(lesson: &mut Lesson<'_>) -> Result<()> {
         |world| only_if(world.pod_uid(&name) == before.uid, || "there is another one".to_owned()),
     )?;
     lesson.tell("A person who knows that nothing runs there any more says so with a taint:");
+    lesson.arm();
     lesson.type_(&["taint", "node", &node, &format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute")])?;
     lesson.until(&format!("{name} moves on to another node, with its claim"), |world| {
         match world.pods.get(&name) {

@@ -15,12 +15,15 @@ const OWN_NODES: &str = "on an existing cluster, no node is killed";
 
 /// Starts the pod from whose place questions are asked.
 pub(super) fn begin(lesson: &mut Lesson<'_>) -> Result<()> {
-    lesson.tell("A pod from whose place the lesson asks for names and pages:");
+    lesson.tell(
+        "A pod from whose place the lesson asks for names and pages. It stays on a node that is tainted:",
+    );
     lesson.type_(&[
         "run",
         CLIENT,
         &format!("--image={SHELL}"),
         "--restart=Always",
+        r#"--overrides={"spec": {"tolerations": [{"operator": "Exists"}]}}"#,
         "--",
         "sleep",
         "infinity",

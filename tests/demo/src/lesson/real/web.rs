@@ -87,7 +87,8 @@ pub(super) fn crashes(lesson: &mut Lesson<'_>) -> Result<()> {
     lesson.still("the rollout stops there: nginx-0 and nginx-1 stay", Duration::from_secs(3), |world| {
         unchanged(&rest, world)
     })?;
-    set_image(lesson, "oset/nginx", SECOND)?;
+    lesson.arm();
+    lesson.berth(&["rollout", "undo", "oset/nginx"])?;
     lesson.until("the earlier template is enough: nginx-2 is Ready again", |world| {
         runs(world, [SECOND; 3], 3)
     })?;
