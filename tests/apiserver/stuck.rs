@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::manifests::{MISSING, NEW, crashing, never_ready, ordinal_set, with_claims, with_image};
 use crate::support::read::{OSET, POD};
-use crate::support::{Scene, existing, number, text};
+use crate::support::{Scene, Surface, existing, number, text};
 
 /// Waits until `berth why` finds `cause` on a pod of `web`, or on the set where `pod` is empty, and shows it.
 fn found(scene: &Scene, pod: &str, cause: &str) -> Value {
@@ -122,6 +122,30 @@ fn a_probe_that_fails_and_a_budget_that_others_use() {
     let finding = found(&scene, "", "budget");
     assert!(text(&finding, "/message").contains("web-2"), "it names who uses it: {finding}");
     assert!(text(&finding, "/command").contains("maxUnavailable"), "{finding}");
+}
+
+#[test]
+fn a_daemon_whose_new_image_nobody_has() {
+    let Some(scene) = Scene::on_nodes(Surface::Berth, "stuck-daemon", &["a", "b"]) else { return };
+    let agent = scene.agent();
+    scene.apply(&agent);
+    scene.settled_on(2);
+    scene.apply(&with_image(&agent, MISSING));
+    let look = || {
+        let report = scene.berth(&["why", "nds/agent", "-o", "json"]).json();
+        let pods = report["pods"].as_array().unwrap().iter();
+        let mut broken = pods.filter(|pod| pod["finding"]["cause"] == "image");
+        broken.next().cloned().ok_or_else(|| report.to_string())
+    };
+    let broken = scene.wait("an image that cannot be had", look);
+    assert_eq!(text(&broken, "/node"), scene.node("a"), "the first node by name, and the only one");
+    let why = scene.berth(&["why", "nds/agent"]);
+    println!("$ berth why nds/agent\n{}", why.out);
+    assert!(why.out.contains("berth rollout undo nds/agent -n stuck-daemon"), "{}", why.out);
+    assert!(why.out.contains("waits for its turn: the budget is used by others"), "{}", why.out);
+    let plan = scene.berth(&["plan", "nds/agent"]);
+    println!("$ berth plan nds/agent; echo $?\n{}{}\n", plan.out, plan.code);
+    assert!(plan.code == 3 && plan.out.contains(MISSING), "{plan:?}");
 }
 
 #[test]

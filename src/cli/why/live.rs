@@ -52,21 +52,15 @@ async fn follow(client: &Client, key: &Key, view: &mut View) -> Result<u8, Failu
     loop {
         let asked = Instant::now();
         match Facts::read(client, key).await {
-            Ok(facts) => match facts.set(key) {
-                Some(set)
-                    if known
-                        .as_ref()
-                        .is_none_or(|known| uid(known, key) == Some(&set["metadata"]["uid"])) =>
-                {
-                    known = Some(facts);
-                    view.trouble.clear();
-                }
-                _ if known.is_none() => return Err(super::missing(key)),
-                _ => {
-                    let (kind, namespace) = (key.resource().kind(), &key.namespace);
-                    return Err(Failure::other(format!("{kind} {namespace}/{} was deleted", key.name)));
-                }
-            },
+            Ok(facts) if is_same(&facts, known.as_ref(), key) => {
+                known = Some(facts);
+                view.trouble.clear();
+            }
+            Ok(_) if known.is_none() => return Err(super::missing(key)),
+            Ok(_) => {
+                let (kind, namespace) = (key.resource().kind(), &key.namespace);
+                return Err(Failure::other(format!("{kind} {namespace}/{} was deleted", key.name)));
+            }
             Err(error) if known.is_none() || !passes(&error) => {
                 return Err(Failure::other(error.to_string()));
             }
@@ -95,8 +89,11 @@ async fn follow(client: &Client, key: &Key, view: &mut View) -> Result<u8, Failu
     }
 }
 
-fn uid<'a>(facts: &'a Facts, key: &Key) -> Option<&'a Value> {
-    facts.set(key).map(|set| &set["metadata"]["uid"])
+/// Whether the set is there, and is the one that was known before. Another of its name is not looked at in its place.
+fn is_same(facts: &Facts, known: Option<&Facts>, key: &Key) -> bool {
+    let uid = |facts: &Facts| facts.set(key).map(|set| set["metadata"]["uid"].clone());
+    let found = uid(facts);
+    found.is_some() && known.is_none_or(|known| uid(known) == found)
 }
 
 /// Whether it may pass by itself. A refusal stays one.
