@@ -205,7 +205,8 @@ fn sigkill_of_the_owner_leaves_no_container_link_mount_or_control_group() {
         return;
     }
     let mut owner = Command::new(env!("CARGO_BIN_EXE_local-cluster"))
-        .args(["up", "--real", "1"])
+        // A simulated node beside it.
+        .args(["up", "--real", "1", "--nodes", "1"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -221,6 +222,8 @@ fn sigkill_of_the_owner_leaves_no_container_link_mount_or_control_group() {
             Command::new(kubectl.unwrap()).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
+    kubectl(&["get", "node", "real-0", "node-0"]);
+    kubectl(&["cordon", "node-0"]);
     kubectl(&RUN);
     kubectl(&WAIT);
     everything_is_found(dir);
