@@ -122,6 +122,12 @@ fn volumes_names_and_nodes_that_die() {
     let there = second["status"]["podIP"].as_str().unwrap();
     sh(&cluster, "a", &format!("ping -c 1 -W 5 {there}"));
     cluster.kill_real_node("real-1").unwrap();
+    assert_eq!(
+        control_groups(cluster.dir(), "real-1"),
+        Vec::<PathBuf>::new(),
+        "a loss of power takes them too"
+    );
+    assert_ne!(control_groups(cluster.dir(), "real-0"), Vec::<PathBuf>::new());
     assert!(
         cluster.kubectl(&["exec", "a", "--", "ping", "-c", "1", "-W", "1", there]).is_err(),
         "it still runs"
@@ -199,7 +205,8 @@ fn sigkill_of_the_owner_leaves_no_container_link_mount_or_control_group() {
         return;
     }
     let mut owner = Command::new(env!("CARGO_BIN_EXE_local-cluster"))
-        .args(["up", "--real", "1"])
+        // A simulated node beside it.
+        .args(["up", "--real", "1", "--nodes", "1"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -215,6 +222,8 @@ fn sigkill_of_the_owner_leaves_no_container_link_mount_or_control_group() {
             Command::new(kubectl.unwrap()).args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
+    kubectl(&["get", "node", "real-0", "node-0"]);
+    kubectl(&["cordon", "node-0"]);
     kubectl(&RUN);
     kubectl(&WAIT);
     everything_is_found(dir);
@@ -233,13 +242,7 @@ fn left(dir: &Path) -> Vec<String> {
     if Path::new("/sys/class/net").join(name).exists() {
         left.push(format!("link {name}"));
     }
-    for hierarchy in fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path()) {
-        for group in [hierarchy.clone(), hierarchy.join(name)] {
-            if group.ends_with(name) && group.exists() {
-                left.push(format!("control group {}", group.display()));
-            }
-        }
-    }
+    left.extend(control_groups(dir, "").iter().map(|group| format!("control group {}", group.display())));
     for process in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {
         // Containers are known by their control group, whatever else they hide; the other programs by their environment. The mounts of
         // this machine are those of this very process.
@@ -250,6 +253,18 @@ fn left(dir: &Path) -> Vec<String> {
         }
     }
     left
+}
+
+/// The control groups of a node, or of the whole cluster, in every hierarchy.
+fn control_groups(dir: &Path, node: &str) -> Vec<PathBuf> {
+    let group = Path::new(dir.file_name().unwrap()).join(node);
+    let root = Path::new("/sys/fs/cgroup");
+    let children = fs::read_dir(root).unwrap().flatten().map(|entry| entry.path());
+    children
+        .chain([root.to_owned()])
+        .map(|hierarchy| hierarchy.join(&group))
+        .filter(|group| group.exists())
+        .collect()
 }
 
 #[test]

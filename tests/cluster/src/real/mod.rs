@@ -7,12 +7,14 @@
 //! | `authority` | certificates of kubelets |
 //! | `images`, `archive` | images from this machine's own programs |
 //! | `node`, `configuration` | a node: namespaces, containerd, kubelet |
+//! | `groups` | control groups, when a node is gone |
 //! | `addons` | names (CoreDNS) and volumes |
 
 mod addons;
 mod archive;
 mod authority;
 mod configuration;
+mod groups;
 mod images;
 mod machine;
 mod network;
@@ -212,6 +214,7 @@ impl Cluster {
             return Err(Error::Node(format!("{node} is not there")));
         };
         gone.kill()?;
+        groups::remove(&ground.dir, node)?;
         ground.network.leave(gone.index)
     }
 

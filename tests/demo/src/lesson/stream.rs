@@ -25,8 +25,8 @@ impl Stream {
     /// Starts a shell script in the client's container.
     pub(super) fn start(place: &Place, script: &str) -> Result<Self> {
         let script = format!("rm -f /tmp/stop; {script}");
-        let mut command = place.command(&["exec", CLIENT, "--", "sh", "-c", &script]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut command = berth_cluster::bound(&place.command(&["exec", CLIENT, "--", "sh", "-c", &script]));
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(Error::run("kubectl"))?;
         let (sender, lines) = mpsc::channel();
         if let Some(output) = child.stdout.take() {
@@ -65,7 +65,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Waiting closes its input, which ends it.
         let _ = self.child.wait();
     }
 }

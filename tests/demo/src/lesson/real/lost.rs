@@ -178,5 +178,8 @@ pub(super) fn gone(lesson: &mut Lesson<'_>) -> Result<()> {
         Look::at(ready(world, &node), || format!("{node} is not Ready"))
     })?;
     lesson.type_(&["taint", "node", &node, &format!("{OUT_OF_SERVICE}-")])?;
-    lesson.until("node-page is on every node again", |world| agents::updated(world, agents::FIRST))
+    lesson.until("node-page is on every node again", |world| match agents::back(world, &node) {
+        Look::Holds => agents::updated(world, agents::FIRST),
+        other => other,
+    })
 }
