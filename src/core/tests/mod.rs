@@ -19,6 +19,7 @@ mod planners;
 mod purity;
 mod queue;
 mod reflect;
+mod relisting;
 mod triggers;
 
 use crate::api::{Key, Kind, Surface};
