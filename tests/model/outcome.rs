@@ -147,6 +147,7 @@ fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Resul
         let claim = world.server.get(&ObjectRef::new(Resource::Claims, crate::world::NAMESPACE, &name));
         let Some(claim) = claim else { return Err(format!("S5: claim {name} is missing")) };
         ensure!(!object::is_terminating(claim), "S4: {name} is being deleted");
+        ensure!(claim["status"]["phase"] == "Bound", "S5: {name} is {}", claim["status"]["phase"]);
         let owners: Vec<&Value> = object::owners(claim).iter().map(|r| &r["uid"]).collect();
         let wanted: Vec<&Value> = if spec.deletes_with_set { vec![&set["metadata"]["uid"]] } else { vec![] };
         ensure!(owners == wanted, "S3: {name} is owned by {owners:?} instead of {wanted:?}");
@@ -158,7 +159,7 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
     let pods = world.server.managed(Resource::Pods, object::uid(set));
     let image = object::text(set, "/spec/template/spec/containers/0/image");
     let rolls = set["spec"]["updateStrategy"]["type"] != "OnDelete";
-    let (mut desired, mut updated) = (0, 0);
+    let (mut desired, mut updated, mut misscheduled) = (0, 0, 0);
     for (of, node) in world.server.all(Resource::Nodes) {
         let here: Vec<&&Value> = pods.iter().filter(|p| daemons::node_of(p) == of.name).collect();
         if !daemons::fits(set, node) {
@@ -167,6 +168,7 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
             let stays = taints.iter().all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(t));
             let most = usize::from(stays && daemons::selected(set, node));
             ensure!(here.len() <= most, "D2: {} runs {} pods", of.name, here.len());
+            misscheduled += here.len();
             continue;
         }
         desired += 1;
@@ -183,6 +185,7 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
     let expected = [
         ("desiredNumberScheduled", desired),
         ("currentNumberScheduled", desired),
+        ("numberMisscheduled", misscheduled),
         ("numberReady", desired),
         ("numberAvailable", desired),
         ("numberUnavailable", 0),
