@@ -157,6 +157,7 @@ fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Resul
 
 fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
     let pods = world.server.managed(Resource::Pods, object::uid(set));
+    let revisions = world.server.managed(Resource::Revisions, object::uid(set));
     let image = object::text(set, "/spec/template/spec/containers/0/image");
     let rolls = set["spec"]["updateStrategy"]["type"] != "OnDelete";
     let (mut desired, mut updated, mut misscheduled) = (0, 0, 0);
@@ -175,8 +176,12 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
         ensure!(here.len() == 1, "D2: {} runs {} pods", of.name, here.len());
         ensure!(object::is_serving(here[0]), "{} does not serve", object::name(here[0]));
         let current = object::image(here[0]) == image;
+        // A pod that was taken over from an earlier set may be at a revision that this one does not know.
+        let known = revisions.iter().any(|r| {
+            object::text(r, "/metadata/labels/controller-revision-hash") == ordinals::revision(here[0])
+        });
         ensure!(current || !rolls, "{} runs {}", object::name(here[0]), object::image(here[0]));
-        updated += usize::from(current);
+        updated += usize::from(current && known);
     }
     let homeless =
         pods.iter().filter(|p| world.server.get(&crate::world::node(daemons::node_of(p))).is_none());

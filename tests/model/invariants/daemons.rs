@@ -1,6 +1,7 @@
 //! What must hold for node daemon sets.
 
 use berth::api::{ObjectRef, Resource};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::acts::Pods;
@@ -8,6 +9,9 @@ use super::ordinals::revision;
 use super::{Act, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, object};
 use crate::world::NAMESPACE;
+
+/// How long a creation may be on its way that was decided on what has changed meanwhile.
+const GIVEN_BACK: SignedDuration = SignedDuration::from_secs(30);
 
 /// The node that a pod is on or meant for.
 pub fn node_of(pod: &Value) -> &str {
@@ -64,12 +68,19 @@ pub fn at_most_one(rules: Rules, server: &ApiServer, pod: &Value) -> Result<(), 
         let first = server.since(&of, 0).into_iter().flatten().find(|v| object::uid(v) == object::uid(p));
         first.and_then(object::controller).is_none_or(|r| r["uid"] != uid)
     };
+    // Nor those of a pod that a person has given back while somebody else still knew it as nobody's.
+    let given_back = |p: &Value| {
+        let of = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(p));
+        let nobodys = |v: &Value| object::uid(v) == object::uid(p) && object::controller(v).is_none();
+        rules.crowd && server.lately(&of, server.now - GIVEN_BACK).any(nobodys)
+    };
     let node = node_of(pod);
     let counts = |p: &&&Value| {
         let old = surges && (object::is_terminating(p) || revision(p) != revision(pod));
         node_of(p) == node
             && !object::is_terminal(p)
             && !adopted(p)
+            && !given_back(p)
             && (!old || object::name(p) == object::name(pod))
     };
     let twins = server.managed(Resource::Pods, uid);
