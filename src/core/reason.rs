@@ -285,6 +285,12 @@ pub enum Waiting {
         #[serde(skip)]
         delay: Duration,
     },
+    /// Somebody else renumbers the revisions of this owner; ours is renumbered again later (X10).
+    Renumbering {
+        /// How long from now.
+        #[serde(skip)]
+        delay: Duration,
+    },
     /// kube-controller-manager's own controller works on the owner too (F1).
     Rival,
     /// The owner is being deleted.
@@ -358,6 +364,10 @@ impl fmt::Display for Waiting {
             Waiting::Vanishing { slot, .. } => {
                 write!(f, "pods of {slot} keep vanishing, though nobody here deletes them; the next one is made later")
             }
+            Waiting::Renumbering { .. } => f.write_str(
+                "somebody else renumbers its revisions, as another operator with an older view of it does; ours is renumbered \
+                 again later",
+            ),
             Waiting::Rival => f.write_str(
                 "kube-controller-manager writes its status too, so nothing is done for it; start kube-controller-manager \
                  with --controllers=*,-statefulset-controller,-daemonset-controller, then restart berth",

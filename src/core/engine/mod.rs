@@ -250,7 +250,9 @@ impl Engine {
             self.push(Class::Read, None, Request::get(object.clone()), Purpose::Check { object });
         }
         for resource in self.pending.overdue(now.mono) {
+            // A list that is on its way is awaited: whoever asks anew at each step never gets one.
             if let Some(reflector) = self.reflectors.get_mut(&resource)
+                && !reflector.is_listing()
                 && reflector.listed().is_some_and(|listed| now.mono > listed + Duration::from_secs(60))
                 && reflector.next_at().is_none()
             {

@@ -19,6 +19,7 @@ mod purity;
 mod queue;
 mod readiness;
 mod reflect;
+mod relisting;
 mod triggers;
 
 use crate::api::{Key, Kind, Surface};
