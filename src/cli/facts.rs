@@ -48,17 +48,19 @@ pub(super) struct Facts {
 impl Facts {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        let wall = Timestamp::now();
-        // Some start, long enough ago that nothing is measured from before it.
-        let mono = std::time::Duration::from_secs(1_000_000);
         Facts {
             stores: Stores::default(),
             raw: BTreeMap::new(),
             events: vec![],
             missing: vec![],
-            now: Now { wall, mono },
+            now: now(),
             versions: vec![],
         }
+    }
+
+    /// The same, looked at now.
+    pub(super) fn refresh(&mut self) {
+        self.now = now();
     }
 
     /// Everything about `key` in a live cluster. Nodes may be out of reach, which matters to daemons only.
@@ -90,7 +92,10 @@ impl Facts {
             Err(error) => return Err(error),
         }
         match events {
-            Ok((events, _)) => facts.events = events,
+            Ok((events, version)) => {
+                facts.versions.push((Resource::Events, version));
+                facts.events = events;
+            }
             Err(error) => facts.missing.push(error.to_string()),
         }
         facts.events.sort_by_cached_key(event_time);
@@ -173,6 +178,11 @@ impl Facts {
     pub(super) fn daemon(&self, key: &Key, memory: Memory) -> Option<Observation<crate::api::NodeDaemonSet>> {
         self.stores.observe_daemon(key, memory, Gates::default(), self.now)
     }
+}
+
+fn now() -> Now {
+    // Some start, long enough ago that nothing is measured from before it.
+    Now { wall: Timestamp::now(), mono: std::time::Duration::from_secs(1_000_000) }
 }
 
 /// When an event happened last.

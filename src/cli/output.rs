@@ -110,10 +110,16 @@ pub(super) fn few(names: &[String], most: usize) -> String {
 
 /// Prints to standard output. That a reader has seen enough, as in `| head`, is no error.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
+    tell(text).map(|_| ())
+}
+
+/// Prints to standard output, for who goes on until nobody reads: says whether somebody does.
+pub(super) fn tell(text: &str) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(|e| Failure::other(format!("cannot print: {e}"))),
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Failure::other(format!("cannot print: {e}"))),
     }
 }
 

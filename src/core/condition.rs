@@ -209,8 +209,10 @@ pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Optio
     let (before, after) = (fields(before), fields(after));
     let mut changes = Map::new();
     // The first status is written whole: an absent count is no zero to those who read it.
-    let first = before.get("observedGeneration") == Some(&json!(0))
-        && after.get("observedGeneration") != Some(&json!(0));
+    let unseen = |fields: &Map<String, Value>| {
+        fields.get("observedGeneration").and_then(Value::as_i64).is_none_or(|generation| generation <= 0)
+    };
+    let first = unseen(&before) && !unseen(&after);
     for (name, value) in &after {
         if first || before.get(name) != Some(value) {
             changes.insert(name.clone(), value.clone());

@@ -45,6 +45,8 @@ pub struct Memory {
     replaced: Arc<BTreeMap<Slot, Replacement>>,
     /// Slots for which pods were made, and how often since we deleted one there.
     made: Arc<BTreeMap<Slot, Made>>,
+    /// When a revision was renumbered for this generation of the owner, and how often.
+    renumbered: Option<Made>,
     /// Names of pods of which nobody knows whether they were, or will be, made.
     unsure: Arc<BTreeMap<Slot, (String, Duration)>>,
     /// When kube-controller-manager had written the status last when we saw the owner first.
@@ -130,6 +132,7 @@ impl Memory {
             }
             self.replaced = Arc::default();
             self.made = Arc::default();
+            self.renumbered = None;
         }
         self.owner = now;
         let before = *self.written_before.get_or_insert(owner.upstream_wrote);
@@ -169,6 +172,21 @@ impl Memory {
         let made = self.made.get(slot).filter(|made| now.saturating_sub(made.at) < MADE_FORGOTTEN)?;
         let over = made.times.checked_sub(MADE_AT_ONCE)?;
         let pause = doubled(FIRST_REMAKE, LAST_REMAKE, over.saturating_add(1));
+        (made.at + pause).checked_sub(now).filter(|d| !d.is_zero())
+    }
+
+    /// Remembers that a revision was renumbered for the present template.
+    pub fn renumber(&mut self, now: Duration) {
+        let times = self.renumbered.as_ref().map_or(0, |made| made.times).saturating_add(1);
+        self.renumbered = Some(Made { at: now, times });
+    }
+
+    /// How long no revision is renumbered again. One template takes that once, unless another operator with an older view of the
+    /// owner undoes it: then two would fight as fast as the API server lets them, and with every turn pods would go and come. The
+    /// pauses double from 1 s to 60 s (X9, X10). `None` when it may be done now.
+    pub fn renumbering_held(&self, now: Duration) -> Option<Duration> {
+        let made = self.renumbered.as_ref()?;
+        let pause = doubled(FIRST_REMAKE, LAST_REMAKE, made.times);
         (made.at + pause).checked_sub(now).filter(|d| !d.is_zero())
     }
 

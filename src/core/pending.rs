@@ -17,6 +17,9 @@ pub enum Expected {
     Deletion(Uid),
     /// Anything newer than this version (0: that it exists at all). The API server told us that our view is old.
     Newer(u64),
+    /// That this incarnation is gone: a fresh read found nothing. If a list that was begun later shows it all the same, the read was
+    /// wrong (an API server that has just started knows no custom resources yet).
+    Absent(Uid),
     /// Nobody knows whether the write was done. A fresh read must tell.
     Unknown,
 }
@@ -45,8 +48,13 @@ impl Entry {
             Expected::Version(made) => made > version,
             // The cache shows whether it is done.
             Expected::Deletion(_) => true,
-            Expected::Newer(_) | Expected::Unknown => false,
+            Expected::Newer(_) | Expected::Absent(_) | Expected::Unknown => false,
         }
+    }
+
+    /// Since when it has been as it is.
+    fn begun(&self) -> Duration {
+        if matches!(self.expected, Expected::Absent(_)) { self.checked } else { self.since }
     }
 }
 
@@ -116,7 +124,7 @@ impl Pending {
         let objects: Vec<_> = self.entries.keys().filter(|o| o.resource == resource).cloned().collect();
         objects
             .iter()
-            .flat_map(|o| self.resolve(o, |entry| entry.since < started && !entry.is_after(version)))
+            .flat_map(|o| self.resolve(o, |entry| entry.begun() < started && !entry.is_after(version)))
             .collect()
     }
 
@@ -129,7 +137,7 @@ impl Pending {
                 // Nothing there: the cache must have seen that too, which it has once it shows no object.
                 entry.expected = match version {
                     Some(version) => Expected::Version(version),
-                    None => Expected::Deletion(view.meta.map(|m| m.uid.clone()).unwrap_or_default()),
+                    None => Expected::Absent(view.meta.map(|m| m.uid.clone()).unwrap_or_default()),
                 };
             }
         }
@@ -200,7 +208,9 @@ fn is_visible(expected: &Expected, view: View<'_>) -> bool {
     let version = view.meta.and_then(|m| m.resource_version.number()).unwrap_or(0);
     match expected {
         Expected::Version(at_least) => view.seen >= *at_least || version >= *at_least,
-        Expected::Deletion(uid) => view.meta.is_none_or(|m| &m.uid != uid || m.is_terminating()),
+        Expected::Deletion(uid) | Expected::Absent(uid) => {
+            view.meta.is_none_or(|m| &m.uid != uid || m.is_terminating())
+        }
         Expected::Newer(than) => version > *than || (*than > 0 && view.meta.is_none()),
         Expected::Unknown => false,
     }

@@ -285,6 +285,12 @@ pub enum Waiting {
         #[serde(skip)]
         delay: Duration,
     },
+    /// Somebody else renumbers the revisions of this owner; ours is renumbered again later (X10).
+    Renumbering {
+        /// How long from now.
+        #[serde(skip)]
+        delay: Duration,
+    },
     /// kube-controller-manager's own controller works on the owner too (F1).
     Rival,
     /// The owner is being deleted.
@@ -333,9 +339,16 @@ impl fmt::Display for Waiting {
                     "{pod} is at the wanted revision and not available, so no pod of another revision is replaced"
                 )
             }
+            Waiting::Partition { pods: 1 } => f.write_str("1 pod below the partition keeps its revision"),
             Waiting::Partition { pods } => write!(f, "{pods} pods below the partition keep their revision"),
+            Waiting::OnDelete { pods: 1 } => {
+                f.write_str("1 pod gets the new template when it is deleted (OnDelete)")
+            }
             Waiting::OnDelete { pods } => {
                 write!(f, "{pods} pods get the new template when they are deleted (OnDelete)")
+            }
+            Waiting::Paused { pods: 1 } => {
+                f.write_str("paused: 1 pod keeps its revision until spec.paused is false")
             }
             Waiting::Paused { pods } => {
                 write!(f, "paused: {pods} pods keep their revision until spec.paused is false")
@@ -351,6 +364,10 @@ impl fmt::Display for Waiting {
             Waiting::Vanishing { slot, .. } => {
                 write!(f, "pods of {slot} keep vanishing, though nobody here deletes them; the next one is made later")
             }
+            Waiting::Renumbering { .. } => f.write_str(
+                "somebody else renumbers its revisions, as another operator with an older view of it does; ours is renumbered \
+                 again later",
+            ),
             Waiting::Rival => f.write_str(
                 "kube-controller-manager writes its status too, so nothing is done for it; start kube-controller-manager \
                  with --controllers=*,-statefulset-controller,-daemonset-controller, then restart berth",

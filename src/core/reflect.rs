@@ -169,6 +169,11 @@ impl<T> Reflector<T> {
         self.phase = Phase::Idle { not_before: now };
     }
 
+    /// Whether a list is on its way.
+    pub fn is_listing(&self) -> bool {
+        matches!(self.phase, Phase::Listing { .. })
+    }
+
     /// When the list that the cache rests on was begun; `None` before the first.
     pub fn listed(&self) -> Option<Duration> {
         self.listed

@@ -46,6 +46,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     } else if plan.stages.is_empty() {
         let mut plan_of_revisions = revisions::plan(observation, &revisions);
         plan.stage(Part::Revisions, Pace::OneByOne, vec![std::mem::take(&mut plan_of_revisions.actions)]);
+        plan_of_revisions.waiting.take().into_iter().for_each(|waiting| plan.wait(waiting));
         decided = Some(plan_of_revisions);
     }
     let collision_count = decided.as_ref().map_or(set.status.collision_count, |d| d.collision_count);

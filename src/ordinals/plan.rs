@@ -52,6 +52,7 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         let decided = revisions::plan(observation, &revisions);
         collision_count = decided.collision_count;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
+        decided.waiting.into_iter().for_each(|waiting| plan.wait(waiting));
         target = decided
             .current
             .zip(decided.update)

@@ -1,6 +1,7 @@
 //! The plan of the revisions of one owner.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use crate::core::observation::Observation;
 use crate::core::owner::{self, Set};
 use crate::core::plan::{Act, Action, Guard};
 use crate::core::pod::REVISION_LABEL;
-use crate::core::reason::Reason;
+use crate::core::reason::{Reason, Waiting};
 
 /// Upstream's label with the hash of a revision.
 const HASH_LABEL: &str = "controller.kubernetes.io/hash";
@@ -26,6 +27,8 @@ pub struct RevisionPlan {
     pub actions: Vec<Action>,
     /// The revision of the present template, once it is recorded.
     pub update: Option<Arc<Revision>>,
+    /// Why nothing is decided yet, though there is nothing to be done.
+    pub waiting: Option<(Waiting, Option<Duration>)>,
     /// The revision that the set comes from: the one that the status names, else the update revision (A7.7).
     pub current: Option<Arc<Revision>>,
     /// How often a name was taken; never less than the status says.
@@ -61,6 +64,7 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
     let mut plan = RevisionPlan {
         actions: vec![],
         update: recorded.map(|r| Arc::clone(r)),
+        waiting: None,
         current: named(set.current_revision()),
         collision_count: set.collision_count().max(0),
         twins: ours
@@ -72,6 +76,11 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
     match recorded {
         Some(revision) if revision.revision == newest => {}
         Some(revision) => {
+            plan.update = None;
+            if let Some(delay) = observation.memory.renumbering_held(observation.now.mono) {
+                plan.waiting = Some((Waiting::Renumbering { delay }, Some(delay)));
+                return plan;
+            }
             let to = newest.saturating_add(1);
             plan.actions.push(Action {
                 act: Act::Patch {
@@ -82,7 +91,6 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
                 },
                 why: Reason::Rollback { from: revision.revision, to },
             });
-            plan.update = None;
         }
         None => match ours.last().map_or(Likeness::Different, |newest| likeness(observation, newest)) {
             Likeness::Same(note) => {

@@ -215,3 +215,14 @@ fn twins_are_all_known_by_their_labels() {
     labels.dedup();
     assert_eq!((labels, decided.update.as_ref().unwrap().metadata.name.as_str()), (vec!["x", "y"], "b"));
 }
+
+#[test]
+fn a_revision_that_somebody_else_renumbers_too_is_left_alone_for_a_while() {
+    let both = vec![revision::<OrdinalSet>("a", 1, "v1"), revision::<OrdinalSet>("b", 2, "v2")];
+    let mut observation = observe("v1", both);
+    assert_eq!(lines(&decide(&observation)).len(), 1, "a goes to 3");
+    observation.memory.renumber(observation.now.mono);
+    let held = decide(&observation);
+    assert_eq!(lines(&held), Vec::<String>::new());
+    assert!(held.update.is_none() && held.waiting.is_some(), "and nothing is decided meanwhile: {held:?}");
+}

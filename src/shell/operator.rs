@@ -118,7 +118,7 @@ impl Operator {
 
     fn report(&self) -> Report {
         let figures = self.engine.figures(self.window.most_sets, self.now());
-        Report { problems: self.engine.problems(), figures }
+        Report { problems: self.engine.problems(), renounced: self.engine.renounced(), figures }
     }
 
     fn carry(&mut self, output: Output) {

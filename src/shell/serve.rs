@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Report {
     /// What keeps it from serving, one line each; empty when it is ready.
     pub problems: Vec<String>,
+    /// What is not served because of how it is run, one line each.
+    pub renounced: Vec<String>,
     /// How it is doing.
     pub figures: Figures,
 }
@@ -84,8 +86,11 @@ async fn answer(path: &str, asking: &Asking, metrics: &Metrics) -> Response<Full
         "/readyz" if !report.problems.is_empty() => {
             plain(StatusCode::SERVICE_UNAVAILABLE, report.problems.join("\n") + "\n")
         }
-        "/readyz" if report.figures.leads => plain(StatusCode::OK, "ok, leading\n"),
-        "/readyz" => plain(StatusCode::OK, "ok, standing by\n"),
+        "/readyz" => {
+            let role = if report.figures.leads { "ok, leading\n" } else { "ok, standing by\n" };
+            let renounced = report.renounced.iter().map(|line| format!("not served: {line}\n"));
+            plain(StatusCode::OK, role.to_owned() + &renounced.collect::<String>())
+        }
         "/metrics" => match metrics.render(report.figures) {
             Ok(text) => {
                 let mut response = plain(StatusCode::OK, text);

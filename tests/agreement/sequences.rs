@@ -39,8 +39,13 @@ enum Change {
 enum Deed {
     Get,
     Create,
+    /// With a name that the API server makes up.
+    Generate,
     Patch(Change),
-    Delete { grace: Option<u64>, propagation: Option<&'static str> },
+    Delete {
+        grace: Option<u64>,
+        propagation: Option<&'static str>,
+    },
 }
 
 /// A request, before uids and versions are filled in.
@@ -99,10 +104,10 @@ impl Side {
     }
 }
 
-/// The resources that operators write. Claims are left out: on the real side their version moves between two requests of ours, and
-/// it is not known yet who does that.
-fn resources() -> [Resource; 4] {
-    [Resource::Pods, Resource::Revisions, Resource::OrdinalSets(Surface::Berth), Resource::Leases]
+/// The resources that operators write.
+fn resources() -> [Resource; 5] {
+    let sets = Resource::OrdinalSets(Surface::Berth);
+    [Resource::Pods, Resource::Revisions, sets, Resource::Leases, Resource::Claims]
 }
 
 /// Any request.
@@ -112,15 +117,16 @@ pub fn any(random: &mut Random, name: impl Fn(Resource) -> ObjectRef) -> Wish {
         *random.pick(&[Which::None, Which::None, Which::Present, Which::Present, Which::First, Which::Wrong])
     };
     let (uid, version) = (which(random), which(random));
-    let deed = match random.below(10) {
-        0 => Deed::Get,
-        1..=3 => Deed::Create,
-        4..=7 => Deed::Patch(change(of.resource, random)),
+    let deed = match random.below(20) {
+        0 | 1 => Deed::Get,
+        2 => Deed::Generate,
+        3..=7 => Deed::Create,
+        8..=15 => Deed::Patch(change(of.resource, random)),
         _ => {
             let grace =
                 if of.resource == Resource::Pods { *random.pick(&[None, None, Some(0)]) } else { None };
-            // Operators name none. Where people change it half way, kube-apiserver refuses a version that it has just made.
-            let propagation = *random.pick(&[None, None, Some("Background")]);
+            let propagation =
+                *random.pick(&[None, None, Some("Background"), Some("Foreground"), Some("Orphan")]);
             Deed::Delete { grace, propagation }
         }
     };
@@ -189,6 +195,13 @@ impl Wish {
         match &self.deed {
             Deed::Get => Request::get(self.of.clone()),
             Deed::Create => request(Verb::Create, false, body(&self.of)),
+            Deed::Generate => {
+                let mut body = body(&self.of);
+                body["metadata"]["generateName"] = json!(format!("{}-", self.of.name));
+                body["metadata"]["name"] = json!("");
+                let object = ObjectRef { name: String::new(), ..self.of.clone() };
+                Request { verb: Verb::Create, object, status: false, dry_run: false, body }
+            }
             Deed::Patch(change) => {
                 let (status, mut body) = match change {
                     Change::Labels(labels) => (false, json!({ "metadata": { "labels": labels } })),

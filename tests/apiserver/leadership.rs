@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::health::{ask, free_address};
 use crate::support::manifests::ordinal_set;
 use crate::support::plane::{Plane, project};
-use crate::support::read::{LEASE, OSET, POD, REVISION, condition, name, text, uid};
+use crate::support::read::{LEASE, NDS, OSET, POD, REVISION, condition, name, text, uid};
 use crate::support::surface::Surface;
 use crate::support::writes::Writes;
 use crate::support::{Chronicle, Scene, number};
@@ -68,13 +68,28 @@ fn one_operator_acts_and_the_other_takes_over() {
 #[test]
 fn two_builds_side_by_side_roll_nothing_and_undo_nothing() {
     let scene = Scene::without_operator(Surface::Berth, "two-builds");
+    if scene.plane.lacks_nodes(2) {
+        return;
+    }
+    scene.add_nodes(&["a", "b"]);
     let other = env::var("BERTH_TEST_OTHER_BUILD").unwrap_or_else(|_| env!("CARGO_BIN_EXE_berth").to_owned());
     println!("the other build is {}", version(&other));
     let arguments = ["--namespace=two-builds", "--leader-elect=false"];
     let old = scene.run_build(&other, "old", &arguments);
     scene.apply(&ordinal_set("web", 3));
-    scene.settled(OSET, "web");
-    let (before, writes) = (facts(&scene), scene.writes("web"));
+    scene.apply(&scene.agent());
+    let settled = || {
+        scene.settled(OSET, "web");
+        scene.settled_on(2);
+    };
+    let written = || [scene.writes("web"), scene.writes("agent")];
+    let since = |before: &[Writes; 2]| {
+        let [web, agent] = written();
+        [web.since(&before[0]), agent.since(&before[1])]
+    };
+    let nothing = [Writes::default(), Writes::default()];
+    settled();
+    let (before, writes) = (facts(&scene), written());
 
     let address = free_address();
     let listen = format!("--listen={address}");
@@ -85,30 +100,35 @@ fn two_builds_side_by_side_roll_nothing_and_undo_nothing() {
     });
     scene.marker("marker");
     assert_eq!(facts(&scene), before, "no pod and no revision is another");
-    assert_eq!(scene.writes("web").since(&writes), Writes::default(), "the new one finds nothing to do");
+    assert_eq!(since(&writes), nothing, "the new one finds nothing to do");
 
     // A rollout that both carry out.
-    let conditions = Chronicle::begin(&scene.plane, OSET, &scene.namespace);
-    scene.patch(OSET, "web", &json!({"spec": {"template": {"metadata": {"annotations": {"round": "2"}}}}}));
-    scene.settled(OSET, "web");
+    let chronicles = [OSET, NDS].map(|kind| Chronicle::begin(&scene.plane, kind, &scene.namespace));
+    let round = json!({"spec": {"template": {"metadata": {"annotations": {"round": "2"}}}}});
+    scene.patch(OSET, "web", &round);
+    scene.patch(NDS, "agent", &round);
+    settled();
     scene.marker("marker-2");
-    let rolled = scene.writes("web").since(&writes);
-    println!("a rollout of three pods by two operators: {rolled}");
-    assert_eq!((rolled.count("create pods"), rolled.count("delete pods")), (3, 3), "{rolled}");
-    assert_eq!(rolled.count("create controllerrevisions"), 1, "{rolled}");
-    let entries = conditions.entries();
-    let ours = entries.iter().map(|entry| &entry.object).filter(|set| name(set) == "web");
-    let mut ready: Vec<&str> = ours.map(|set| text(condition(set, "Ready"), "/status")).collect();
-    ready.dedup();
-    assert_eq!(ready, ["True", "False", "True"], "Ready changes twice");
+    for ((rolled, pods), (chronicle, set)) in
+        since(&writes).iter().zip([3, 2]).zip(chronicles.iter().zip(["web", "agent"]))
+    {
+        println!("a rollout of {pods} pods by two operators: {rolled}");
+        assert_eq!((rolled.count("create pods"), rolled.count("delete pods")), (pods, pods), "{rolled}");
+        assert_eq!(rolled.count("create controllerrevisions"), 1, "{rolled}");
+        let entries = chronicle.entries();
+        let ours = entries.iter().map(|entry| &entry.object).filter(|object| name(object) == set);
+        let mut ready: Vec<&str> = ours.map(|set| text(condition(set, "Ready"), "/status")).collect();
+        ready.dedup();
+        assert_eq!(ready, ["True", "False", "True"], "Ready of {set} changes twice");
+    }
 
     // The old one ends, and nothing else happens.
-    let (before, writes) = (facts(&scene), scene.writes("web"));
+    let (before, writes) = (facts(&scene), written());
     old.terminate().unwrap();
     assert!(old.wait_exit(SOON).unwrap().success());
     scene.marker("marker-3");
     assert_eq!(facts(&scene), before);
-    assert_eq!(scene.writes("web").since(&writes), Writes::default());
+    assert_eq!(since(&writes), nothing);
     assert!(!new.log().unwrap().contains("panicked"));
 }
 
@@ -118,10 +138,10 @@ fn version(program: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Names and uids of the pods and revisions of `web`.
+/// Names and uids of the pods and revisions of `web` and `agent`.
 fn facts(scene: &Scene) -> BTreeSet<(String, String)> {
     let all = [POD, REVISION].into_iter().flat_map(|kind| scene.list(kind));
-    let ours = all.filter(|object| name(object).starts_with("web-"));
+    let ours = all.filter(|object| ["web-", "agent-"].iter().any(|set| name(object).starts_with(set)));
     ours.map(|object| (name(&object).to_owned(), uid(&object).to_owned())).collect()
 }
 
@@ -161,9 +181,11 @@ fn without_the_right_to_nodes_ordinal_sets_work_and_the_log_says_what_does_not()
     scene.apply(&ordinal_set("web", 2));
     scene.settled(OSET, "web");
     says(&scene, &operator, "node daemon sets need to list nodes");
+    // It is as ready as it can be, and says what it does without.
     let (status, text) = ask(&address, "/readyz");
-    assert_eq!(status, 503, "{text}");
-    assert!(text.contains("nodes") && text.contains("forbidden"), "{text}");
+    assert_eq!(status, 200, "{text}");
+    assert!(text.contains("not served: nodes: ") && text.contains("forbidden"), "{text}");
+    assert!(text.contains("not served: nodedaemonsets.berth.dev: "), "{text}");
 }
 
 /// A namespace with the rights of `deploy/namespaced.yaml`, made for it as that file says.

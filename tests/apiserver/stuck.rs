@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::manifests::{MISSING, NEW, crashing, never_ready, ordinal_set, with_claims, with_image};
 use crate::support::read::{OSET, POD};
-use crate::support::{Scene, existing, number, text};
+use crate::support::{Scene, Surface, existing, number, text};
 
 /// Waits until `berth why` finds `cause` on a pod of `web`, or on the set where `pod` is empty, and shows it.
 fn found(scene: &Scene, pod: &str, cause: &str) -> Value {
@@ -125,6 +125,30 @@ fn a_probe_that_fails_and_a_budget_that_others_use() {
 }
 
 #[test]
+fn a_daemon_whose_new_image_nobody_has() {
+    let Some(scene) = Scene::on_nodes(Surface::Berth, "stuck-daemon", &["a", "b"]) else { return };
+    let agent = scene.agent();
+    scene.apply(&agent);
+    scene.settled_on(2);
+    scene.apply(&with_image(&agent, MISSING));
+    let look = || {
+        let report = scene.berth(&["why", "nds/agent", "-o", "json"]).json();
+        let pods = report["pods"].as_array().unwrap().iter();
+        let mut broken = pods.filter(|pod| pod["finding"]["cause"] == "image");
+        broken.next().cloned().ok_or_else(|| report.to_string())
+    };
+    let broken = scene.wait("an image that cannot be had", look);
+    assert_eq!(text(&broken, "/node"), scene.node("a"), "the first node by name, and the only one");
+    let why = scene.berth(&["why", "nds/agent"]);
+    println!("$ berth why nds/agent\n{}", why.out);
+    assert!(why.out.contains("berth rollout undo nds/agent -n stuck-daemon"), "{}", why.out);
+    assert!(why.out.contains("waits for its turn: the budget is used by others"), "{}", why.out);
+    let plan = scene.berth(&["plan", "nds/agent"]);
+    println!("$ berth plan nds/agent; echo $?\n{}{}\n", plan.out, plan.code);
+    assert!(plan.code == 3 && plan.out.contains(MISSING), "{plan:?}");
+}
+
+#[test]
 fn what_is_meant_is_not_stuck() {
     let scene = Scene::new("not-stuck");
     let mut set = ordinal_set("web", 2);
@@ -138,7 +162,7 @@ fn what_is_meant_is_not_stuck() {
     assert!(text(&finding, "/command").contains("\"partition\":0"), "{finding}");
     let plan = scene.berth(&["plan", "oset/web"]);
     assert_eq!(plan.code, 0, "{plan:?}");
-    assert!(plan.out.contains("1 pods below the partition keep their revision"), "{}", plan.out);
+    assert!(plan.out.contains("1 pod below the partition keeps its revision"), "{}", plan.out);
 
     // What is written down by default is no change; what a manifest no longer says is taken away.
     let same = scene.berth_with(&["plan", "-f", "-", "-o", "json"], &set.to_string()).json();

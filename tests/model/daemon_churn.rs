@@ -184,8 +184,15 @@ fn history(seed: u64, weather: Weather, operators: usize, room: Room) {
     for name in NODES {
         world.add_node(name, &json!({ "disk": "ssd" }));
     }
+    // Two that elect a leader, or two that act at once.
+    let elects = operators > 1 && seed % 4 == 3;
+    world.invariants.rules.crowd = operators > 1 && !elects;
     for _ in 0..operators {
-        world.add_operator();
+        if elects {
+            world.add_candidate()
+        } else {
+            world.add_operator()
+        };
     }
     let agent = daemons("agent");
     let min_ready = *world.random.pick(&[0, 0, 4]);

@@ -35,7 +35,7 @@ pub fn number(name: &str) -> Option<u64> {
 }
 
 /// Runs one history to its end, or to its failure.
-pub fn attempt(history: impl FnOnce() -> BTreeMap<&'static str, u64>) -> Outcome {
+pub fn attempt<T>(history: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(history)).map_err(|panic| {
         Failure::take().unwrap_or_else(|| {
             let text = panic.downcast_ref::<String>().cloned();

@@ -147,6 +147,7 @@ fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Resul
         let claim = world.server.get(&ObjectRef::new(Resource::Claims, crate::world::NAMESPACE, &name));
         let Some(claim) = claim else { return Err(format!("S5: claim {name} is missing")) };
         ensure!(!object::is_terminating(claim), "S4: {name} is being deleted");
+        ensure!(claim["status"]["phase"] == "Bound", "S5: {name} is {}", claim["status"]["phase"]);
         let owners: Vec<&Value> = object::owners(claim).iter().map(|r| &r["uid"]).collect();
         let wanted: Vec<&Value> = if spec.deletes_with_set { vec![&set["metadata"]["uid"]] } else { vec![] };
         ensure!(owners == wanted, "S3: {name} is owned by {owners:?} instead of {wanted:?}");
@@ -156,9 +157,10 @@ fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Resul
 
 fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
     let pods = world.server.managed(Resource::Pods, object::uid(set));
+    let revisions = world.server.managed(Resource::Revisions, object::uid(set));
     let image = object::text(set, "/spec/template/spec/containers/0/image");
     let rolls = set["spec"]["updateStrategy"]["type"] != "OnDelete";
-    let (mut desired, mut updated) = (0, 0);
+    let (mut desired, mut updated, mut misscheduled) = (0, 0, 0);
     for (of, node) in world.server.all(Resource::Nodes) {
         let here: Vec<&&Value> = pods.iter().filter(|p| daemons::node_of(p) == of.name).collect();
         if !daemons::fits(set, node) {
@@ -167,14 +169,19 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
             let stays = taints.iter().all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(t));
             let most = usize::from(stays && daemons::selected(set, node));
             ensure!(here.len() <= most, "D2: {} runs {} pods", of.name, here.len());
+            misscheduled += here.len();
             continue;
         }
         desired += 1;
         ensure!(here.len() == 1, "D2: {} runs {} pods", of.name, here.len());
         ensure!(object::is_serving(here[0]), "{} does not serve", object::name(here[0]));
         let current = object::image(here[0]) == image;
+        // A pod that was taken over from an earlier set may be at a revision that this one does not know.
+        let known = revisions.iter().any(|r| {
+            object::text(r, "/metadata/labels/controller-revision-hash") == ordinals::revision(here[0])
+        });
         ensure!(current || !rolls, "{} runs {}", object::name(here[0]), object::image(here[0]));
-        updated += usize::from(current);
+        updated += usize::from(current && known);
     }
     let homeless =
         pods.iter().filter(|p| world.server.get(&crate::world::node(daemons::node_of(p))).is_none());
@@ -183,6 +190,7 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
     let expected = [
         ("desiredNumberScheduled", desired),
         ("currentNumberScheduled", desired),
+        ("numberMisscheduled", misscheduled),
         ("numberReady", desired),
         ("numberAvailable", desired),
         ("numberUnavailable", 0),

@@ -11,6 +11,7 @@
 )]
 
 mod heartbeats;
+mod sizing;
 mod subject;
 // What the tests on an API server share; most of it is not used here.
 #[allow(dead_code, unused_imports, unused_macros, reason = "shared with other tests")]

@@ -9,6 +9,8 @@ type Extra = (&'static str, Value);
 
 /// A selector with more labels or conditions than this is refused, so that the cost of checking it is bounded.
 const MANY: u32 = 100;
+/// The generation that is observed before any is.
+const NOT_OBSERVED: i64 = -1;
 /// The longest label value.
 const LABEL: u32 = 63;
 
@@ -54,7 +56,9 @@ fn common() -> Vec<Extra> {
             json!({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }),
         ),
         ("status.conditions[]", json!({ "required": ["type", "status"] })),
-        ("status.observedGeneration", json!({ "minimum": 0 })),
+        // Of an object without a status kstatus says that all is well, and `helm --wait` would not wait for an operator that is down.
+        ("status", json!({ "default": { "observedGeneration": NOT_OBSERVED } })),
+        ("status.observedGeneration", json!({ "minimum": NOT_OBSERVED })),
         ("status.collisionCount", json!({ "minimum": 0 })),
     ];
     for path in

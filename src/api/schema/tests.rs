@@ -79,11 +79,13 @@ fn defaults_are_these_and_none_is_in_a_template() {
         "spec.revisionHistoryLimit": 10,
         "spec.updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "partition": 0 } },
         "spec.updateStrategy.rollingUpdate.partition": 0,
+        "status": { "observedGeneration": -1 },
     }));
     let daemon = wanted(json!({
         "spec.revisionHistoryLimit": 10,
         "spec.updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 1 } },
         "spec.updateStrategy.rollingUpdate.maxUnavailable": 1,
+        "status": { "observedGeneration": -1 },
     }));
     assert_eq!(found(&ordinal_set()), ordinal);
     assert_eq!(found(&node_daemon_set()), daemon);

@@ -4,14 +4,18 @@ use http::Method;
 use kube::Client;
 use serde_json::{Map, Value, json};
 
-use crate::api::Key;
+use super::lists;
+use crate::api::{Key, Surface};
 use crate::core::assume;
 use crate::shell::look::{self, LookError};
+use crate::shell::watch::percent_encode;
 
 /// Where `kubectl apply` keeps the manifest that it applied last.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Has the API server default and validate the manifest as an apply of it: nothing is stored.
+/// Has the API server default and validate the manifest as an apply of it: nothing is stored. What was applied by the server so far
+/// (`kubectl apply --server-side`, Flux, Argo CD, Helm) is applied so again, under the same name and against all conflicts; all else
+/// as `kubectl apply` does it.
 ///
 /// # Errors
 /// When the API server refuses it or does not answer.
@@ -28,9 +32,21 @@ pub(super) async fn server_side(
     let (method, uri, content, body) = match present {
         None => (Method::POST, format!("{collection}?{query}"), "application/json", manifest),
         Some(present) => {
-            let patch = three_way(last_applied(present).as_ref(), &manifest, present);
-            let uri = format!("{collection}/{}?{query}", key.name);
-            (Method::PATCH, uri, "application/merge-patch+json", patch)
+            let uri = format!("{collection}/{}", key.name);
+            match applier(present) {
+                Some(manager) => {
+                    let manager = percent_encode(&manager);
+                    // What an export has of it is refused here, and left out by `kubectl apply`.
+                    manifest["metadata"]["managedFields"] = Value::Null;
+                    let query =
+                        format!("dryRun=All&force=true&fieldManager={manager}&fieldValidation=Strict");
+                    (Method::PATCH, format!("{uri}?{query}"), "application/apply-patch+yaml", manifest)
+                }
+                None => {
+                    let patch = patch(&manifest, present, key);
+                    (Method::PATCH, format!("{uri}?{query}"), "application/merge-patch+json", patch)
+                }
+            }
         }
     };
     let what = format!("apply {key} as a dry run");
@@ -49,7 +65,7 @@ pub(super) fn assumed(present: Option<&Value>, manifest: &Value, key: &Key) -> V
     let mut set = match present {
         Some(present) => {
             let mut set = present.clone();
-            assume::merge(&mut set, &three_way(last_applied(present).as_ref(), manifest, present));
+            assume::merge(&mut set, &patch(manifest, present, key));
             if set["spec"] != present["spec"] {
                 let generation = present["metadata"]["generation"].as_i64().unwrap_or(0);
                 set["metadata"]["generation"] = json!(generation + 1);
@@ -71,8 +87,32 @@ fn last_applied(present: &Value) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
+/// Who applies the object by the server; `None` where `kubectl apply` does it by itself, or nobody, or several do.
+fn applier(present: &Value) -> Option<String> {
+    if last_applied(present).is_some() {
+        return None;
+    }
+    let entries = present["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let applied =
+        entries.filter(|e| e["operation"] == "Apply" && e["subresource"].as_str().is_none_or(str::is_empty));
+    match applied.filter_map(|e| e["manager"].as_str()).collect::<Vec<_>>().as_slice() {
+        [one] => Some((*one).to_owned()),
+        _ => None,
+    }
+}
+
+/// What `kubectl apply` changes in what is there.
+fn patch(manifest: &Value, present: &Value, key: &Key) -> Value {
+    let applied = last_applied(present);
+    let manifest = match key.surface {
+        Surface::Berth => manifest.clone(),
+        Surface::Apps => lists::merged(applied.as_ref(), manifest, present),
+    };
+    three_way(applied.as_ref(), &manifest, present)
+}
+
 /// The merge patch of `kubectl apply`: what the manifest says, without what was applied before and is no longer said.
-fn three_way(applied: Option<&Value>, manifest: &Value, present: &Value) -> Value {
+pub(super) fn three_way(applied: Option<&Value>, manifest: &Value, present: &Value) -> Value {
     let mut patch = Map::new();
     changes(manifest, present, &mut patch);
     if let Some(applied) = applied {

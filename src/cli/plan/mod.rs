@@ -1,6 +1,7 @@
 //! `berth plan`: what would happen if a manifest were applied, or what will happen to a set that is there. Nothing is written.
 
 mod dry_run;
+mod lists;
 mod text;
 
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ const UNKNOWN: u8 = 4;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 no change, 1 change, 2 wrong use, 3 it gets stuck, 4 it could not be told.
+
+A manifest is taken as `kubectl apply` would take it: against what was applied before and what is there. Where the set was applied by
+the server (kubectl apply --server-side, Flux, Argo CD), it is taken so again, as if conflicts were forced.
 
 Examples:
   berth plan -f web.yaml                 what `kubectl apply -f web.yaml` would set in motion

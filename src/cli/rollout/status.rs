@@ -56,8 +56,11 @@ async fn follow(cluster: &Cluster, key: &Key, args: &Args) -> Result<(), Failure
         }
         let (message, done) = progress(key, &set).map_err(Failure::other)?;
         if message != said {
-            output::print(&format!("{message}\n"))?;
+            let read = output::tell(&format!("{message}\n"))?;
             said = message;
+            if !read {
+                return Ok(());
+            }
         }
         if done || !args.watch {
             return Ok(());
@@ -130,7 +133,7 @@ fn ordinal(key: &Key, set: &OrdinalSet) -> Result<(String, bool), String> {
     if strategy.type_ == Some(OrdinalUpdateType::OnDelete) {
         return Err(ONLY_ROLLING.to_owned());
     }
-    if status.observed_generation == 0 || set.metadata.generation > status.observed_generation {
+    if status.observed_generation <= 0 || set.metadata.generation > status.observed_generation {
         return Ok((format!("Waiting for {} spec update to be observed...", word(key.kind)), false));
     }
     deadline(key, &status.conditions)?;
@@ -165,7 +168,7 @@ fn daemon(key: &Key, set: &NodeDaemonSet) -> Result<(String, bool), String> {
         return Err(ONLY_ROLLING.to_owned());
     }
     let (status, kind, name) = (&set.status, word(key.kind), &key.name);
-    if status.observed_generation == 0 || set.metadata.generation > status.observed_generation {
+    if status.observed_generation <= 0 || set.metadata.generation > status.observed_generation {
         return Ok((format!("Waiting for {kind} spec update to be observed..."), false));
     }
     deadline(key, &status.conditions)?;

@@ -55,10 +55,14 @@ pub(super) fn diagnose(facts: &Facts, key: &Key, pod: &Pod, min_ready: i64) -> O
     }
     match pod::availability(pod, min_ready, facts.now.wall) {
         Availability::Available if pod::is_running_and_ready(pod) => None,
-        Availability::In(left) => Some(Finding::patience(
-            Cause::MinReady,
-            format!("ready, available in {} s (minReadySeconds {min_ready})", left.as_secs().max(1)),
-        )),
+        Availability::In(left) => {
+            let at = jiff::SignedDuration::try_from(left)
+                .ok()
+                .and_then(|left| facts.now.wall.checked_add(left).ok());
+            let at = at.map_or_else(String::new, |at| format!(" at {}", at.strftime("%H:%M:%SZ")));
+            let message = format!("ready, available{at} (minReadySeconds {min_ready})");
+            Some(Finding::patience(Cause::MinReady, message))
+        }
         _ if pod.status.phase == "Running" => Some(unready(facts, key, pod)),
         _ => Some(claims(facts, key, pod).unwrap_or_else(|| {
             let last = warning(facts, name).map(|text| format!("starting; {text}"));

@@ -189,6 +189,12 @@ pub(super) fn of_waiting(key: &Key, waiting: &Waiting, outdated: &[String]) -> O
             "whoever deletes the pods, or changes their labels, stops",
             kubectl(key, "get events --sort-by=.lastTimestamp"),
         ),
+        Waiting::Renumbering { .. } => Finding::new(
+            Cause::Backoff,
+            text,
+            "only one operator works on the set",
+            "kubectl get pods -A -l app.kubernetes.io/name=berth",
+        ),
         Waiting::Rival => Finding::new(
             Cause::Rival,
             text,

@@ -2,6 +2,7 @@
 
 mod diagnose;
 mod finding;
+mod frame;
 mod live;
 mod report;
 mod text;

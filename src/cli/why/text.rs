@@ -25,9 +25,12 @@ pub(super) fn render(report: &Report, now: Option<jiff::Timestamp>, paint: Paint
     );
     if !report.condition.is_empty() {
         let text = report.condition.as_str();
-        let shown = match text.split(':').next() {
-            Some("Ready") => paint.good(text),
-            Some("Stalled") => paint.bad(text),
+        let (type_, message) = text.split_once(": ").unwrap_or((text, ""));
+        // What is said below, with what helps, is not said twice.
+        let text = if report.findings.iter().any(|f| f.message == message) { type_ } else { text };
+        let shown = match type_ {
+            "Ready" => paint.good(text),
+            "Stalled" => paint.bad(text),
             _ => paint.busy(text),
         };
         let _ = writeln!(out, "{shown}");

@@ -97,6 +97,7 @@ impl Engine {
         }
         match (&action.act, &action.why) {
             (Act::Create { .. }, Reason::Missing { slot, .. }) => memory.make(slot.clone(), now.mono),
+            (Act::Patch { .. }, Reason::Rollback { .. }) => memory.renumber(now.mono),
             (Act::Delete { .. }, why) => why.slot().into_iter().for_each(|slot| memory.unmake(slot)),
             _ => {}
         }

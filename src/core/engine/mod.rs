@@ -166,15 +166,33 @@ impl Engine {
 
     /// What keeps the engine from serving, one line each; empty when it is ready.
     pub fn problems(&self) -> Vec<String> {
-        let problem = |(resource, reflector): (&Resource, &Reflector<Item>)| match reflector.problem() {
-            Some(problem) => Some(watching::explain(*resource, problem, &self.config)),
-            None if reflector.listed().is_none() => Some(format!("{resource}: not listed yet")),
-            None => None,
-        };
         let lease = self.lease_problem.iter().map(|problem| format!("lease: {problem}"));
+        let unfilled = self.unfilled().filter(|(resource, problem)| !self.is_renounced(*resource, problem));
+        unfilled.map(|(_, problem)| problem).chain(lease).collect()
+    }
+
+    /// What is not served because of how the operator is run, one line each: one for a namespace may have no right to nodes, and
+    /// serves ordinal sets all the same.
+    pub fn renounced(&self) -> Vec<String> {
+        let unfilled = self.unfilled().filter(|(resource, problem)| self.is_renounced(*resource, problem));
+        unfilled.map(|(_, problem)| problem).collect()
+    }
+
+    /// The resources whose lists and watches are missing, and what is in the way.
+    fn unfilled(&self) -> impl Iterator<Item = (Resource, String)> {
         // Without a watch the lease is polled.
         let cached = self.reflectors.iter().filter(|(resource, _)| **resource != Resource::Leases);
-        cached.filter_map(problem).chain(lease).collect()
+        cached.filter_map(|(resource, reflector)| match reflector.problem() {
+            Some(problem) => Some((*resource, watching::explain(*resource, problem, &self.config))),
+            None if reflector.listed().is_none() => Some((*resource, format!("{resource}: not listed yet"))),
+            None => None,
+        })
+    }
+
+    /// Whether ordinal sets are served without it, and it is refused to an operator for one namespace.
+    fn is_renounced(&self, resource: Resource, problem: &str) -> bool {
+        let daemons = matches!(resource, Resource::Nodes | Resource::DaemonSets(_));
+        daemons && !self.config.namespace.is_empty() && problem.contains("forbidden")
     }
 
     /// Whether we lead.
@@ -232,7 +250,9 @@ impl Engine {
             self.push(Class::Read, None, Request::get(object.clone()), Purpose::Check { object });
         }
         for resource in self.pending.overdue(now.mono) {
+            // A list that is on its way is awaited: whoever asks anew at each step never gets one.
             if let Some(reflector) = self.reflectors.get_mut(&resource)
+                && !reflector.is_listing()
                 && reflector.listed().is_some_and(|listed| now.mono > listed + Duration::from_secs(60))
                 && reflector.next_at().is_none()
             {

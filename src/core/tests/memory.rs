@@ -80,3 +80,21 @@ fn a_rival_is_who_writes_after_we_came() {
     fresh.concerns(&written("2027-01-01T00:00:00Z"));
     assert!(fresh.has_rival(), "its first write counts too");
 }
+
+#[test]
+fn two_that_renumber_the_same_revisions_do_not_fight_without_pause() {
+    let (mut memory, mut now, mut done) = (Memory::default(), Duration::ZERO, vec![]);
+    memory.concerns(&owner(1));
+    while now < at(600) {
+        match memory.renumbering_held(now) {
+            Some(pause) => now += pause,
+            None => {
+                memory.renumber(now);
+                done.push(now.as_secs());
+            }
+        }
+    }
+    assert_eq!(done[..8], [0, 1, 3, 7, 15, 31, 63, 123]);
+    memory.concerns(&owner(2));
+    assert_eq!(memory.renumbering_held(now), None, "people who go back and forth do not wait");
+}

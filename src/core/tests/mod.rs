@@ -8,7 +8,6 @@ mod condition;
 mod deadline;
 mod electing;
 mod events;
-mod kstatus;
 mod lease;
 mod limiter;
 mod memory;
@@ -18,7 +17,9 @@ mod pending;
 mod planners;
 mod purity;
 mod queue;
+mod readiness;
 mod reflect;
+mod relisting;
 mod triggers;
 
 use crate::api::{Key, Kind, Surface};

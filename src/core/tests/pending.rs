@@ -71,6 +71,19 @@ fn an_unknown_outcome_is_read_afresh_and_then_awaited() {
 }
 
 #[test]
+fn a_read_that_found_nothing_is_not_believed_for_ever() {
+    let present = meta("u", 4);
+    let shown = || View { meta: Some(&present), seen: 4 };
+    let mut pending = expecting(Expected::Unknown, shown());
+    assert_eq!(pending.checks(ms(500)), [pod()]);
+    assert!(pending.checked(&pod(), None, shown()).is_empty(), "the cache must show that too");
+    assert!(pending.checks(ms(60_000)).is_empty(), "it is known");
+    assert!(pending.relisted(Resource::Pods, ms(500), 4).is_empty(), "begun before the read was answered");
+    assert_eq!(pending.overdue(ms(300_000)), [Resource::Pods]);
+    assert_eq!(pending.relisted(Resource::Pods, ms(300_001), 4), [key("web")], "it is still there");
+}
+
+#[test]
 fn an_old_view_waits_for_a_newer_one() {
     let cached = meta("u", 4);
     let mut pending = expecting(Expected::Newer(4), View { meta: Some(&cached), seen: 4 });

@@ -97,7 +97,7 @@ pub(crate) struct NodeBinaries {
 impl NodeBinaries {
     /// Finds all, building those that are missing, as [`Binaries::locate`] does.
     pub(crate) fn locate() -> Result<Self> {
-        let dir = root()?.join(format!("node-k8s-{}-{}", versions::KUBERNETES, fingerprint()));
+        let dir = root()?.join(format!("node-k8s-{}-{}", versions::KUBERNETES, of_nodes()));
         let missing: Vec<Source> =
             Source::NODE.into_iter().filter(|source| !dir.join(source.name()).is_file()).collect();
         if !missing.is_empty() {
@@ -117,17 +117,34 @@ impl NodeBinaries {
     }
 }
 
-/// Of everything that decides what the programs of real nodes are: some of their source is our own.
-fn fingerprint() -> String {
-    let parts = [
+/// The program that says what kstatus (which Helm and Flux ask) and a health script of Argo CD make of objects, built if need be as
+/// in [`Binaries::locate`]. Its argument is the script; a JSON array of objects goes in, one of `kstatus`, `kstatusMessage`, `argocd`
+/// and `argocdMessage` comes out.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn verdicts() -> Result<PathBuf> {
+    let parts = [include_str!("../modules/verdicts/go.sum"), include_str!("../modules/verdicts/main.go")];
+    let dir = root()?.join(format!("verdicts-{}", fingerprint(&parts)));
+    compile::compile(&[Source::Verdicts], &dir)?;
+    Ok(dir.join(Source::Verdicts.name()))
+}
+
+/// Of everything that decides what a program is, where some of its source is our own.
+fn fingerprint(parts: &[&str]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, parts.concat().as_bytes());
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Of the programs of real nodes.
+fn of_nodes() -> String {
+    fingerprint(&[
         include_str!("../modules/kubernetes/go.sum"),
         include_str!("../modules/containerd/go.sum"),
         include_str!("../modules/addons/go.sum"),
         include_str!("../modules/addons/dns/main.go"),
         include_str!("../modules/addons/volumes/main.go"),
-    ];
-    let digest = ring::digest::digest(&ring::digest::SHA256, parts.concat().as_bytes());
-    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    ])
 }
 
 /// Where the binaries are kept, in a directory per set of pinned versions, so that an upgrade never runs yesterday's binaries.

@@ -32,6 +32,7 @@ pub(crate) enum Source {
     Ctr,
     CoreDns,
     Volumes,
+    Verdicts,
 }
 
 impl Source {
@@ -63,6 +64,7 @@ impl Source {
             Self::Ctr => "ctr",
             Self::CoreDns => "coredns",
             Self::Volumes => "volumes",
+            Self::Verdicts => "verdicts",
         }
     }
 
@@ -85,6 +87,7 @@ impl Source {
             }
             Self::CoreDns => "./dns".to_owned(),
             Self::Volumes => "./volumes".to_owned(),
+            Self::Verdicts => ".".to_owned(),
             _ => format!("k8s.io/kubernetes/cmd/{}", self.name()),
         }
     }
@@ -95,6 +98,7 @@ impl Source {
             Self::Kwok => "kwok",
             Self::Containerd | Self::ContainerdShim | Self::Ctr => "containerd",
             Self::CoreDns | Self::Volumes => "addons",
+            Self::Verdicts => "verdicts",
             _ => "kubernetes",
         })
     }
@@ -149,15 +153,15 @@ pub(crate) fn compile(sources: &[Source], cache: &Path) -> Result<()> {
     }
     remove_leftovers(cache, &missing);
     check_go(&missing[0].module())?;
-    let (what, minutes) = match Source::NODE.contains(&missing[0]) {
-        true => ("the programs of real nodes", 3),
-        false => ("the control plane", 7),
+    let kubernetes = versions::KUBERNETES;
+    let (what, time) = match missing[0] {
+        Source::Verdicts => ("kstatus and the Lua of Argo CD".to_owned(), "half a minute"),
+        first if Source::NODE.contains(&first) => {
+            (format!("the programs of real nodes of Kubernetes {kubernetes}"), "3 minutes")
+        }
+        _ => (format!("the control plane of Kubernetes {kubernetes}"), "7 minutes"),
     };
-    eprintln!(
-        "building {what} of Kubernetes {}, once, into {} (about {minutes} minutes on 2 cores)",
-        versions::KUBERNETES,
-        cache.display()
-    );
+    eprintln!("building {what}, once, into {} (about {time} on 2 cores)", cache.display());
     for (index, source) in missing.iter().enumerate() {
         compile_one(*source, cache, &format!("[{}/{}] {}", index + 1, missing.len(), source.name()))?;
     }

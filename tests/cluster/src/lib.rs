@@ -29,7 +29,7 @@ pub mod versions;
 
 pub use audit::AuditEvent;
 pub use behaviour::{BEHAVIOUR_ANNOTATION, Behaviour};
-pub use binaries::Binaries;
+pub use binaries::{Binaries, verdicts};
 pub use bound::bound;
 pub use cluster::{Cluster, Options};
 pub use error::Error;

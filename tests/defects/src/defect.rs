@@ -70,19 +70,29 @@ impl Defect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::io::Write;
+    use std::process::{Command, Stdio};
 
     #[test]
-    fn every_patch_applies_to_the_sources_as_they_are() -> Result<(), String> {
+    fn the_patches_apply_to_the_sources_as_they_are_one_after_the_other() -> Result<(), String> {
         let all = Defect::all()?;
         assert!(all.len() >= 20, "{}", all.len());
-        for defect in all {
-            let mut check = Command::new("git");
-            // A whole line of context suffices: what surrounds a defect may change.
-            check.args(["apply", "--check", "-C1"]).arg(&defect.patch).current_dir(project());
-            let output = check.output().map_err(|e| e.to_string())?;
-            assert!(output.status.success(), "{}: {}", defect.name, String::from_utf8_lossy(&output.stderr));
+        let mut series = String::new();
+        for defect in &all {
+            let patch = fs::read_to_string(&defect.patch).map_err(|e| e.to_string())?;
+            let switch = format!("defect::is(\"{}\")", defect.name);
+            assert!(patch.contains(&switch), "{} has no switch", defect.name);
+            series += &patch;
         }
+        let mut check = Command::new("git");
+        // A whole line of context suffices: what surrounds a defect may change.
+        check.args(["apply", "--check", "-C1", "-"]).current_dir(project()).stdin(Stdio::piped());
+        let mut check = check.stderr(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+        let mut input = check.stdin.take().ok_or("no standard input")?;
+        input.write_all(series.as_bytes()).map_err(|e| e.to_string())?;
+        drop(input);
+        let output = check.wait_with_output().map_err(|e| e.to_string())?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 }

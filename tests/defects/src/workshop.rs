@@ -1,4 +1,4 @@
-//! A copy of the sources to put defects into, with a target directory of its own.
+//! A copy of the sources with all defects in it, each behind its switch, and a target directory of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,24 @@ use std::process::{Command, Output};
 
 use super::defect::{Defect, project};
 
-/// Schedules that each defect gets unless `BERTH_SEEDS` says otherwise.
+/// Schedules that each defect gets at most, unless `BERTH_SEEDS` says otherwise.
 const SCHEDULES: &str = "3000";
-/// The tests of the simulator, cheapest first.
-const TESTS: [&str; 3] = ["random_schedules", "each_fault", ""];
+/// The tests of the simulator, cheapest first; those of the first two say which invariant was broken.
+const TESTS: [&[&str]; 3] =
+    [&["random_schedules"], &["each_fault"], &["--skip", "random_schedules", "--skip", "each_fault"]];
 /// What the simulator prints before the invariant that was broken, and before the seed.
 const BROKEN: &str = "broken: ";
+/// The module that holds the switch.
+const SWITCH: &str = include_str!("../switch.rs");
 
 /// What the simulator has found.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Something.
     Found {
-        /// The invariant, or the test.
+        /// The invariant, or that it was a test.
         by: String,
-        /// The seed or the plan; empty if it is a test of something chosen.
+        /// The seed or the plan, or the test.
         at: String,
     },
     /// Nothing.
@@ -34,13 +37,44 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Copies the sources.
+    /// Copies the sources, puts all defects into the copy, and builds the simulator.
     ///
     /// # Errors
-    /// A sentence, when that fails.
-    pub fn open() -> Result<Self, String> {
+    /// A sentence, when a patch does not apply, or the copy cannot be built.
+    pub fn open(all: &[Defect]) -> Result<Self, String> {
         let workshop = Workshop { root: project().join("target/defects") };
-        workshop.copy()?;
+        let fresh = workshop.root.join("fresh");
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(at(&fresh))?;
+        }
+        let names = sources()?;
+        for name in &names {
+            if let Ok(bytes) = fs::read(project().join(name)) {
+                put(&fresh.join(name), &bytes)?;
+            }
+        }
+        for defect in all {
+            let mut git = Command::new("git");
+            // Not inside another repository, where it would look at that one.
+            git.args(["apply", "-C1"]).arg(&defect.patch).current_dir(&fresh);
+            git.env("GIT_CEILING_DIRECTORIES", &workshop.root);
+            succeed(&mut git).map_err(|e| format!("{}: {e}", defect.name))?;
+        }
+        let module = fresh.join("src/core/mod.rs");
+        let text = fs::read_to_string(&module).map_err(at(&module))?;
+        put(&module, format!("{text}\npub mod defect;\n").as_bytes())?;
+        put(&fresh.join("src/core/defect.rs"), SWITCH.as_bytes())?;
+        // What has not changed stays untouched, so that little is built anew.
+        for name in names.iter().map(String::as_str).chain(["src/core/defect.rs"]) {
+            let (from, to) = (fresh.join(name), workshop.tree().join(name));
+            let Ok(bytes) = fs::read(&from) else { continue };
+            if fs::read(&to).is_ok_and(|present| present == bytes) {
+                continue;
+            }
+            put(&to, &bytes)?;
+        }
+        eprintln!("building the simulator with {} defects in it", all.len());
+        succeed(workshop.cargo().arg("--no-run"))?;
         Ok(workshop)
     }
 
@@ -48,59 +82,22 @@ impl Workshop {
         self.root.join("tree")
     }
 
-    /// Brings the copy up to date; files that are the same stay untouched, so that little is built anew.
-    fn copy(&self) -> Result<(), String> {
-        let mut list = Command::new("git");
-        list.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(project());
-        let output = succeed(&mut list)?;
-        for name in String::from_utf8_lossy(&output.stdout).split('\0').filter(|name| !name.is_empty()) {
-            let (from, to) = (project().join(name), self.tree().join(name));
-            let Ok(bytes) = fs::read(&from) else { continue };
-            if fs::read(&to).is_ok_and(|present| present == bytes) {
-                continue;
-            }
-            if let Some(folder) = to.parent() {
-                fs::create_dir_all(folder).map_err(at(folder))?;
-            }
-            fs::write(&to, bytes).map_err(at(&to))?;
-        }
-        Ok(())
-    }
-
-    /// Does something with a defect in place.
+    /// Runs the simulator with one defect, or with none where the name is empty, until something is found.
     ///
     /// # Errors
-    /// A sentence, when the patch does not apply, or what is done fails.
-    pub fn with(
-        &self,
-        defect: &Defect,
-        act: impl Fn(&Self) -> Result<Outcome, String>,
-    ) -> Result<Outcome, String> {
-        let apply = |reverse: bool| {
-            let mut git = Command::new("git");
-            git.args(["apply", "-C1"]).args(reverse.then_some("--reverse")).arg(&defect.patch);
-            // Not inside another repository, where it would look at that one.
-            git.current_dir(self.tree()).env("GIT_CEILING_DIRECTORIES", &self.root);
-            succeed(&mut git).map_err(|e| format!("{}: {e}", defect.name))
-        };
-        apply(false)?;
-        let outcome = act(self).map_err(|e| format!("{}: {e}", defect.name));
-        apply(true)?;
-        outcome
-    }
-
-    /// Runs the simulator until something is found.
-    ///
-    /// # Errors
-    /// A sentence, when it cannot be built.
-    pub fn simulate(&self) -> Result<Outcome, String> {
-        succeed(self.cargo().arg("--no-run"))?;
-        for test in TESTS {
-            let output =
-                self.cargo().args(["--", test, "--nocapture"]).output().map_err(|e| e.to_string())?;
+    /// A sentence, when it cannot be run.
+    pub fn simulate(&self, defect: &str) -> Result<Outcome, String> {
+        for tests in TESTS {
+            let mut cargo = self.cargo();
+            cargo.args(["--", "--nocapture"]).args(tests).env("BERTH_DEFECT", defect);
+            if tests == ["random_schedules"] {
+                let given = std::env::var("BERTH_SEEDS");
+                cargo.env("BERTH_SEEDS", given.as_deref().unwrap_or(SCHEDULES));
+            }
+            let output = cargo.output().map_err(|e| e.to_string())?;
             if !output.status.success() {
                 let all = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-                return Ok(found(&all, test));
+                return Ok(found(&all));
             }
         }
         Ok(Outcome::Nothing)
@@ -110,9 +107,7 @@ impl Workshop {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["test", "--locked", "--package", "berth", "--test", "model"]).current_dir(self.tree());
         cargo.env("CARGO_TARGET_DIR", self.root.join("build")).env("BERTH_SHRINK", "0");
-        if std::env::var_os("BERTH_SEEDS").is_none() {
-            cargo.env("BERTH_SEEDS", SCHEDULES);
-        }
+        cargo.env_remove("BERTH_SEEDS");
         cargo
     }
 
@@ -121,17 +116,32 @@ impl Workshop {
     /// # Errors
     /// A sentence, when that fails.
     pub fn write(&self, name: &str, text: &str) -> Result<(), String> {
-        let path = self.root.join(name);
-        fs::write(&path, text).map_err(at(&path))
+        put(&self.root.join(name), text.as_bytes())
     }
 }
 
+/// All files of the project.
+fn sources() -> Result<Vec<String>, String> {
+    let mut list = Command::new("git");
+    list.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(project());
+    let output = succeed(&mut list)?;
+    let all = String::from_utf8_lossy(&output.stdout);
+    Ok(all.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+    }
+    fs::write(path, bytes).map_err(at(path))
+}
+
 /// What the output of a failed test says.
-fn found(output: &str, test: &str) -> Outcome {
+fn found(output: &str) -> Outcome {
     let line = output.lines().find_map(|line| line.strip_prefix(BROKEN));
-    let (by, at) = line
-        .and_then(|line| line.split_once(" by "))
-        .unwrap_or((if test.is_empty() { "a test" } else { test }, ""));
+    let failed = || output.lines().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+    let (by, at) =
+        line.and_then(|line| line.split_once(" by ")).unwrap_or(("a test", failed().unwrap_or_default()));
     Outcome::Found { by: by.to_owned(), at: at.to_owned() }
 }
 

@@ -15,6 +15,8 @@ pub struct Admission {
     pub namespace_terminating: bool,
     /// Whether a policy refuses every new pod.
     pub refuses_pods: bool,
+    /// Whether a webhook takes the labels off every new pod.
+    pub strips_labels: bool,
     /// Whether a webhook adds an annotation, a container and a toleration to every new pod, as service meshes do.
     pub mutates_pods: bool,
 }
@@ -31,6 +33,9 @@ impl ApiServer {
         }
         if admission.mutates_pods {
             mutate(value);
+        }
+        if admission.strips_labels {
+            value["metadata"]["labels"] = json!({});
         }
         if admission.refuses_pods {
             return Err(refusal(403, "Forbidden", "admission webhook \"policy\" denied the request"));

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::verbs::{CLAIM_PROTECTION, FOREGROUND, ORPHAN};
 use super::{ApiServer, object};
 
+/// The kinds of owners that the model stores.
+const MODELLED: [&str; 6] = ["OrdinalSet", "StatefulSet", "NodeDaemonSet", "DaemonSet", "Pod", "Node"];
+
 /// One thing that a garbage collector does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sweep {
@@ -55,7 +58,10 @@ impl ApiServer {
         {
             return Some(Sweep::Force(of.clone()));
         }
-        let solid: Vec<Value> = owners.iter().filter(|r| owner(r).is_some()).cloned().collect();
+        // Of kinds that the model does not store all owners are there.
+        let elsewhere = |r: &Value| !MODELLED.contains(&object::text(r, "/kind"));
+        let solid: Vec<Value> =
+            owners.iter().filter(|r| owner(r).is_some() || elsewhere(r)).cloned().collect();
         if !owners.is_empty() && solid.is_empty() && !object::is_terminating(value) {
             return Some(Sweep::Delete(of.clone()));
         }
@@ -68,8 +74,12 @@ impl ApiServer {
         (waited_for && !object::is_terminating(value)).then(|| Sweep::Delete(of.clone()))
     }
 
+    /// Whether a pod keeps a claim: one that has no node does not, for no kubelet would start it with a claim that goes.
     fn is_used(&self, claim: &ObjectRef) -> bool {
         let uses = |pod: &Value| {
+            if object::text(pod, "/spec/nodeName").is_empty() {
+                return false;
+            }
             let volumes = object::entries(pod, "/spec/volumes");
             volumes.iter().any(|v| object::text(v, "/persistentVolumeClaim/claimName") == claim.name)
         };

@@ -25,6 +25,8 @@ pub use admission::Admission;
 pub struct Change {
     /// The version that it made.
     pub version: u64,
+    /// When.
+    pub at: Timestamp,
     /// The object.
     pub object: ObjectRef,
     /// How it is; for a deletion how it was last, with the version of the deletion.
@@ -38,9 +40,11 @@ pub struct Change {
 /// See the module.
 #[derive(Debug)]
 pub struct ApiServer {
-    objects: BTreeMap<ObjectRef, Value>,
+    objects: BTreeMap<ObjectRef, Arc<Value>>,
     by_uid: BTreeMap<String, ObjectRef>,
     history: BTreeMap<Resource, Vec<Change>>,
+    /// Where in the history of its resource the commits to an object are.
+    trails: BTreeMap<ObjectRef, Vec<usize>>,
     version: u64,
     compacted: u64,
     uids: u64,
@@ -59,6 +63,7 @@ impl ApiServer {
             objects: BTreeMap::new(),
             by_uid: BTreeMap::new(),
             history: BTreeMap::new(),
+            trails: BTreeMap::new(),
             version: 100,
             compacted: 0,
             uids: 0,
@@ -76,17 +81,25 @@ impl ApiServer {
 
     /// One object.
     pub fn get(&self, object: &ObjectRef) -> Option<&Value> {
-        self.objects.get(object)
+        self.objects.get(object).map(|value| &**value)
+    }
+
+    /// One object, to be kept.
+    pub fn shared(&self, object: &ObjectRef) -> Option<Arc<Value>> {
+        self.objects.get(object).cloned()
     }
 
     /// All objects of a resource, by namespace and name.
     pub fn all(&self, resource: Resource) -> impl Iterator<Item = (&ObjectRef, &Value)> {
-        self.objects.iter().filter(move |(object, _)| object.resource == resource)
+        let from = ObjectRef::new(resource, "", "");
+        let all = self.objects.range(from..).take_while(move |(object, _)| object.resource == resource);
+        all.map(|(object, value)| (object, &**value))
     }
 
     /// The object with this uid.
     pub fn by_uid(&self, uid: &str) -> Option<(&ObjectRef, &Value)> {
-        self.objects.get_key_value(self.by_uid.get(uid)?)
+        let (object, value) = self.objects.get_key_value(self.by_uid.get(uid)?)?;
+        Some((object, value))
     }
 
     /// The objects of a resource that the owner with this uid manages.
@@ -98,7 +111,7 @@ impl ApiServer {
     /// Changes an object without any precondition, as other components of a cluster do. Whether anything changed.
     pub fn edit(&mut self, object: &ObjectRef, change: impl FnOnce(&mut Value)) -> bool {
         let Some(before) = self.objects.get(object) else { return false };
-        let mut after = before.clone();
+        let mut after = Value::clone(before);
         change(&mut after);
         self.replace(object, after)
     }
@@ -107,7 +120,7 @@ impl ApiServer {
     fn replace(&mut self, object: &ObjectRef, mut after: Value) -> bool {
         let Some(before) = self.objects.get(object) else { return false };
         object::tidy(&mut after);
-        if *before == after {
+        if **before == after {
             return false;
         }
         let counts =
@@ -132,8 +145,9 @@ impl ApiServer {
         object::tidy(&mut value);
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let value = Arc::new(value);
         self.by_uid.insert(object::uid(&value).to_owned(), object.clone());
-        self.objects.insert(object.clone(), value.clone());
+        self.objects.insert(object.clone(), Arc::clone(&value));
         self.record(object, value, false);
     }
 
@@ -142,14 +156,16 @@ impl ApiServer {
         self.by_uid.remove(object::uid(&value));
         self.version += 1;
         value["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        self.record(object, value, true);
+        self.record(object, Arc::new(value), true);
     }
 
-    fn record(&mut self, object: &ObjectRef, value: Value, removed: bool) {
+    fn record(&mut self, object: &ObjectRef, value: Arc<Value>, removed: bool) {
         let item = decode::item(object.resource, &value.to_string());
-        let change =
-            Change { version: self.version, object: object.clone(), value: Arc::new(value), item, removed };
-        self.history.entry(object.resource).or_default().push(change);
+        let (version, at) = (self.version, self.now);
+        let change = Change { version, at, object: object.clone(), value, item, removed };
+        let history = self.history.entry(object.resource).or_default();
+        self.trails.entry(object.clone()).or_default().push(history.len());
+        history.push(change);
     }
 }
 

@@ -2,9 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
+/// What a JSON pointer leads to. `Value::pointer` does the same and makes two strings for each step; this is asked millions of times.
+pub fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
+    pointer.split('/').skip(1).try_fold(object, |value, step| match value {
+        Value::Object(fields) if step.contains('~') => fields.get(&step.replace("~1", "/")),
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 /// A string in an object; empty if it is not there.
 pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    at(object, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The incarnation.
@@ -24,7 +34,7 @@ pub fn is_terminating(object: &Value) -> bool {
 
 /// The entries of an array; none if it is not there.
 pub fn entries<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
-    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    at(object, pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The owner references.

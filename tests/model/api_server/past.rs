@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use berth::api::{ObjectRef, Resource};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{ApiServer, Change};
@@ -22,7 +23,8 @@ impl ApiServer {
     /// How an object was at `version`, and all it has been since; `None` stands for its absence.
     pub fn since(&self, object: &ObjectRef, version: u64) -> Vec<Option<&Value>> {
         let mut views = vec![None];
-        for change in self.history(object.resource).iter().filter(|c| &c.object == object) {
+        let all = self.history(object.resource);
+        for change in self.trails.get(object).into_iter().flatten().map(|at| &all[*at]) {
             let view = (!change.removed).then_some(&*change.value);
             if change.version <= version {
                 views[0] = view;
@@ -33,17 +35,29 @@ impl ApiServer {
         views
     }
 
+    /// How an object was since a time, without how it was then; an absence is left out.
+    pub fn lately(&self, object: &ObjectRef, since: Timestamp) -> impl Iterator<Item = &Value> {
+        let all = self.history(object.resource);
+        let trail = self.trails.get(object).into_iter().flatten().map(|at| &all[*at]);
+        trail.filter(move |change| change.at >= since && !change.removed).map(|change| &*change.value)
+    }
+
+    /// All objects of a resource that there ever were.
+    pub fn ever(&self, resource: Resource) -> impl Iterator<Item = &ObjectRef> {
+        let from = ObjectRef::new(resource, "", "");
+        let all = self.trails.range(from..).take_while(move |(object, _)| object.resource == resource);
+        all.map(|(object, _)| object)
+    }
+
+    /// The commit that made an object what it was at `version`; `None` if it was not there.
+    pub fn was(&self, object: &ObjectRef, version: u64) -> Option<&Change> {
+        let (all, trail) = (self.history(object.resource), self.trails.get(object)?);
+        let until = trail.partition_point(|at| all[*at].version <= version);
+        trail[..until].last().map(|at| &all[*at]).filter(|change| !change.removed)
+    }
+
     /// All objects of a resource as they were at `version`.
     pub fn at(&self, resource: Resource, version: u64) -> BTreeMap<&ObjectRef, &Change> {
-        let all = self.history(resource);
-        let mut then = BTreeMap::new();
-        for change in &all[..all.partition_point(|c| c.version <= version)] {
-            if change.removed {
-                then.remove(&change.object);
-            } else {
-                then.insert(&change.object, change);
-            }
-        }
-        then
+        self.ever(resource).filter_map(|object| Some((object, self.was(object, version)?))).collect()
     }
 }

@@ -10,6 +10,8 @@ use super::{ApiServer, bump, object, refusal};
 pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
 /// What keeps an owner until its dependents are gone.
 pub const FOREGROUND: &str = "foregroundDeletion";
+/// Letters of a name that the API server makes up.
+const GENERATED: usize = 5;
 /// What keeps an owner until its dependents are let go.
 pub const ORPHAN: &str = "orphan";
 
@@ -37,8 +39,15 @@ impl ApiServer {
         }
     }
 
-    /// Creates an object by name.
+    /// Creates an object by name; without one it gets a name that begins as `metadata.generateName` says.
     pub fn create(&mut self, object: &ObjectRef, body: &Value) -> Result<Value, Refusal> {
+        let named;
+        let object = if object.name.is_empty() {
+            named = ObjectRef { name: self.generate(object, body)?, ..object.clone() };
+            &named
+        } else {
+            object
+        };
         if self.get(object).is_some() {
             return Err(refusal(409, "AlreadyExists", &format!("{object} already exists")));
         }
@@ -64,11 +73,30 @@ impl ApiServer {
                 object::add_finalizer(&mut value, CLAIM_PROTECTION);
                 value["status"] = json!({ "phase": "Pending" });
             }
+            // A default of the definitions.
+            Resource::OrdinalSets(Surface::Berth) | Resource::DaemonSets(Surface::Berth) => {
+                value["status"] = json!({ "observedGeneration": -1 });
+            }
             Resource::OrdinalSets(_) | Resource::DaemonSets(_) => value["status"] = json!({}),
             _ => {}
         }
         self.store(object, value);
         Ok(self.get(object).cloned().unwrap_or_default())
+    }
+
+    /// A name that nobody has; kube-apiserver draws five letters, and the model counts, so that a history can be repeated.
+    fn generate(&self, object: &ObjectRef, body: &Value) -> Result<String, Refusal> {
+        let base = object::text(body, "/metadata/generateName");
+        if base.is_empty() {
+            return Err(refusal(
+                422,
+                "Invalid",
+                "metadata.name: Required value: name or generateName is required",
+            ));
+        }
+        let name = |number: u64| format!("{base}{}", berth::core::hash::base27(number, GENERATED));
+        let free = |name: &String| self.get(&ObjectRef { name: name.clone(), ..object.clone() }).is_none();
+        Ok((self.uids..).map(name).find(free).unwrap_or_default())
     }
 
     fn patch(&mut self, request: &Request) -> Result<Value, Refusal> {
@@ -105,7 +133,8 @@ impl ApiServer {
         if object.resource == Resource::Revisions && before["data"] != after["data"] {
             return Err(refusal(422, "Invalid", "data: field is immutable"));
         }
-        let last = after.clone();
+        // What goes by this, for nothing holds it any more, is answered as it was last.
+        let last = object::is_terminating(&after).then(|| after.clone()).unwrap_or_default();
         self.replace(object, after);
         Ok(self.get(object).cloned().unwrap_or(last))
     }
@@ -120,11 +149,7 @@ impl ApiServer {
             }
         }
         let mut after = before.clone();
-        match options["propagationPolicy"].as_str() {
-            Some("Foreground") => object::add_finalizer(&mut after, FOREGROUND),
-            Some("Orphan") => object::add_finalizer(&mut after, ORPHAN),
-            _ => {}
-        }
+        propagate(&mut after, options["propagationPolicy"].as_str());
         let grace = match object.resource {
             // Nobody has to be asked for a pod that never ran or has ended.
             Resource::Pods
@@ -138,8 +163,10 @@ impl ApiServer {
             }
             _ => 0,
         };
+        // The deletion of a pod can only be made shorter; of all else people may still change what becomes of the dependents.
         let running = before["metadata"]["deletionGracePeriodSeconds"].as_u64();
-        if object::is_terminating(before) && running.is_none_or(|left| grace >= left) {
+        let graceful = object.resource == Resource::Pods;
+        if object::is_terminating(before) && graceful && running.is_none_or(|left| grace >= left) {
             return Ok(before.clone());
         }
         if !object::is_terminating(before) {
@@ -158,6 +185,22 @@ impl ApiServer {
         let gone = json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" });
         Ok(last.map_or(gone, |change| Value::clone(&change.value)))
     }
+}
+
+/// Notes in the finalizers what is to become of the dependents; where nothing is said, what was said earlier stays.
+fn propagate(object: &mut Value, policy: Option<&str>) {
+    let wanted = match policy {
+        Some("Foreground") => Some(FOREGROUND),
+        Some("Orphan") => Some(ORPHAN),
+        Some(_) => None,
+        None => return,
+    };
+    for name in [FOREGROUND, ORPHAN].into_iter().filter(|name| Some(*name) != wanted) {
+        if object::has_finalizer(object, name) {
+            object::remove_finalizer(object, name);
+        }
+    }
+    wanted.into_iter().for_each(|name| object::add_finalizer(object, name));
 }
 
 fn not_found(object: &ObjectRef) -> Refusal {

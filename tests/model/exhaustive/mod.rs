@@ -13,7 +13,7 @@ use berth::api::{ObjectRef, Resource};
 use crate::api_server::refusal;
 use crate::explore::{attempt, explore};
 use crate::schedule::{Schedule, Step};
-use crate::world::{Delivery, Fate, World, busy};
+use crate::world::{Delivery, Fate, REFUSALS, World, busy};
 
 /// How long what is late is late.
 const LATE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
@@ -22,20 +22,7 @@ const LAG: Duration = Duration::from_secs(30);
 
 /// What can become of a write.
 fn fates() -> Vec<Fate> {
-    let refusals = [
-        (400, "BadRequest"),
-        (401, "Unauthorized"),
-        (403, "Forbidden"),
-        (404, "NotFound"),
-        (409, "Conflict"),
-        (409, "AlreadyExists"),
-        (410, "Gone"),
-        (422, "Invalid"),
-        (500, "InternalError"),
-        (503, "ServiceUnavailable"),
-        (504, "Timeout"),
-    ];
-    let refused = refusals.map(|(code, reason)| Fate::Refused(refusal(code, reason, "the test says so")));
+    let refused = REFUSALS.map(|(code, reason)| Fate::Refused(refusal(code, reason, "the test says so")));
     let busy = [0, 7].map(|seconds| Fate::Refused(busy(seconds)));
     let lost = [Fate::CrashBefore, Fate::CrashAfter, Fate::Lost, Fate::AnswerLost];
     lost.into_iter().chain(LATE.map(Fate::Late)).chain(refused).chain(busy).collect()

@@ -1,6 +1,6 @@
 //! What must hold for each commit, whoever made it, and for each cache.
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::Resource;
 use berth::core::engine::Engine;
 
 use super::{Invariants, daemons, ordinals};
@@ -15,7 +15,7 @@ impl Invariants {
             Resource::Pods if !change.removed && is_new(server, change) => {
                 daemons::at_most_one(self.rules, server, &change.value)
             }
-            Resource::Claims if change.removed => ordinals::claim_gone(change),
+            Resource::Claims if change.removed => ordinals::claim_gone(self, change),
             Resource::Revisions if !change.removed => immutable(server, change),
             // What was written for one incarnation of a set says nothing about the next.
             Resource::OrdinalSets(_) | Resource::DaemonSets(_) if change.removed => {
@@ -44,13 +44,10 @@ impl Invariants {
     /// X5: a cache shows exactly what the API server had at the version that it has come to.
     pub fn cache(&self, server: &ApiServer, engine: &Engine, resource: Resource) -> Found {
         let seen = engine.stores().seen(resource);
-        let then = server.at(resource, seen);
-        let all: std::collections::BTreeSet<&ObjectRef> =
-            server.history(resource).iter().map(|change| &change.object).collect();
-        for object in all {
+        for object in server.ever(resource) {
             let cached = engine.stores().view(object).meta.map(|m| m.resource_version.0.as_str());
-            let stored =
-                then.get(object).map(|change| object::text(&change.value, "/metadata/resourceVersion"));
+            let then = server.was(object, seen);
+            let stored = then.map(|change| object::text(&change.value, "/metadata/resourceVersion"));
             if cached != stored {
                 return Err(format!(
                     "X5: the cache has {object} at {cached:?}, and it was at {stored:?} at {seen}"

@@ -1,6 +1,7 @@
 //! What must hold for node daemon sets.
 
 use berth::api::{ObjectRef, Resource};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::acts::Pods;
@@ -8,6 +9,9 @@ use super::ordinals::revision;
 use super::{Act, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, object};
 use crate::world::NAMESPACE;
+
+/// How long a creation may be on its way that was decided on what has changed meanwhile.
+const GIVEN_BACK: SignedDuration = SignedDuration::from_secs(30);
 
 /// The node that a pod is on or meant for.
 pub fn node_of(pod: &Value) -> &str {
@@ -58,14 +62,17 @@ pub fn at_most_one(rules: Rules, server: &ApiServer, pod: &Value) -> Result<(), 
         let known = server.since(&of, 0).into_iter().flatten().rfind(|set| object::uid(set) == uid);
         known.is_some_and(|set| surge(set, 1).is_some())
     });
-    if surges && rules.crowd {
-        return Ok(());
-    }
     // The names of pods that were taken over from an earlier set are not those that this one gives.
     let adopted = |p: &Value| {
         let of = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(p));
         let first = server.since(&of, 0).into_iter().flatten().find(|v| object::uid(v) == object::uid(p));
         first.and_then(object::controller).is_none_or(|r| r["uid"] != uid)
+    };
+    // Nor those of a pod that a person has given back while somebody else still knew it as nobody's.
+    let given_back = |p: &Value| {
+        let of = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(p));
+        let nobodys = |v: &Value| object::uid(v) == object::uid(p) && object::controller(v).is_none();
+        rules.crowd && server.lately(&of, server.now - GIVEN_BACK).any(nobodys)
     };
     let node = node_of(pod);
     let counts = |p: &&&Value| {
@@ -73,11 +80,13 @@ pub fn at_most_one(rules: Rules, server: &ApiServer, pod: &Value) -> Result<(), 
         node_of(p) == node
             && !object::is_terminal(p)
             && !adopted(p)
+            && !given_back(p)
             && (!old || object::name(p) == object::name(pod))
     };
     let twins = server.managed(Resource::Pods, uid);
     let twins: Vec<&str> = twins.iter().filter(counts).map(|p| object::name(p)).collect();
-    if twins.len() > 1 { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
+    let most = if surges && rules.crowd { 2 } else { 1 };
+    if twins.len() > most { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
 }
 
 fn scaled(value: &Value, desired: i64) -> Option<i64> {

@@ -28,8 +28,8 @@ pub struct Rules {
     /// S6, S7, D4, D5 are also judged on what there is when a request arrives, not only on what its sender saw. Only while
     /// nobody but operators takes pods away, one operator at a time, whose clock is right.
     pub disruption: bool,
-    /// D1 with surge: not judged while several operators act at once, for each gives a pod the lowest name that it sees free, and
-    /// they may see different ones (docs/adr/0003).
+    /// D1 with surge while several operators act at once: one pod more may come, for each gives a pod the lowest name that it sees
+    /// free, and they may see different ones (docs/adr/0003).
     pub crowd: bool,
 }
 
@@ -55,6 +55,10 @@ pub struct Invariants {
     pub rules: Rules,
     /// Objects (by uid) of somebody else: no operator may write to them.
     pub foreign: BTreeSet<String>,
+    /// Claims (by uid) that a person deleted.
+    pub dropped: BTreeSet<String>,
+    /// By which plan each life of an operator exceeded order or budget when it no longer led, for each owner.
+    exceeded: BTreeMap<(usize, u64, String), u64>,
     /// The newest write of each operator to each object that was done.
     acknowledged: BTreeMap<(usize, ObjectRef), u64>,
     /// What each operator knows that it has deleted: by owner, the pods and their uids, and by which plan.
@@ -104,6 +108,22 @@ impl Invariants {
             let uid = object::text(&request.body, "/preconditions/uid").to_owned();
             self.asked.entry(operator).or_default().insert(uid);
         }
+    }
+
+    /// Takes in that a request went beyond order or budget: all that a former leader does so are of one plan for each set.
+    pub fn exceed(&mut self, before: Option<&Value>, sent: &Sent) -> Result<(), String> {
+        if !sent.former {
+            return Ok(());
+        }
+        let pod = if sent.request.verb == Verb::Create { Some(&sent.request.body) } else { before };
+        let owner = pod.and_then(object::controller).map_or("", |r| object::text(r, "/uid"));
+        let life = (sent.operator, sent.incarnation, owner.to_owned());
+        let plan = *self.exceeded.entry(life).or_insert(sent.plan);
+        if plan == sent.plan {
+            return Ok(());
+        }
+        let object = &sent.request.object;
+        Err(format!("S7, D4: {object}: a former leader goes beyond order or budget with a second batch"))
     }
 
     /// Whether an operator has asked for the deletion of a pod in its present life.

@@ -3,7 +3,7 @@
 use berth::api::{Kind, Resource, Surface};
 use serde_json::Value;
 
-use super::{Act, Judgement, Rules, Verdict};
+use super::{Act, Invariants, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, Change, object};
 use crate::world::{Sent, set_of};
 
@@ -113,7 +113,11 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     }
     for volume in object::entries(act.pod, "/spec/volumes") {
         let claim = object::text(volume, "/persistentVolumeClaim/claimName");
-        let doomed = |c: &&Value| object::is_terminating(c) || is_of_earlier_set(c, act);
+        let of_earlier_pod = |c: &Value| {
+            let gone = |r: &Value| act.server.by_uid(object::text(r, "/uid")).is_none();
+            object::owners(c).iter().any(|r| r["kind"] == "Pod" && gone(r))
+        };
+        let doomed = |c: &&Value| object::is_terminating(c) || is_of_earlier_set(c, act) || of_earlier_pod(c);
         if !claim.is_empty() && act.claim(claim).into_iter().flatten().all(|c| doomed(&c)) {
             return Err(format!("S4, S5: claim {claim} does not exist, or is about to go"));
         }
@@ -150,8 +154,11 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     if !(spec.start..spec.end).contains(&ordinal) {
         claims_go_along(act, set, &spec)?;
         return act.in_order(rules.disruption, |pods| {
-            let above =
-                pods.all.values().find(|p| self::ordinal(p) > ordinal && !pods.excuses(object::name(p)));
+            let condemned = |p: &Value| !(spec.start..spec.end).contains(&self::ordinal(p));
+            let above = pods
+                .all
+                .values()
+                .find(|p| self::ordinal(p) > ordinal && condemned(p) && !pods.excuses(object::name(p)));
             // What Recreate takes away goes all at once, wanted or not.
             let recreated = set["spec"]["updateStrategy"]["type"] == "Recreate"
                 && revision(act.pod) != object::text(set, "/status/updateRevision");
@@ -273,9 +280,10 @@ pub fn claim_owners(server: &ApiServer, sent: &Sent) -> Result<(), String> {
     Ok(())
 }
 
-/// S3: nobody deletes a claim but the garbage collector, and that only what has an owner.
-pub fn claim_gone(change: &Change) -> Result<(), String> {
-    if object::owners(&change.value).is_empty() {
+/// S3: nobody deletes a claim but people and the garbage collector, and that only what has an owner.
+pub fn claim_gone(known: &Invariants, change: &Change) -> Result<(), String> {
+    let by_hand = known.dropped.contains(object::uid(&change.value));
+    if object::owners(&change.value).is_empty() && !by_hand {
         return Err(format!("S3: {} is gone though nobody owned it", change.object));
     }
     Ok(())

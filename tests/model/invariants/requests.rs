@@ -128,11 +128,14 @@ impl Invariants {
     }
 }
 
-/// S11: nobody writes to what somebody else manages.
+/// S11: nobody writes to what somebody else manages, and did since its sender looked.
 pub fn hands_off(known: &Invariants, server: &ApiServer, sent: &Sent) -> Found {
     let request = &sent.request;
     let Some(before) = server.get(&request.object).filter(|_| request.is_write()) else { return Ok(()) };
-    let managed = object::controller(before).is_some_and(|r| r["kind"] == "ReplicaSet");
+    let since = sent.view.get(&request.object.resource).copied().unwrap_or(0);
+    let elsewhere = |v: &Value| object::controller(v).is_some_and(|r| r["kind"] == "ReplicaSet");
+    let managed =
+        elsewhere(before) && server.since(&request.object, since).into_iter().flatten().all(elsewhere);
     if managed || known.foreign.contains(object::uid(before)) {
         return Err(format!("S11: {} is not ours", request.object));
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use berth::api::{Kind, ObjectRef, Resource};
 use berth::core::gates::Gates;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Schedule, Step, steps};
 use crate::api_server::object;
 use crate::invariants::Rules;
 use crate::outcome::{come_to_rest, comes_to_rest, reached};
-use crate::world::{Weather, World, set_of};
+use crate::world::{NAMESPACE, Weather, World, set_of};
 
 /// How long a set may take to settle between two steps of a patient schedule.
 const SETTLED: Duration = Duration::from_secs(30 * 60);
@@ -67,7 +67,7 @@ impl Schedule {
         if self.disturbed && self.seed.is_multiple_of(4) {
             world.add_foreign_pod("web-2", "web", true);
             world.add_foreign_pod("web-01", "web", false);
-            world.add_foreign_pod("helper", "agent", true);
+            world.add_foreign_pod("agent-", "agent", true);
         }
         for _ in 0..self.operators {
             if self.elects {
@@ -121,6 +121,7 @@ impl Schedule {
         }
         world.server.admission.pod_quota = None;
         world.server.admission.refuses_pods = false;
+        world.server.admission.strips_labels = false;
         for node in steps::NODES {
             world.rejoin(node);
             world.fill(node, false);
@@ -129,7 +130,14 @@ impl Schedule {
         let others: Vec<ObjectRef> = world
             .server
             .all(Resource::Pods)
-            .filter(|(_, v)| world.invariants.foreign.contains(object::uid(v)))
+            .filter(|(_, v)| {
+                let elsewhere = object::controller(v).is_some_and(|r| r["kind"] == "ReplicaSet");
+                let stripped = object::text(v, "/metadata/labels/app").is_empty();
+                elsewhere
+                    || stripped
+                    || world.invariants.foreign.contains(object::uid(v))
+                    || uses_what_goes(world, v)
+            })
             .map(|(pod, _)| pod.clone())
             .collect();
         others.iter().for_each(|pod| world.delete(pod, "Background"));
@@ -156,6 +164,15 @@ impl Schedule {
         }
         // A foreground deletion waits for pods on nodes that are cut off.
     }
+}
+
+/// Whether a pod keeps a claim that a person has deleted.
+fn uses_what_goes(world: &World, pod: &Value) -> bool {
+    object::entries(pod, "/spec/volumes").iter().any(|volume| {
+        let claim = object::text(volume, "/persistentVolumeClaim/claimName");
+        let claim = ObjectRef::new(Resource::Claims, NAMESPACE, claim);
+        world.server.get(&claim).is_some_and(object::is_terminating)
+    })
 }
 
 /// With OnDelete a pod that somebody deletes comes back at the update revision.

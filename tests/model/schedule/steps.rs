@@ -23,6 +23,10 @@ pub enum Step {
     Scale(u64),
     /// A person sets the image.
     Image(usize, &'static str),
+    /// A person moves the first ordinal.
+    Start(u64),
+    /// A person goes back to the revision before the newest.
+    Undo(usize),
     /// A person moves the partition.
     Partition(u64),
     /// A person changes what becomes of claims.
@@ -43,7 +47,13 @@ pub enum Step {
     TakeBack,
     /// A person takes the owner off a pod.
     Disown(u64),
-    /// A node joins or leaves.
+    /// A person gives a pod to another controller.
+    GiveAway(u64),
+    /// A person names one more owner of a pod, which manages nothing.
+    Share(u64),
+    /// A person deletes a claim.
+    DropClaim(u64),
+    /// A node joins.
     Join(usize),
     /// A node leaves.
     Leave(usize),
@@ -63,6 +73,8 @@ pub enum Step {
     Policy(bool),
     /// A webhook changes pods from now on.
     Webhook,
+    /// A webhook takes the labels off new pods, or no more.
+    Strip(bool),
     /// An operator is paused for so many seconds.
     Pause(usize, u64),
     /// An operator is killed.
@@ -89,8 +101,10 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         images
     };
     let seconds = 1 + random.below(60);
-    match random.below(if schedule.disturbed { 30 } else { 16 }) {
+    match random.below(if schedule.disturbed { 35 } else { 16 }) {
+        3 if random.chance(300) => Step::Undo(set),
         0..=3 => Step::Image(set, *random.pick(&image())),
+        5 if kind == Kind::Ordinal && random.chance(200) => Step::Start(random.below(3)),
         4 | 5 if kind == Kind::Ordinal => Step::Scale(random.below(5)),
         6 if kind == Kind::Ordinal => Step::Partition(random.below(3)),
         7 if kind == Kind::Ordinal && random.chance(500) => {
@@ -133,6 +147,10 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         27 => Step::Full(place, random.chance(600)),
         28 => Step::Quota(random.chance(600).then_some(nth as usize)),
         29 => Step::Policy(random.chance(600)),
+        30 => Step::GiveAway(nth),
+        31 => Step::Share(nth),
+        32 => Step::DropClaim(nth),
+        33 => Step::Strip(random.chance(600)),
         _ => Step::Rest,
     }
 }
@@ -150,7 +168,19 @@ impl Step {
                 let least = u64::from(image_of(world, of).contains("bad"));
                 world.change(of, &json!({ "replicas": (*replicas).max(least) }));
             }
+            Step::Start(start) => {
+                if let Some(of) = ordinal.filter(|of| world.server.get(of).is_some()) {
+                    world.change(of, &json!({ "ordinals": { "start": start } }));
+                }
+            }
             Step::Image(set, image) => set_image(world, &sets[*set], image),
+            Step::Undo(set) => {
+                // See set_image.
+                let bad = |t: &serde_json::Value| object::text(t, "/spec/containers/0/image").contains("bad");
+                if let Some(template) = world.earlier(&sets[*set]).filter(|t| !bad(t)) {
+                    world.undo(&sets[*set], template);
+                }
+            }
             Step::Partition(partition) => {
                 let Some(of) = ordinal else { return };
                 if world.spec(of)["updateStrategy"]["rollingUpdate"].is_object() {
@@ -187,6 +217,15 @@ impl Step {
                     w.disown(pod);
                 }
             }),
+            Step::GiveAway(nth) => with_pod(world, *nth, World::give_away),
+            Step::Share(nth) => with_pod(world, *nth, World::share),
+            Step::DropClaim(nth) => {
+                let claims: Vec<ObjectRef> =
+                    world.server.all(Resource::Claims).map(|(claim, _)| claim.clone()).collect();
+                if let Some(claim) = claims.get(*nth as usize % claims.len().max(1)) {
+                    world.drop_claim(claim);
+                }
+            }
             Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),
             Step::Leave(n) => world.delete(&node(NODES[*n]), "Background"),
             Step::Taint(n, effect) => world.taint(NODES[*n], effect),
@@ -196,6 +235,7 @@ impl Step {
             Step::Full(n, full) => world.fill(NODES[*n], *full),
             Step::Quota(quota) => world.server.admission.pod_quota = *quota,
             Step::Policy(refuses) => world.server.admission.refuses_pods = *refuses,
+            Step::Strip(strips) => world.server.admission.strips_labels = *strips,
             Step::Webhook => world.server.admission.mutates_pods = true,
             Step::Pause(operator, seconds) => world.pause(*operator, Duration::from_secs(*seconds)),
             Step::Crash(operator) => world.crash(*operator),

@@ -43,8 +43,8 @@ fn random_schedules_break_nothing() {
 fn replay(seed: u64) {
     let schedule = Schedule::draw(seed);
     println!("{schedule:#?}");
-    match quietly(|| run(&schedule, true)) {
-        Ok(tallies) => println!("seed {seed} holds: {tallies:?}"),
+    match quietly(|| attempt(|| schedule.run(true))) {
+        Ok(world) => println!("{}\n\nseed {seed} holds: {:?}", world.story().join("\n"), world.tallies()),
         Err(failure) => {
             println!("{}\n\n{}\n", failure.story.join("\n"), failure.wrong);
             fail(seed, &failure);

@@ -32,6 +32,8 @@ pub struct Sent {
     pub view: BTreeMap<Resource, u64>,
     /// Whether its sender no longer waits for it when it arrives.
     pub given_up: bool,
+    /// Whether its sender has ended or no longer leads when it arrives.
+    pub former: bool,
 }
 
 /// How long it takes to notice that a connection broke.
@@ -82,7 +84,18 @@ impl World {
         let delay = self.random.between(self.weather.request);
         let (at, decided) = (self.now_of(operator).wall, self.operators[operator].decided);
         let plan = self.operators[operator].plan;
-        let sent = Sent { operator, incarnation, id, request, at, decided, plan, view, given_up: false };
+        let sent = Sent {
+            operator,
+            incarnation,
+            id,
+            request,
+            at,
+            decided,
+            plan,
+            view,
+            given_up: false,
+            former: false,
+        };
         match fate {
             Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {
@@ -110,15 +123,14 @@ impl World {
         }
     }
 
-    /// Whether nobody waits for a request any more: its sender has ended, has been told that the connection broke, or has lost
-    /// the lease to somebody else.
-    fn is_given_up(&self, sent: &Sent, fate: &Fate) -> bool {
+    /// Whether the sender of a request has ended, or has lost the lease to somebody else.
+    fn is_former(&self, sent: &Sent) -> bool {
         let operator = &self.operators[sent.operator];
         let identity = operator.identity(sent.operator, sent.incarnation);
         let lease = ObjectRef::new(Resource::Leases, super::NAMESPACE, "berth");
         let holder = self.server.get(&lease).map(|v| v["spec"]["holderIdentity"].clone());
         let lost = identity.is_some_and(|own| holder.is_none_or(|holder| holder != own.as_str()));
-        operator.incarnation != sent.incarnation || *fate == Fate::AnswerLost || lost
+        operator.incarnation != sent.incarnation || lost
     }
 
     /// The operator learns that nobody knows.
@@ -136,13 +148,15 @@ impl World {
 
     /// A request reaches the API server.
     pub(super) fn arrive(&mut self, mut sent: Sent, fate: Fate) {
-        sent.given_up = self.is_given_up(&sent, &fate);
+        sent.former = self.is_former(&sent);
+        // Or it has been told that the connection broke.
+        sent.given_up = sent.former || fate == Fate::AnswerLost;
         let answer = match &fate {
             Fate::Refused(refusal) => Answer::Refused(refusal.clone()),
             _ => {
                 let judgement = self.invariants.judge(&self.server, &sent, &self.writes);
                 let before = self.server.version();
-                let object = self.server.get(&sent.request.object).cloned();
+                let object = self.server.shared(&sent.request.object);
                 let answer = self.server.handle(&sent.request);
                 let done = matches!(answer, Answer::Done(_));
                 match judgement {
@@ -151,7 +165,10 @@ impl World {
                         self.fail(&broken);
                     }
                     Ok(Verdict::Exceeds) if done => {
-                        self.tally("acts of a former leader beyond order or budget")
+                        self.tally("acts of a former leader beyond order or budget");
+                        if let Err(broken) = self.invariants.exceed(object.as_deref(), &sent) {
+                            self.fail(&broken);
+                        }
                     }
                     _ => {}
                 }
@@ -159,7 +176,7 @@ impl World {
                     self.belated.push(sent.request.object.clone());
                 }
                 if done {
-                    self.invariants.done(&self.server, object.as_ref(), &sent);
+                    self.invariants.done(&self.server, object.as_deref(), &sent);
                 }
                 if counts(&sent.request) {
                     let Request { verb, object, status, .. } = sent.request.clone();
@@ -168,7 +185,7 @@ impl World {
                 }
                 let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done && lives && fate == Fate::Carried && self.server.version() > before {
-                    self.invariants.acknowledge(&sent, object.as_ref(), self.server.version());
+                    self.invariants.acknowledge(&sent, object.as_deref(), self.server.version());
                 }
                 answer
             }

@@ -12,6 +12,10 @@ const MOST_RESTARTS: u64 = 3;
 impl World {
     /// Takes note that somebody has to look at what was changed.
     pub(super) fn attend_to(&mut self, change: &Change) {
+        // Leases are renewed all the time, and nothing hangs on them.
+        if change.object.resource == Resource::Leases {
+            return;
+        }
         if !self.sweep_due {
             self.sweep_due = true;
             let delay = self.random.between(self.weather.node);
@@ -67,6 +71,9 @@ impl World {
         if self.server.get(&super::user::node(node)).is_none() {
             return;
         }
+        if self.bind(pod, &value) {
+            return;
+        }
         if self.full.contains(node) && object::text(&value, "/status/phase") == "Pending" {
             let refused = json!({ "phase": "Failed", "reason": "OutOfcpu", "message": "Pod was rejected" });
             self.server.edit(pod, |v| v["status"] = refused);
@@ -101,6 +108,22 @@ impl World {
         }
     }
 
+    /// The volume binder: a claim is bound once a pod that uses it has its node, and no container starts before. Whether there was
+    /// something to be bound.
+    fn bind(&mut self, pod: &ObjectRef, value: &Value) -> bool {
+        let unbound = claims_of(pod, value).find(|claim| {
+            self.server.get(claim).is_some_and(|c| object::text(c, "/status/phase") == "Pending")
+        });
+        let Some(claim) = unbound else { return false };
+        tell!(self, "{claim} is bound");
+        self.server.edit(&claim, |v| {
+            v["spec"]["volumeName"] = json!(format!("volume-of-{}", object::uid(v)));
+            v["status"] = json!({ "phase": "Bound" });
+        });
+        self.attend_later(pod.clone());
+        true
+    }
+
     pub(super) fn readiness(&self, ready: bool) -> Value {
         let status = if ready { "True" } else { "False" };
         let since = self.now().wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -109,12 +132,8 @@ impl World {
 
     /// The node for a pod: the one that its affinity names, else any; none while its claims are missing.
     fn choose_node(&mut self, pod: &ObjectRef, value: &Value) -> Option<String> {
-        for volume in object::entries(value, "/spec/volumes") {
-            let claim = object::text(volume, "/persistentVolumeClaim/claimName");
-            let claim = self.server.get(&ObjectRef::new(Resource::Claims, &pod.namespace, claim));
-            if volume["persistentVolumeClaim"].is_object() && claim.is_none_or(object::is_terminating) {
-                return None;
-            }
+        if claims_of(pod, value).any(|claim| self.server.get(&claim).is_none_or(object::is_terminating)) {
+            return None;
         }
         let wanted = object::text(
             value,
@@ -129,7 +148,14 @@ impl World {
                     .all(|t| tolerations.iter().any(|x| x["key"] == t["key"]))
         });
         let nodes: Vec<String> = nodes.map(|(node, _)| node.name.clone()).collect();
-        (!nodes.is_empty()).then(|| self.random.pick(&nodes).clone())
+        let node = (!nodes.is_empty()).then(|| self.random.pick(&nodes).clone())?;
+        // The binder is told where the volume is needed.
+        for claim in claims_of(pod, value) {
+            self.server.edit(&claim, |v| {
+                v["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] = json!(node);
+            });
+        }
+        Some(node)
     }
 
     /// One thing that a garbage collector does.
@@ -142,4 +168,12 @@ impl World {
             self.server.sweep(&sweep);
         }
     }
+}
+
+/// The claims that a pod uses.
+fn claims_of(pod: &ObjectRef, value: &Value) -> impl Iterator<Item = ObjectRef> {
+    let names = object::entries(value, "/spec/volumes")
+        .iter()
+        .map(|volume| object::text(volume, "/persistentVolumeClaim/claimName"));
+    names.filter(|name| !name.is_empty()).map(|name| ObjectRef::new(Resource::Claims, &pod.namespace, name))
 }

@@ -30,7 +30,7 @@ pub use report::Failure;
 pub(crate) use report::tell;
 pub use user::{NAMESPACE, daemons, node, ordinals, pod, set_of};
 pub use watching::Delivery;
-pub use weather::{Fate, Weather, busy};
+pub use weather::{Fate, REFUSALS, Weather, busy};
 
 /// Something that will happen.
 #[derive(Debug)]

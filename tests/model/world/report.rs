@@ -53,6 +53,11 @@ impl World {
         self.story.push(format!("{:>9.3} {line}", self.clock.as_secs_f64()));
     }
 
+    /// What was told.
+    pub fn story(&self) -> &[String] {
+        &self.story
+    }
+
     /// Counts something for the report.
     pub fn tally(&mut self, what: &'static str) {
         *self.tallies.entry(what).or_default() += 1;

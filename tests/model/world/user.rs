@@ -122,18 +122,68 @@ impl World {
         self.spread();
     }
 
+    /// A person gives a pod to another controller.
+    pub fn give_away(&mut self, of: &ObjectRef) {
+        tell!(self, "user gives {of} to another controller");
+        self.server.edit(of, |v| v["metadata"]["ownerReferences"] = json!([other()]));
+        self.spread();
+    }
+
+    /// A person names one more owner of a pod, which manages nothing.
+    pub fn share(&mut self, of: &ObjectRef) {
+        tell!(self, "user names one more owner of {of}");
+        self.server.edit(of, |v| {
+            let mut owners = object::owners(v).to_vec();
+            owners.push(
+                json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "shared", "uid": "shared-uid" }),
+            );
+            v["metadata"]["ownerReferences"] = json!(owners);
+        });
+        self.spread();
+    }
+
+    /// A person deletes a claim: it stays until no pod uses it.
+    pub fn drop_claim(&mut self, of: &ObjectRef) {
+        if let Some(claim) = self.server.get(of) {
+            self.invariants.dropped.insert(object::uid(claim).to_owned());
+        }
+        self.delete(of, "Background");
+    }
+
+    /// The template of the revision before the newest, unless the set is paused.
+    pub fn earlier(&self, of: &ObjectRef) -> Option<Value> {
+        let set = self.server.get(of).filter(|set| set["spec"]["paused"] != true)?;
+        let mut revisions = self.server.managed(Resource::Revisions, object::uid(set));
+        revisions.sort_by_key(|revision| revision["revision"].as_i64());
+        let data = &revisions.iter().rev().nth(1)?["data"];
+        let mut template = data["spec"]["template"].clone();
+        template.as_object_mut()?.remove("$patch");
+        Some(template)
+    }
+
+    /// A person goes back to an earlier template.
+    pub fn undo(&mut self, of: &ObjectRef, template: Value) {
+        tell!(self, "user goes back to the earlier template of {of}: {}", object::image(&template));
+        self.server.edit(of, |v| v["spec"]["template"] = template);
+        self.spread();
+    }
+
     /// A person makes a pod that belongs to somebody else, or to nobody.
     pub fn add_foreign_pod(&mut self, name: &str, app: &str, owned: bool) {
         tell!(self, "user creates pod {name}, owned {owned}");
-        let owner = json!([{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "other", "uid": "other-uid",
-            "controller": true, "blockOwnerDeletion": true }]);
-        let owner = if owned { owner } else { json!([]) };
+        let owner = if owned { json!([other()]) } else { json!([]) };
         let body = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": { "name": name, "labels": { "app": app }, "ownerReferences": owner },
             "spec": { "containers": [{ "name": "main", "image": "foreign:1" }] },
         });
-        if let Ok(pod) = self.server.create(&pod(name), &body) {
+        // Of whoever lets the API server make up a name.
+        let generated = name.ends_with('-');
+        let (of, mut body) = (pod(if generated { "" } else { name }), body);
+        if generated {
+            body["metadata"]["generateName"] = json!(name);
+        }
+        if let Ok(pod) = self.server.create(&of, &body) {
             self.invariants.foreign.insert(object::uid(&pod).to_owned());
         }
         self.spread();
@@ -143,4 +193,9 @@ impl World {
     pub fn spec(&self, of: &ObjectRef) -> Value {
         self.server.get(of).map_or(Value::Null, |v| v["spec"].clone())
     }
+}
+
+/// A controller that is not ours.
+fn other() -> Value {
+    json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "other", "uid": "other-uid", "controller": true, "blockOwnerDeletion": true })
 }

@@ -11,6 +11,21 @@ use crate::random::Random;
 /// A span from which times are drawn.
 pub type Span = (Duration, Duration);
 
+/// What the API server, or whoever stands before it, may answer to any request for no reason that the sender knows.
+pub const REFUSALS: [(u16, &str); 11] = [
+    (400, "BadRequest"),
+    (401, "Unauthorized"),
+    (403, "Forbidden"),
+    (404, "NotFound"),
+    (409, "Conflict"),
+    (409, "AlreadyExists"),
+    (410, "Gone"),
+    (422, "Invalid"),
+    (500, "InternalError"),
+    (503, "ServiceUnavailable"),
+    (504, "Timeout"),
+];
+
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fate {
@@ -131,14 +146,10 @@ impl Weather {
             1 => Fate::AnswerLost,
             2 => Fate::Late(random.between(millis(10, 20_000))),
             3 => Fate::Refused(busy(random.below(3) as u32)),
-            4 => Fate::Refused(refusal(500, "InternalError", "etcdserver: request timed out")),
-            5 => Fate::Refused(refusal(503, "ServiceUnavailable", "the server is currently unable")),
-            6 => Fate::Refused(refusal(403, "Forbidden", "rbac is not loaded yet")),
-            _ => Fate::Refused(refusal(
-                504,
-                "Timeout",
-                "the request did not complete within the allotted time",
-            )),
+            _ => {
+                let (code, reason) = *random.pick(&REFUSALS);
+                Fate::Refused(refusal(code, reason, "the weather says so"))
+            }
         }
     }
 }
