@@ -12,6 +12,12 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// Killed processes need a moment to leave.
 const EMPTY: Duration = Duration::from_secs(30);
 
+/// Moves a process into a group of a node, if there is one hierarchy (version 2) and the group is there.
+pub(crate) fn move_into(cluster: &Path, group: &str, pid: u32) {
+    let group = Path::new(ROOT).join(cluster.file_name().unwrap_or_default()).join(group);
+    let _ = fs::write(group.join("cgroup.procs"), pid.to_string());
+}
+
 /// Removes the control groups of a node on which nothing runs any more, in every hierarchy. A loss of power takes them too; a kubelet
 /// that finds them at its start asks for their containers for 3 s each.
 pub(crate) fn remove(cluster: &Path, node: &str) -> Result<()> {

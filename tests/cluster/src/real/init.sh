@@ -19,9 +19,11 @@ root=/sys/fs/cgroup
 if [ -f $root/cgroup.controllers ]; then
     umount $root
     mount -t cgroup2 cgroup2 $root
-    # A group that hands on controllers holds no processes.
+    # A group that hands on controllers holds no processes. The program that made this namespace is one, which cannot be named from
+    # here: it is moved from outside.
     mkdir -p $root/init
     echo $$ >$root/init/cgroup.procs
+    while [ -n "$(cat $root/cgroup.procs)" ]; do sleep 0.01; done
     for controller in $(cat $root/cgroup.controllers); do
         echo "+$controller" >$root/cgroup.subtree_control || :
     done

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::configuration::{self, NODE_DIRECTORY};
-use super::{Ground, authority};
+use super::{Ground, authority, groups};
 use crate::{Error, Process, Result, directory, plane};
 
 /// A busy machine takes its time.
@@ -74,6 +74,8 @@ impl Node {
             .current_dir("/");
         let init = Process::start(&ground.dir, "plane", name, &command)?;
         let pid = wait("its namespaces", &init, || {
+            // Version 2 of control groups: `init` waits for this.
+            groups::move_into(&ground.dir, &format!("{name}/init"), init.pid());
             fs::read_to_string(&at.init).ok().and_then(|text| text.trim().parse::<u32>().ok())
         })?;
         ground.network.join(index, pid)?;
