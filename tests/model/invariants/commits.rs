@@ -31,7 +31,8 @@ impl Invariants {
     fn status(&mut self, change: &Change) -> Found {
         let Some(observed) = change.value["status"]["observedGeneration"].as_i64() else { return Ok(()) };
         let generation = change.value["metadata"]["generation"].as_i64().unwrap_or(0);
-        let before = self.observed.insert(object::uid(&change.value).to_owned(), observed).unwrap_or(0);
+        let before =
+            self.observed.insert(object::uid(&change.value).to_owned(), observed).unwrap_or(observed);
         if observed < before || observed > generation {
             return Err(format!(
                 "S13, D13: {} observes {observed} after {before}, of {generation}",
