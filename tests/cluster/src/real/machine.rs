@@ -74,6 +74,12 @@ impl Machine {
                 "the right to make namespaces (in a container: docker run --privileged)".to_owned(),
             ));
         }
+        if !links_work() {
+            return Err(missing("a kernel with bridges and veth pairs".to_owned()));
+        }
+        if !groups_work() {
+            return Err(missing("control groups that can be written".to_owned()));
+        }
         let snapshotter = if overlay_works() { "overlayfs" } else { "native" };
         Ok(Self { plugins: plugins.to_owned(), snapshotter })
     }
@@ -94,6 +100,29 @@ fn is_root() -> bool {
 
 fn namespaces_work() -> bool {
     succeeds(&["--fork", "--pid", "--mount", "--net", "mount", "-t", "proc", "proc", "/proc"])
+}
+
+/// The links of a node and its pods.
+fn links_work() -> bool {
+    let script = "ip link add probe0 type bridge && ip link add probe1 type veth peer name probe2";
+    succeeds(&["--net", "sh", "-c", script])
+}
+
+/// Makes a control group and removes it, in one hierarchy: where that works it works in all.
+fn groups_work() -> bool {
+    let Ok(name) = crate::directory::random_hex::<4>() else { return false };
+    let root = Path::new("/sys/fs/cgroup");
+    let hierarchy = match root.join("cgroup.controllers").is_file() {
+        true => Some(root.to_owned()),
+        false => fs::read_dir(root)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| !path.is_symlink() && path.join("cgroup.procs").is_file()),
+    };
+    let Some(group) = hierarchy.map(|at| at.join(format!("berth-probe-{name}"))) else { return false };
+    fs::create_dir(&group).is_ok() && fs::remove_dir(&group).is_ok()
 }
 
 /// Tries it: a machine whose own disk is an overlay cannot put another one on it.

@@ -30,6 +30,38 @@ pub(super) struct Step {
     pub act: fn(&mut Lesson<'_>) -> Result<()>,
 }
 
+/// On nodes of either kind.
+pub(super) fn scaled() -> Step {
+    Step {
+        chapter: Chapter::Ordinals,
+        title: "Scaled to 5, back to 2",
+        teaches: &[
+            "Numbers are added at the end and taken from the end, one at a time. The example says `whenScaled: Delete`,",
+            "so the claims of numbers that are gone go as well; without it, they would be kept.",
+        ],
+        checked: "3, 4 come; 4, 3, 2 go, with their claims; those of 0, 1 are kept",
+        focus: Focus::Ordinals("nginx"),
+        not_here: None,
+        act: ordinals::scaled,
+    }
+}
+
+/// On nodes of either kind.
+pub(super) fn canary() -> Step {
+    Step {
+        chapter: Chapter::Ordinals,
+        title: "A canary, then everybody",
+        teaches: &[
+            "With `partition: 2` a changed template reaches only the numbers from 2 on. If the canary does well, partition 0",
+            "lets the rest follow: from the highest number down, each when the one before it is Ready.",
+        ],
+        checked: "partition 2: only 2 changes; partition 0: then 1, then 0",
+        focus: Focus::Ordinals("nginx"),
+        not_here: None,
+        act: rollout::canary,
+    }
+}
+
 /// All steps on simulated nodes.
 pub(super) fn all() -> Vec<Step> {
     let nginx = Focus::Ordinals("nginx");
@@ -58,30 +90,8 @@ pub(super) fn all() -> Vec<Step> {
             not_here: None,
             act: ordinals::deleted,
         },
-        Step {
-            chapter: Chapter::Ordinals,
-            title: "Scaled to 5, back to 2",
-            teaches: &[
-                "Numbers are added at the end and taken from the end, one at a time. The example says `whenScaled: Delete`,",
-                "so the claims of numbers that are gone go as well; without it, they would be kept.",
-            ],
-            checked: "3, 4 come; 4, 3, 2 go, with their claims; those of 0, 1 are kept",
-            focus: nginx,
-            not_here: None,
-            act: ordinals::scaled,
-        },
-        Step {
-            chapter: Chapter::Ordinals,
-            title: "A canary, then everybody",
-            teaches: &[
-                "With `partition: 2` a changed template reaches only the numbers from 2 on. If the canary does well, partition 0",
-                "lets the rest follow: from the highest number down, each when the one before it is Ready.",
-            ],
-            checked: "partition 2: only 2 changes; partition 0: then 1, then 0",
-            focus: nginx,
-            not_here: None,
-            act: rollout::canary,
-        },
+        scaled(),
+        canary(),
         Step {
             chapter: Chapter::Ordinals,
             title: "A bad image, and undo",

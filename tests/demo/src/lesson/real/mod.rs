@@ -6,8 +6,8 @@ mod lost;
 mod web;
 
 use super::ask::{CLIENT, SHELL};
-use super::steps::{Chapter, Step};
-use super::{Lesson, Look, ordinals, rollout};
+use super::steps::{self, Chapter, Step};
+use super::{Lesson, Look};
 use crate::error::Result;
 use crate::view::Focus;
 
@@ -65,30 +65,8 @@ pub(super) fn all(local: bool) -> Vec<Step> {
             not_here: None,
             act: web::deleted,
         },
-        Step {
-            chapter: Chapter::Ordinals,
-            title: "Scaled to 5, back to 2",
-            teaches: &[
-                "Numbers are added at the end and taken from the end, one at a time. The example says `whenScaled: Delete`,",
-                "so the claims of numbers that are gone go as well; without it, they would be kept.",
-            ],
-            checked: "3, 4 come; 4, 3, 2 go, with their claims; those of 0, 1 are kept",
-            focus: nginx,
-            not_here: None,
-            act: ordinals::scaled,
-        },
-        Step {
-            chapter: Chapter::Ordinals,
-            title: "A canary, then everybody",
-            teaches: &[
-                "With `partition: 2` a changed template reaches only the numbers from 2 on. If the canary does well, partition 0",
-                "lets the rest follow: from the highest number down, each when the one before it is Ready.",
-            ],
-            checked: "partition 2: only 2 changes; partition 0: then 1, then 0",
-            focus: nginx,
-            not_here: None,
-            act: rollout::canary,
-        },
+        steps::scaled(),
+        steps::canary(),
         Step {
             chapter: Chapter::Ordinals,
             title: "An image that crashes, and undo",
