@@ -51,18 +51,12 @@ impl Existing {
 
     /// Runs kubectl in the lesson's namespace.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        let flags = self.flags();
-        let mut all = arguments.to_vec();
-        all.extend(flags.iter().map(String::as_str));
-        kubectl::run(&all)
+        kubectl::run(&addressed(&self.flags(), arguments))
     }
 
     /// Runs kubectl without a namespace of our choice.
     pub fn kubectl_anywhere(&self, arguments: &[&str]) -> Result<String> {
-        let context = format!("--context={}", self.context);
-        let mut all = arguments.to_vec();
-        all.push(&context);
-        kubectl::run(&all)
+        kubectl::run(&addressed(&[format!("--context={}", self.context)], arguments))
     }
 
     /// The objects of a file, as `kind/name`: all that it has, and those that are there.
@@ -82,7 +76,7 @@ impl Existing {
     /// A kubectl command in the lesson's namespace.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("kubectl");
-        command.args(arguments).args(self.flags());
+        command.args(addressed(&self.flags(), arguments));
         command
     }
 
@@ -147,6 +141,11 @@ impl Drop for Existing {
     }
 }
 
+/// The words of a kubectl command. Flags come first: what follows a `--` is meant for a program in a container.
+fn addressed<'a>(flags: &'a [String], arguments: &[&'a str]) -> Vec<&'a str> {
+    flags.iter().map(String::as_str).chain(arguments.iter().copied()).collect()
+}
+
 /// Writes a file that only its owner can read.
 fn write(path: &Path, text: &str) -> Result<()> {
     let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -159,4 +158,17 @@ pub fn tail(path: &Path, lines: usize) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_in_a_container_gets_no_flags_of_kubectl() {
+        let flags = ["--context=kind-kind".to_owned(), format!("--namespace={NAMESPACE}")];
+        let words = addressed(&flags, &["exec", "client", "--", "hostname"]);
+        assert_eq!(words.last(), Some(&"hostname"));
+        assert!(words.iter().position(|word| *word == "--").is_some_and(|at| at > flags.len()));
+    }
 }
