@@ -91,7 +91,7 @@ impl Invariants {
     /// Judges a request that has arrived, before it is done; it counts only if it is.
     pub fn judge(&self, server: &ApiServer, sent: &Sent, writes: &[Write]) -> Judgement {
         requests::hands_off(self, server, sent)?;
-        requests::bounded(sent, writes)?;
+        requests::bounded(self.rules, sent, writes)?;
         ordinals::claim_owners(server, sent)?;
         requests::recorded_once(server, sent)?;
         self.adopts_after_a_look(server, sent)?;

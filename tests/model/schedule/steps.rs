@@ -65,7 +65,7 @@ pub enum Step {
     CutOff(usize),
     /// A node can be reached again.
     Rejoin(usize),
-    /// The kubelet of a node refuses pods, or no more.
+    /// The kubelet of a node evicts its pods and refuses new ones, or no more.
     Full(usize, bool),
     /// There may be only so many pods.
     Quota(Option<usize>),
@@ -101,7 +101,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         images
     };
     let seconds = 1 + random.below(60);
-    match random.below(if schedule.disturbed { 35 } else { 16 }) {
+    match random.below(if schedule.disturbed { 36 } else { 16 }) {
         3 if random.chance(300) => Step::Undo(set),
         0..=3 => Step::Image(set, *random.pick(&image())),
         5 if kind == Kind::Ordinal && random.chance(200) => Step::Start(random.below(3)),
@@ -144,7 +144,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         24 => Step::Taint(place, *random.pick(&["", "NoSchedule", "NoExecute"])),
         25 => Step::Disk(place, *random.pick(&["ssd", "hdd"])),
         26 => random.pick(&[Step::CutOff(place), Step::CutOff(place), Step::Rejoin(place)]).clone(),
-        27 => Step::Full(place, random.chance(600)),
+        27 | 34 => Step::Full(place, random.chance(600)),
         28 => Step::Quota(random.chance(600).then_some(nth as usize)),
         29 => Step::Policy(random.chance(600)),
         30 => Step::GiveAway(nth),
@@ -232,7 +232,12 @@ impl Step {
             Step::Disk(n, disk) => world.label_node(NODES[*n], &json!({ "disk": disk })),
             Step::CutOff(n) => world.cut_off(NODES[*n]),
             Step::Rejoin(n) => world.rejoin(NODES[*n]),
-            Step::Full(n, full) => world.fill(NODES[*n], *full),
+            Step::Full(n, full) => {
+                world.fill(NODES[*n], *full);
+                if *full {
+                    world.evict_from(NODES[*n]);
+                }
+            }
             Step::Quota(quota) => world.server.admission.pod_quota = *quota,
             Step::Policy(refuses) => world.server.admission.refuses_pods = *refuses,
             Step::Strip(strips) => world.server.admission.strips_labels = *strips,

@@ -73,6 +73,11 @@ impl World {
         }
     }
 
+    /// All pods of a node fail.
+    pub fn evict_from(&mut self, name: &str) {
+        self.pods_on(name).iter().for_each(|pod| self.fail_pod(pod));
+    }
+
     /// Has the scheduler and the kubelets look at every pod.
     pub(super) fn look_at_all(&mut self) {
         let pods: Vec<ObjectRef> = self.server.all(Resource::Pods).map(|(p, _)| p.clone()).collect();
