@@ -31,7 +31,7 @@ use crate::screen::{Screen, Tone};
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo", version)]
 struct Arguments {
-    /// Start three real nodes, with containers, in place of the simulated ones (Linux, as root; four minutes)
+    /// Start three real nodes, with containers, in place of the simulated ones (Linux, as root; five minutes)
     #[arg(long, conflicts_with = "context")]
     real: bool,
     /// Kill the operator in the middle of every step, and start another one: the steps have to hold all the same
