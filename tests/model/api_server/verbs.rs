@@ -130,7 +130,7 @@ impl ApiServer {
             return Err(refusal(422, "Invalid", "data: field is immutable"));
         }
         // What goes by this, for nothing holds it any more, is answered as it was last.
-        let last = object::is_terminating(&after).then(|| after.clone()).unwrap_or_default();
+        let last = if object::is_terminating(&after) { after.clone() } else { Value::Null };
         self.replace(object, after);
         Ok(self.get(object).cloned().unwrap_or(last))
     }
