@@ -239,6 +239,15 @@ fn settle(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
     let mut running = running;
+    if let Verdict::Keep(because) = &place.verdict
+        && running.iter().any(|pod| !pod.spec.node_name.is_empty())
+    {
+        // Made a moment before the node was tainted, it will never start, and would take the place of a pod elsewhere (D10).
+        for pod in running.extract_if(.., |pod| pod.spec.node_name.is_empty()) {
+            let (slot, because) = (slot.clone(), because.clone());
+            delete.push(vec![pod::delete(pod, Reason::NodeUnfit { slot, because })]);
+        }
+    }
     if keep_each_revision {
         // A rollout that was overtaken by the next one leaves two old pods: the one that serves stays, however young (D5).
         running.sort_by_key(|pod| !available(pod));

@@ -218,3 +218,25 @@ fn the_pods_of_each_node() {
         places.iter().map(|(name, place)| (*name, place.pods.len(), place.node.is_some())).collect();
     assert_eq!(counted, [("a", 1, true), ("b", 1, true), ("c", 1, true), ("e", 1, false)]);
 }
+
+/// A node was tainted a moment after the second pod of a surge was made for it (D10): it will never start there, and all other nodes
+/// would wait for it.
+#[test]
+fn a_pod_that_cannot_start_beside_one_that_runs_goes() {
+    let surging = json!({ "template": fixture::template("v2"), "updateStrategy": { "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
+    let on_a = json!({ "nodeSelectorTerms": [{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["a"] }] }] });
+    let waiting = json!({
+        "spec": { "affinity": { "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": on_a } } },
+        "status": { "phase": "Pending", "conditions": null },
+    });
+    let mut second = (*fixture::pod::<Set>(&name("a", 1), "v2", waiting)).clone();
+    second.spec.node_name = String::new();
+    let pods = vec![pod("a", "v1", broken()), pod("b", "v2", ok()), pod("c", "v1", ok()), Arc::new(second)];
+    let mut observation = observe(surging, pods);
+    let keep = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
+    observation.nodes = fixture::nodes(vec![node("a", keep), node("b", ok()), node("c", ok())]);
+    let lines = readable(&observation);
+    assert!(lines.contains(&"delete a1".to_owned()) && !lines.contains(&"delete a0".to_owned()), "{lines:?}");
+    observation.nodes = fixture::nodes(vec![node("a", ok()), node("b", ok()), node("c", ok())]);
+    assert!(!readable(&observation).contains(&"delete a1".to_owned()), "where it can start it is waited for");
+}
