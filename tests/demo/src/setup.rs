@@ -1,6 +1,7 @@
 //! Everything before the first step: the cluster, what `crds/` and `deploy/` hold, and the operator.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use berth_cluster::{Cluster, Options};
 
@@ -14,6 +15,9 @@ use crate::screen::{Screen, Tone};
 
 /// Nodes that the lesson begins with.
 pub const NODES: usize = 5;
+
+/// How long the API server may take to look at new definitions.
+const ESTABLISHED: Duration = Duration::from_secs(60);
 
 /// Real nodes that the lesson begins with.
 const REAL_NODES: usize = 3;
@@ -39,7 +43,7 @@ pub fn local(real: bool, screen: &mut Screen) -> Result<Place> {
     {
         apply(screen, arguments, |arguments| place.kubectl(arguments))?;
     }
-    place.kubectl(&established(&in_repository("crds/")))?;
+    wait_established(|arguments| place.kubectl(arguments))?;
     Ok(place)
 }
 
@@ -56,7 +60,7 @@ pub fn existing(context: &str, screen: &mut Screen) -> Result<Place> {
     for file in ["crds/ordinalsets.yaml", "crds/nodedaemonsets.yaml"] {
         install(&existing, screen, file)?;
     }
-    existing.kubectl_anywhere(&established(&in_repository("crds/")))?;
+    wait_established(|arguments| existing.kubectl_anywhere(arguments))?;
     for file in ["deploy/namespace.yaml", "deploy/rbac.yaml"] {
         install(&existing, screen, file)?;
     }
@@ -80,8 +84,19 @@ pub fn operator(place: &mut Place, binary: &Path, deadly: bool, screen: &mut Scr
     Ok(operator)
 }
 
-fn established(files: &str) -> [&str; 5] {
-    ["wait", "--for=condition=Established", "--timeout=60s", "-f", files]
+/// Waits until the API server serves the definitions. Where they are so new that they have no conditions yet, kubectl does not wait
+/// but gives up.
+fn wait_established(run: impl Fn(&[&str]) -> Result<String>) -> Result<()> {
+    let files = in_repository("crds/");
+    let deadline = Instant::now() + ESTABLISHED;
+    loop {
+        match run(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &files]) {
+            Err(error) if error.to_string().contains("accessor error") && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            other => return other.map(drop),
+        }
+    }
 }
 
 /// Applies a file unless what it has is there already; half of it is neither ours to change nor enough.
