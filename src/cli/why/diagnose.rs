@@ -83,15 +83,22 @@ fn leaving(facts: &Facts, key: &Key, pod: &Pod) -> Finding {
             kubectl(key, &format!("get pod {name} -o jsonpath='{{.metadata.finalizers}}'")),
         ),
         Prognosis::Stays(why) => {
-            let cause = match node {
-                None if !on.is_empty() && !nodes.is_empty() => Cause::NodeGone,
-                Some(node) if !assume::is_ready(node) => Cause::NodeNotReady,
-                _ => Cause::TerminatingTooLong,
-            };
+            // The taint asserts that nothing runs there any more: the pods go, and their volumes are let go.
+            if node.is_some_and(|node| !assume::is_ready(node)) {
+                return Finding::new(
+                    Cause::NodeNotReady,
+                    why,
+                    "the node comes back; or, if nothing runs there any more, it is said to be out of service",
+                    format!(
+                        "kubectl taint node {on} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
+                    ),
+                );
+            }
+            let gone = node.is_none() && !on.is_empty() && !nodes.is_empty();
             Finding::new(
-                cause,
+                if gone { Cause::NodeGone } else { Cause::TerminatingTooLong },
                 why,
-                "the node comes back; or, if it certainly runs no more, the pod is removed by force",
+                "the node comes back; or, if the pod certainly runs no more, it is removed by force",
                 kubectl(key, &format!("delete pod {name} --force --grace-period=0")),
             )
         }

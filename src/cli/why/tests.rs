@@ -166,7 +166,7 @@ fn pods_that_run_badly_are_told_apart() {
     on_dead["metadata"] = json!({ "deletionTimestamp": "2026-01-01T00:00:00Z" });
     let (cause, _, command) = about_pod(on_dead, vec![dead]);
     assert_eq!(cause, "nodeNotReady");
-    assert_eq!(command, "kubectl -n demo delete pod web-1 --force --grace-period=0");
+    assert_eq!(command, "kubectl taint node b node.kubernetes.io/out-of-service=nodeshutdown:NoExecute");
     let held = json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.org/hold"] } });
     let (cause, message, _) = about_pod(held, vec![]);
     assert_eq!(cause, "terminatingTooLong");
