@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api_server::object;
 use crate::random::Random;
-use crate::version;
+use crate::{version, without_names};
 
 /// What a precondition names.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,21 +63,24 @@ pub struct Side {
     uids: BTreeMap<ObjectRef, String>,
     first: BTreeMap<ObjectRef, String>,
     present: BTreeMap<ObjectRef, String>,
+    content: BTreeMap<ObjectRef, Value>,
 }
 
 impl Side {
-    /// Takes in an answer; whether the object has changed by it.
+    /// Takes in an answer; whether the object has changed by it. kube-apiserver also moves the version of an object where only the
+    /// record of who manages which field has changed: that is no change, and the first version is still the present one then.
     pub fn take_in(&mut self, request: &Request, answer: &Answer) -> bool {
         let of = &request.object;
-        if let (Some(version), Answer::Done(value)) = (version(answer), answer) {
-            let uid = object::uid(value).to_owned();
-            let anew = self.uids.insert(of.clone(), uid.clone()) != Some(uid);
-            if anew {
-                self.first.insert(of.clone(), version.clone());
-            }
-            return self.present.insert(of.clone(), version.clone()) != Some(version);
+        let (Some(version), Answer::Done(value)) = (version(answer), answer) else { return false };
+        let uid = object::uid(value).to_owned();
+        let anew = self.uids.insert(of.clone(), uid.clone()) != Some(uid);
+        let content = without_names(value);
+        let changed = self.content.insert(of.clone(), content.clone()) != Some(content) || anew;
+        let before = self.present.insert(of.clone(), version.clone());
+        if anew || !changed && self.first.get(of) == before.as_ref() {
+            self.first.insert(of.clone(), version);
         }
-        false
+        changed
     }
 
     fn uid(&self, of: &ObjectRef, which: Which) -> Option<String> {
@@ -125,8 +128,10 @@ pub fn any(random: &mut Random, name: impl Fn(Resource) -> ObjectRef) -> Wish {
         _ => {
             let grace =
                 if of.resource == Resource::Pods { *random.pick(&[None, None, Some(0)]) } else { None };
-            let propagation =
-                *random.pick(&[None, None, Some("Background"), Some("Foreground"), Some("Orphan")]);
+            // Where people change it half way for a pod, kube-apiserver's rules are not modelled yet.
+            let all = [None, None, Some("Background"), Some("Foreground"), Some("Orphan")];
+            let few = if of.resource == Resource::Pods { 3 } else { all.len() };
+            let propagation = *random.pick(&all[..few]);
             Deed::Delete { grace, propagation }
         }
     };
