@@ -129,6 +129,14 @@ impl Aim<'_> {
         let recorded = observation.revisions.iter().find(labelled);
         recorded.unwrap_or(self.current)
     }
+
+    /// Whether the next pod of `node` comes at the revision that this one has.
+    fn comes_back(&self, node: &str, place: &Place<'_>, pod: &Pod) -> bool {
+        match self.observation.set.spec.paused {
+            true => revisions::label(Kind::Daemon, self.for_new_pod(node, place)) == pod::revision(pod),
+            false => !self.is_outdated(pod),
+        }
+    }
 }
 
 /// What is to be made and to be deleted.
@@ -193,7 +201,9 @@ pub fn keep(
                 let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
                 work.create(observation, name, revision, why, plan);
             }
-            Verdict::Run | Verdict::Keep(_) => settle(observation, place, &slot, aim, plan, &mut work.delete),
+            Verdict::Run | Verdict::Keep(_) => {
+                settle(observation, (name, place), aim, plan, &mut work.delete)
+            }
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).
             Verdict::Leave(because) => work.delete.extend(
                 place.live().filter(|p| place.node.is_some() || p.spec.node_name.is_empty()).map(|p| {
@@ -214,16 +224,16 @@ pub fn keep(
 /// one stays; with surge one of each revision, until the new one is available or the old one is of no use (B4.2b).
 fn settle(
     observation: &Observation<NodeDaemonSet>,
-    place: &Place<'_>,
-    slot: &Slot,
+    (node, place): (&str, &Place<'_>),
     aim: &Aim<'_>,
     plan: &mut Plan,
     delete: &mut Vec<Unit>,
 ) {
+    let slot = &Slot::Node(node.to_owned());
     let (ended, running): (Vec<&Pod>, Vec<&Pod>) = place.live().partition(|p| pod::is_terminal(p));
     for pod in ended {
         // A pause is for a pod that would fail again just as it did.
-        let same = pod.status.phase == "Failed" && !aim.is_outdated(pod);
+        let same = pod.status.phase == "Failed" && aim.comes_back(node, place, pod);
         match observation.memory.replacement_held(slot, observation.now.mono).filter(|_| same) {
             Some(delay) => {
                 plan.recheck(delay);

@@ -131,6 +131,13 @@ fn pods_that_should_not_be_there_go() {
         ["delete a0"],
         "a new template does not wait for the failures of the old one"
     );
+    // Paused, it would come back just as it was: found by the search (seed 5480), at two pods a second.
+    let paused = json!({ "paused": true, "template": fixture::template("v2") });
+    let mut waiting =
+        observe(paused, vec![pod("a", "v1", failed()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    assert_eq!(readable(&waiting), ["delete a0"]);
+    waiting.memory.replace(Slot::Node("a".to_owned()), waiting.now.mono);
+    assert_eq!(readable(&waiting), Vec::<String>::new(), "it waits, though a new template is there");
 }
 
 #[test]

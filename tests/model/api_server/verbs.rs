@@ -133,6 +133,12 @@ impl ApiServer {
         if object.resource == Resource::Revisions && before["data"] != after["data"] {
             return Err(refusal(422, "Invalid", "data: field is immutable"));
         }
+        let finalizers = |v: &Value| object::entries(v, "/metadata/finalizers").to_vec();
+        let held = finalizers(before);
+        if object::is_terminating(before) && finalizers(&after).iter().any(|f| !held.contains(f)) {
+            let why = "metadata.finalizers: no new finalizers can be added if the object is being deleted";
+            return Err(refusal(422, "Invalid", why));
+        }
         // What goes by this, for nothing holds it any more, is answered as it was last.
         let last = if object::is_terminating(&after) { after.clone() } else { Value::Null };
         self.replace(object, after);
