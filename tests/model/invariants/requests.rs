@@ -12,7 +12,7 @@ use crate::world::{NAMESPACE, Sent, Write};
 
 /// Creations of one identity in a minute: 1, 2, 4, ... s after each other, anew with each change of the spec (B4.4). Where several operators act
 /// at once, each makes so many.
-const MOST_CREATIONS: usize = 21;
+const MOST_CREATIONS: usize = 14;
 /// Creations of pods in a minute. Worlds are small.
 const MOST_PODS: usize = 90;
 
