@@ -15,8 +15,11 @@ use crate::core::reason::{Slot, Waiting};
 mod care;
 mod counting;
 mod eligibility;
+mod fitting;
 mod fleet;
+mod names;
 mod native;
+mod rollout;
 
 type Set = NodeDaemonSet;
 
@@ -141,177 +144,6 @@ fn pods_that_should_not_be_there_go() {
 }
 
 #[test]
-fn taints_keep_pods_off_or_drive_them_out() {
-    let taint = |effect: &str| {
-        node("b", json!({ "spec": { "taints": [{ "key": "k", "value": "v", "effect": effect }] } }))
-    };
-    let toleration =
-        |json: Value| serde_json::from_value::<Placement>(json!({ "tolerations": [json] })).unwrap();
-    let verdict = |placement: &Placement, effect: &str| match placement::verdict(placement, &taint(effect)) {
-        Verdict::Run => "run",
-        Verdict::Keep(_) => "keep",
-        Verdict::Leave(_) => "leave",
-    };
-    let none = Placement::default();
-    assert_eq!(verdict(&none, "NoSchedule"), "keep");
-    assert_eq!(verdict(&none, "NoExecute"), "leave");
-    assert_eq!(verdict(&none, "PreferNoSchedule"), "run");
-    for (tolerates, json) in [
-        (true, json!({ "operator": "Exists" })),
-        (true, json!({ "key": "k", "operator": "Exists" })),
-        (true, json!({ "key": "k", "operator": "Equal", "value": "v" })),
-        (true, json!({ "key": "k", "value": "v", "effect": "NoExecute" })),
-        (false, json!({ "key": "k", "value": "other" })),
-        (false, json!({ "key": "other", "operator": "Exists" })),
-        (false, json!({ "key": "k", "operator": "Exists", "effect": "NoSchedule" })),
-        (false, json!({ "key": "k", "operator": "Gt", "value": "v" })),
-    ] {
-        let expected = if tolerates { "run" } else { "leave" };
-        assert_eq!(verdict(&toleration(json.clone()), "NoExecute"), expected, "{json}");
-    }
-    let standard = |key: &str, effect: &str| {
-        node("a", json!({ "spec": { "taints": [{ "key": key, "effect": effect }] } }))
-    };
-    let network = standard("node.kubernetes.io/network-unavailable", "NoSchedule");
-    assert!(placement::verdict(&none, &standard("node.kubernetes.io/unschedulable", "NoSchedule")).runs());
-    assert!(placement::verdict(&none, &standard("node.kubernetes.io/not-ready", "NoExecute")).runs());
-    assert!(!placement::verdict(&none, &network).runs());
-    assert!(placement::verdict(&Placement { host_network: true, ..none }, &network).runs());
-}
-
-#[test]
-fn node_affinity_terms() {
-    let selects = |terms: Value| {
-        let placement: Placement = serde_json::from_value(json!({ "affinity": { "nodeAffinity": {
-            "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } } } }))
-        .unwrap();
-        let node = node("a", json!({ "metadata": { "labels": { "disk": "ssd", "cores": "8" } } }));
-        placement::verdict(&placement, &node).runs()
-    };
-    let label = |key: &str, operator: &str, values: Value| json!({ "matchExpressions": [{ "key": key, "operator": operator, "values": values }] });
-    let field = |operator: &str, values: Value| json!({ "matchFields": [{ "key": "metadata.name", "operator": operator, "values": values }] });
-    for (expected, terms) in [
-        (true, json!([label("disk", "In", json!(["ssd", "nvme"]))])),
-        (false, json!([label("disk", "NotIn", json!(["ssd"]))])),
-        (true, json!([label("gpu", "NotIn", json!(["a100"]))])),
-        (true, json!([label("disk", "Exists", json!([]))])),
-        (true, json!([label("gpu", "DoesNotExist", json!([]))])),
-        (true, json!([label("cores", "Gt", json!(["4"]))])),
-        (false, json!([label("cores", "Lt", json!(["4"]))])),
-        (false, json!([label("disk", "Gt", json!(["4"]))])),
-        (false, json!([label("disk", "Near", json!(["ssd"]))])),
-        (true, json!([field("In", json!(["a"]))])),
-        (false, json!([field("In", json!(["a", "b"]))])),
-        (false, json!([{}])),
-        (false, json!([])),
-        (true, json!([{}, field("NotIn", json!(["b"]))])),
-        (
-            false,
-            json!([{ "matchFields": field("In", json!(["a"]))["matchFields"],
-            "matchExpressions": label("gpu", "Exists", json!([]))["matchExpressions"] }]),
-        ),
-    ] {
-        assert_eq!(selects(terms.clone()), expected, "{terms}");
-    }
-}
-
-#[test]
-fn a_pod_names_its_node_and_tolerates_what_daemons_must() {
-    let spec = json!({ "template": { "spec": {
-        "tolerations": [
-            { "key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5 },
-            { "key": "mine", "operator": "Exists" },
-        ],
-        "affinity": {
-            "podAntiAffinity": { "kept": true },
-            "nodeAffinity": {
-                "preferredDuringSchedulingIgnoredDuringExecution": ["kept"],
-                "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": [
-                    { "matchExpressions": [{ "key": "x", "operator": "DoesNotExist" }] }] },
-            },
-        },
-    } } });
-    let plan = plan(&observe(spec, vec![]));
-    let pod = fixture::body(&plan, &name("a", 0));
-    let affinity = &pod["spec"]["affinity"];
-    assert_eq!(affinity["podAntiAffinity"]["kept"], true);
-    assert_eq!(affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"], json!(["kept"]));
-    assert_eq!(
-        affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"],
-        json!([{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["a"] }] }])
-    );
-    let tolerations = pod["spec"]["tolerations"].as_array().unwrap();
-    assert_eq!(tolerations.len(), 7, "{tolerations:?}");
-    assert_eq!(tolerations[0]["tolerationSeconds"], Value::Null, "a default replaces its equal (B3.5)");
-    assert_eq!(tolerations[1]["key"], "mine");
-    assert_eq!(pod["spec"].get("nodeName"), None, "the scheduler binds");
-    assert_eq!(pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/daemonset-pod"], "true");
-}
-
-#[test]
-fn names_are_short_stable_and_different() {
-    let uid = crate::api::Uid("set-uid".to_owned());
-    assert_eq!(identity::pod_name("agent", &uid, "a", 0), name("a", 0));
-    let long = identity::pod_name(&"x".repeat(63), &uid, "a", 0);
-    assert_eq!(long.len(), 63, "{long}");
-    let cut = identity::pod_name(&format!("{}-y", "x".repeat(49)), &uid, "a", 0);
-    assert!(!cut.contains("--"), "{cut}");
-    let names: std::collections::BTreeSet<_> =
-        (0..5000).flat_map(|n| (0..3).map(move |slot| name(&format!("node-{n}"), slot))).collect();
-    assert_eq!(names.len(), 15_000);
-}
-
-#[test]
-fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
-    let let_go = fixture::pod::<Set>(
-        &name("a", 0),
-        "v1",
-        json!({ "metadata": { "ownerReferences": null,
-        "labels": { "app": "debug" } } }),
-    );
-    let observation = observe(json!({}), vec![let_go, pod("b", "v1", ok()), pod("c", "v1", ok())]);
-    let plan = plan(&observation);
-    let acts: Vec<_> = plan.actions().map(|a| a.act.to_string()).collect();
-    assert_eq!(
-        acts,
-        [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]
-    );
-    assert_eq!(plan.stages[0].units.len(), 1, "in this order, in one unit: {plan}");
-}
-
-#[test]
-fn a_rollout_keeps_to_its_budget() {
-    let v2 = |max: Value| {
-        json!({ "template": fixture::template("v2"),
-        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": max } } })
-    };
-    let at = |a: (&str, Value), b: (&str, Value), c: (&str, Value)| {
-        vec![pod("a", a.0, a.1), pod("b", b.0, b.1), pod("c", c.0, c.1)]
-    };
-    let old = || at(("v1", ok()), ("v1", ok()), ("v1", ok()));
-    check("one, the first by name", v2(json!(1)), old(), &["delete a0"]);
-    check("a percentage is rounded up", v2(json!("34%")), old(), &["delete a0", "delete b0"]);
-    check("nothing of 0%: one, or it would never move", v2(json!("0%")), old(), &["delete a0"]);
-    check("a missing pod uses the budget", v2(json!(1)), old()[1..].to_vec(), &["create a0"]);
-    let going = at(("v1", terminating()), ("v1", ok()), ("v1", ok()));
-    check("so does one that is going", v2(json!(1)), going, &[]);
-    let new_broken = at(("v2", broken()), ("v1", ok()), ("v1", ok()));
-    check("and a new one that is not available", v2(json!(1)), new_broken, &[]);
-    let old_broken = at(("v1", ok()), ("v1", broken()), ("v1", ok()));
-    check(
-        "broken old ones go outside the budget, and use it",
-        v2(json!(1)),
-        old_broken.clone(),
-        &["delete b0"],
-    );
-    check("what is left goes to healthy ones", v2(json!(2)), old_broken, &["delete b0", "delete a0"]);
-    let on_delete = json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "OnDelete" } });
-    check("OnDelete", on_delete, old(), &[]);
-    let plan = plan(&observe(v2(json!(1)), at(("v2", broken()), ("v1", ok()), ("v1", ok()))));
-    assert!(plan.waiting.iter().any(|w| matches!(w, Waiting::Budget { limit: 1, used: 1, .. })), "{plan}");
-}
-
-#[test]
 fn status_counts_nodes() {
     let mut observation =
         observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "v0", broken()), pod("c", "v1", ok())]);
@@ -343,106 +175,6 @@ fn a_set_that_is_being_deleted_is_left_alone() {
 }
 
 #[test]
-fn with_surge_the_new_pod_comes_first() {
-    let surge = |max: Value| {
-        json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "RollingUpdate",
-            "rollingUpdate": { "maxUnavailable": 0, "maxSurge": max } } })
-    };
-    let second = |node: &str, patch: Value| {
-        let mut whole = json!({ "spec": { "nodeName": node } });
-        fixture::merge(&mut whole, patch);
-        fixture::pod::<Set>(&name(node, 1), "v2", whole)
-    };
-    let old = || vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
-    let with = |more: Vec<Arc<Pod>>| [old(), more].concat();
-    check("one, the first by name", surge(json!(1)), old(), &["create a1"]);
-    check("a percentage is rounded up", surge(json!("34%")), old(), &["create a1", "create b1"]);
-    check("not beyond the budget", surge(json!(1)), with(vec![second("a", broken())]), &[]);
-    check(
-        "the old one goes for an available one",
-        surge(json!(1)),
-        with(vec![second("a", ok())]),
-        &["delete a0"],
-    );
-    let mut going = with(vec![second("a", ok())]);
-    going[0] = pod("a", "v1", terminating());
-    check("and the next comes when it is on its way out (D5)", surge(json!(1)), going, &["create b1"]);
-    let mut broken_old = old();
-    broken_old[1] = pod("b", "v1", broken());
-    check("beside a broken old one always", surge(json!(1)), broken_old.clone(), &["create a1", "create b1"]);
-    broken_old.push(second("b", broken()));
-    check("and a broken old one goes for any new one", surge(json!(1)), broken_old, &["delete b0"]);
-    // The first rollout got as far as a new pod that serves beside a broken old one when the template changed again.
-    let mut overtaken = old();
-    overtaken[1] = pod("b", "v0", broken());
-    overtaken.push(fixture::pod::<Set>(&name("b", 1), "v1", json!({ "spec": { "nodeName": "b" } })));
-    check("of two old ones the one that serves stays", surge(json!(1)), overtaken, &["delete b0"]);
-    let mut going = old();
-    going[0] = pod("a", "v1", terminating());
-    check(
-        "a pod on its way out keeps no successor waiting",
-        surge(json!(1)),
-        going,
-        &["create a1", "create b1"],
-    );
-    let mut twins = with(vec![second("a", ok())]);
-    let mut third = (*second("a", ok())).clone();
-    third.metadata.name = "agent-third".to_owned();
-    third.metadata.creation_timestamp = Some(fixture::now().wall);
-    twins.push(Arc::new(third));
-    check("of each revision one stays", surge(json!(1)), twins, &["delete agent-third", "delete a0"]);
-
-    // A node that no longer takes new pods.
-    let mut tainted = observe(surge(json!(1)), old());
-    let keep = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
-    tainted.nodes = fixture::nodes(vec![node("a", keep), node("b", ok()), node("c", ok())]);
-    assert_eq!(
-        readable(&tainted),
-        ["delete a0", "create b1"],
-        "its old pod goes as long as enough others are available"
-    );
-    tainted.pods.retain(|p| p.metadata.name != name("c", 0));
-    tainted.pods.push(pod("c", "v1", broken()));
-    tainted.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-    assert_eq!(readable(&tainted), ["create b1", "create c1"], "but not before");
-}
-
-#[test]
-fn a_pod_that_cannot_be_deleted_keeps_no_other_node_waiting() {
-    let taint = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoExecute" }] } });
-    let mut observation = observe(json!({}), vec![pod("a", "v1", ok())]);
-    observation.nodes = fixture::nodes(vec![node("a", taint), node("b", ok()), node("c", ok())]);
-    let first = plan(&observation);
-    assert!(first.stages[0].independent, "its failure stops nothing:\n{first}");
-    let object = crate::core::pod::object(&observation.pods[0]);
-    let reason = crate::api::status::ConditionReason::FailedDelete;
-    observation.memory.refuse(reason, object, "no".to_owned(), None, true, observation.now.mono);
-    assert_eq!(readable(&observation), ["create b0", "create c0"], "and it alone is held back");
-}
-
-#[test]
-fn where_no_node_should_run_a_pod_nothing_is_rolled() {
-    let spec = json!({ "template": fixture::template("v2"),
-        "updateStrategy": { "rollingUpdate": { "maxUnavailable": "10%" } } });
-    let mut observation = observe(spec, vec![pod("a", "v1", ok()), pod("b", "v1", ok())]);
-    let kept = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
-    observation.nodes = fixture::nodes(["a", "b"].map(|n| node(n, kept.clone())).to_vec());
-    Arc::make_mut(&mut observation.set).status.current_revision = "v2".to_owned();
-    assert_eq!(readable(&observation), Vec::<String>::new(), "a tenth of nothing is nothing (B6.1)");
-}
-
-#[test]
-fn pods_of_a_twin_revision_are_up_to_date() {
-    let mut observation =
-        observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "twin", ok()), pod("c", "v1", ok())]);
-    let mut twin = (*observation.revisions[0]).clone();
-    twin.metadata.name = "twin".to_owned();
-    twin.revision = 1;
-    observation.revisions.insert(0, Arc::new(twin));
-    assert_eq!(readable(&observation), Vec::<String>::new(), "B8.6: nothing is restarted");
-}
-
-#[test]
 fn a_pod_that_has_ended_and_vanishes_is_waited_for() {
     let dying = |finalizers: Value| {
         let mut patch = failed();
@@ -469,17 +201,6 @@ fn an_unreadable_pod_counts_as_present() {
 }
 
 #[test]
-fn a_creation_whose_answer_never_came_is_tried_under_the_same_name() {
-    // Slot 0 was held by a pod that was let go, and is free by now; slot 1 may still be made by the lost request.
-    let mut observation = observe(json!({}), vec![pod("b", "v1", ok()), pod("c", "v1", ok())]);
-    let now = observation.now.mono;
-    observation.memory.doubt(Slot::Node("a".to_owned()), name("a", 1), now);
-    assert_eq!(readable(&observation), ["create a1"]);
-    observation.now.mono += std::time::Duration::from_secs(121);
-    assert_eq!(readable(&observation), ["create a0"], "by now it cannot arrive any more");
-}
-
-#[test]
 fn what_was_refused_is_tried_last() {
     let mut observation = observe(json!({}), vec![]);
     let refused = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", 0));
@@ -492,22 +213,4 @@ fn what_was_refused_is_tried_last() {
         ["create b0", "create c0", "create a0"],
         "a policy about one node stops no other"
     );
-}
-
-#[test]
-fn a_long_name_hides_no_holder() {
-    let long = "a".repeat(60);
-    let mut stores = crate::core::engine::stores::Stores::default();
-    let mut set = fixture::daemon_set(json!({}));
-    set.metadata.name.clone_from(&long);
-    let holder = identity::pod_name(&long, &set.metadata.uid, "a", 0);
-    let released = json!({ "metadata": { "ownerReferences": null, "labels": null } });
-    let mut holder_pod = (*fixture::pod::<Set>(&holder, "v1", released)).clone();
-    holder_pod.metadata.owner_references.clear();
-    use crate::core::engine::stores::Item;
-    stores.put(Item::DaemonSet(crate::api::Surface::Berth, set));
-    stores.put(Item::Pod(holder_pod));
-    let key = crate::api::Key::new(crate::api::Surface::Berth, crate::api::Kind::Daemon, "ns", &long);
-    let seen = stores.observe_daemon(&key, Default::default(), Default::default(), fixture::now()).unwrap();
-    assert!(seen.pod(&holder).is_some(), "what holds a name is observed");
 }

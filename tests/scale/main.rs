@@ -67,6 +67,7 @@ fn a_thousand_nodes_cost_what_they_need_and_no_more() {
     assert_eq!(quiet.writes, Writes::default(), "heartbeats concern nobody");
 }
 
+/// Not in every run: it says how kube-controller-manager does, and nothing about Berth. `cargo test --test scale comparison -- --ignored`
 #[test]
 #[ignore = "says how kube-controller-manager does, and nothing about Berth"]
 fn kube_controller_manager_for_comparison() {

@@ -27,6 +27,7 @@ const ON_A_NODE: u32 = 50;
 /// For how long nothing happens.
 const STILL: Duration = Duration::from_secs(60);
 
+/// Not in every run: it measures, and nothing is right or wrong about that. `docs/operating.md` has the command and what came of it.
 #[test]
 #[ignore = "a measurement: nothing is right or wrong about it"]
 fn sizing() {

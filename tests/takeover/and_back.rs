@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::support::manifests::{daemon_set, of_kind, stateful_set};
-use crate::support::read::{DS, NDS, OSET, STS, number};
+use crate::support::read::{DS, NDS, OSET, STS, is_settled, number};
 use crate::support::{World, incarnations};
 
 #[test]
@@ -24,8 +24,8 @@ fn what_came_from_native_sets_goes_back_without_a_restart() {
     orphaned(&world, &["statefulset/web", "daemonset/agent"]);
     let moved = [ours(&sets[0], "OrdinalSet", "2"), ours(&sets[1], "NodeDaemonSet", "2")];
     moved.iter().for_each(|set| world.apply(set));
-    world.until(OSET, "web", "settled", settled);
-    world.until(NDS, "agent", "settled", settled);
+    world.until(OSET, "web", "settled", is_settled);
+    world.until(NDS, "agent", "settled", is_settled);
     assert_eq!(incarnations(&world), before, "there");
 
     orphaned(&world, &["ordinalset/web", "nodedaemonset/agent"]);
@@ -50,8 +50,8 @@ fn what_was_made_by_berth_keeps_ordinals_and_rolls_daemons_once() {
     ];
     let berth = world.berth(&["--apis=berth"]);
     sets.iter().for_each(|set| world.apply(set));
-    world.until(OSET, "web", "settled", settled);
-    world.until(NDS, "agent", "settled", settled);
+    world.until(OSET, "web", "settled", is_settled);
+    world.until(NDS, "agent", "settled", is_settled);
     let before = incarnations(&world);
     orphaned(&world, &["ordinalset/web", "nodedaemonset/agent"]);
     let back = [of_kind(&sets[0], "apps/v1", "StatefulSet"), of_kind(&sets[1], "apps/v1", "DaemonSet")];
@@ -82,14 +82,4 @@ fn ours(set: &Value, kind: &str, tag: &str) -> Value {
     let mut set = of_kind(set, "berth.dev/v1", kind);
     set["spec"]["template"]["spec"]["containers"][0]["image"] = format!("registry.test/app:{tag}").into();
     set
-}
-
-/// Whether a set says that all of its present spec is carried out.
-fn settled(set: &Value) -> bool {
-    let conditions = set["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|condition| {
-        condition["type"] == "Ready"
-            && condition["status"] == "True"
-            && condition["observedGeneration"] == set["metadata"]["generation"]
-    })
 }

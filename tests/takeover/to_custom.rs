@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::manifests::{of_kind, stateful_set};
-use crate::support::read::{CLAIM, CONFIG_MAP, OSET, POD, REVISION, STS, image, is_ready, name, text, uid};
+use crate::support::read::{
+    CLAIM, CONFIG_MAP, OSET, POD, REVISION, STS, image, is_ready, is_settled, name, text, uid,
+};
 use crate::support::writes::BERTH;
 use crate::support::{World, incarnations};
 
@@ -49,7 +51,7 @@ fn converted(world: &World) {
         world.apply(&ordinal_set(set, retention, 2));
     }
     for (set, _) in SETS {
-        world.until(OSET, set, "settled", settled);
+        world.until(OSET, set, "settled", is_settled);
     }
     the_garbage_collector_has_seen_it(world);
     assert_eq!(incarnations(world), before, "everything is what it was");
@@ -110,7 +112,7 @@ fn only_adopted(deeds: &[String]) {
 fn it_is_served(world: &World) {
     for (set, retention) in SETS {
         world.apply(&ordinal_set(set, retention, 3));
-        world.until(OSET, set, "settled", settled);
+        world.until(OSET, set, "settled", is_settled);
         let pods = world.of(set, POD);
         let right = |pod: &Value| is_ready(pod) && image(pod) == "registry.test/app:3";
         assert!(pods.len() == 3 && pods.iter().all(right));
@@ -131,14 +133,4 @@ fn it_is_served(world: &World) {
     }
     assert_eq!(uids(&world.of("keep", CLAIM)), kept, "these outlive their set");
     world.kubectl(&["delete", "persistentvolumeclaims", "--all"]);
-}
-
-/// Whether a set says that all of its present spec is carried out.
-fn settled(set: &Value) -> bool {
-    let conditions = set["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|condition| {
-        condition["type"] == "Ready"
-            && condition["status"] == "True"
-            && condition["observedGeneration"] == set["metadata"]["generation"]
-    })
 }

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::ms;
+use super::{config, ms};
 use crate::api::{Resource, Surface};
 use crate::core::decode;
 use crate::core::engine::{Config, Engine, Event, Input, Note, Output};
-use crate::core::gates::Gates;
 use crate::core::lease;
 use crate::core::request::{Answer, Refusal, Request, Verb};
 use crate::core::time::Now;
@@ -23,15 +22,8 @@ struct Stand {
 impl Stand {
     fn new() -> Self {
         let engine = Engine::new(Config {
-            surfaces: vec![Surface::Berth],
-            namespace: String::new(),
-            workers: 1,
-            qps: 100,
-            burst: 100,
-            in_flight: 10,
             lease: Some(lease::Config::new("berth-system", "berth", "me")),
-            component: "berth".to_owned(),
-            gates: Gates::default(),
+            ..config()
         });
         Stand { engine, outputs: vec![], watch: 0 }
     }

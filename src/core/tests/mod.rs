@@ -23,6 +23,8 @@ mod relisting;
 mod triggers;
 
 use crate::api::{Key, Kind, Surface};
+use crate::core::engine::Config;
+use crate::core::gates::Gates;
 
 /// An owner of this name.
 fn key(name: &str) -> Key {
@@ -32,4 +34,19 @@ fn key(name: &str) -> Key {
 /// So many milliseconds.
 fn ms(milliseconds: u64) -> std::time::Duration {
     std::time::Duration::from_millis(milliseconds)
+}
+
+/// An engine of the custom kinds that leads at once, for all namespaces.
+fn config() -> Config {
+    Config {
+        surfaces: vec![Surface::Berth],
+        namespace: String::new(),
+        workers: 1,
+        qps: 100,
+        burst: 100,
+        in_flight: 10,
+        lease: None,
+        component: "berth".to_owned(),
+        gates: Gates::default(),
+    }
 }

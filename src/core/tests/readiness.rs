@@ -2,26 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::ms;
+use super::{config, ms};
 use crate::api::{Resource, Surface};
 use crate::core::engine::{Config, Engine, Event, Input, Output};
-use crate::core::gates::Gates;
 use crate::core::time::Now;
 
 /// What keeps an operator from being ready, and what it does without, when the API server has answered `problem` to lists of the
 /// `missing` and an empty list to all others.
 fn look(namespace: &str, missing: &[Resource], problem: &str) -> (Vec<String>, Vec<String>) {
-    let mut engine = Engine::new(Config {
-        surfaces: vec![Surface::Berth],
-        namespace: namespace.to_owned(),
-        workers: 1,
-        qps: 100,
-        burst: 100,
-        in_flight: 10,
-        lease: None,
-        component: "berth".to_owned(),
-        gates: Gates::default(),
-    });
+    let mut engine = Engine::new(Config { namespace: namespace.to_owned(), ..config() });
     let now = Now { wall: Timestamp::UNIX_EPOCH, mono: ms(0) };
     let asked = engine.step([Input::Tick], now);
     let answers = asked.into_iter().filter_map(|output| match output {

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::ms;
+use super::{config, ms};
 use crate::api::{Resource, Surface};
 use crate::core::decode;
-use crate::core::engine::{Config, Engine, Input, Output};
-use crate::core::gates::Gates;
+use crate::core::engine::{Engine, Input, Output};
 use crate::core::request::Answer;
 use crate::core::time::Now;
 
@@ -23,17 +22,7 @@ fn lists(outputs: &[Output]) -> usize {
 
 #[test]
 fn a_list_that_is_on_its_way_is_awaited() {
-    let mut engine = Engine::new(Config {
-        surfaces: vec![Surface::Berth],
-        namespace: String::new(),
-        workers: 1,
-        qps: 100,
-        burst: 100,
-        in_flight: 10,
-        lease: None,
-        component: "berth".to_owned(),
-        gates: Gates::default(),
-    });
+    let mut engine = Engine::new(config());
     let set = json!({
         "metadata": { "name": "web", "namespace": "ns", "uid": "u", "resourceVersion": "1", "generation": 1 },
         "spec": {

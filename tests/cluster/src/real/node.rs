@@ -83,7 +83,7 @@ impl Node {
         let mut command = serve(ground, name, pid, "containerd");
         command.args(["--config", &format!("{NODE_DIRECTORY}/containerd.toml")]).env("PATH", &ground.path);
         let containerd = Process::start(&ground.dir, "plane", &format!("{name}.containerd"), &command)?;
-        let socket = PathBuf::from(format!("/proc/{pid}/root/run/containerd/containerd.sock"));
+        let socket = Path::new("/proc").join(pid.to_string()).join("root/run/containerd/containerd.sock");
         wait("containerd to listen", &containerd, || UnixStream::connect(&socket).ok())?;
         Ok(Self { name: name.to_owned(), index, init, pid, containerd, kubelet: None })
     }

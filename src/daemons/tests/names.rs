@@ -1,0 +1,68 @@
+//! Names of daemon pods, and what is done when one is taken or in doubt.
+
+use serde_json::json;
+
+use super::super::{identity, plan};
+use super::{Set, name, observe, ok, pod, readable};
+use crate::core::fixture;
+use crate::core::reason::Slot;
+
+#[test]
+fn names_are_short_stable_and_different() {
+    let uid = crate::api::Uid("set-uid".to_owned());
+    assert_eq!(identity::pod_name("agent", &uid, "a", 0), name("a", 0));
+    let long = identity::pod_name(&"x".repeat(63), &uid, "a", 0);
+    assert_eq!(long.len(), 63, "{long}");
+    let cut = identity::pod_name(&format!("{}-y", "x".repeat(49)), &uid, "a", 0);
+    assert!(!cut.contains("--"), "{cut}");
+    let names: std::collections::BTreeSet<_> =
+        (0..5000).flat_map(|n| (0..3).map(move |slot| name(&format!("node-{n}"), slot))).collect();
+    assert_eq!(names.len(), 15_000);
+}
+
+#[test]
+fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
+    let let_go = fixture::pod::<Set>(
+        &name("a", 0),
+        "v1",
+        json!({ "metadata": { "ownerReferences": null,
+        "labels": { "app": "debug" } } }),
+    );
+    let observation = observe(json!({}), vec![let_go, pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    let plan = plan(&observation);
+    let acts: Vec<_> = plan.actions().map(|a| a.act.to_string()).collect();
+    assert_eq!(
+        acts,
+        [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]
+    );
+    assert_eq!(plan.stages[0].units.len(), 1, "in this order, in one unit: {plan}");
+}
+
+#[test]
+fn a_creation_whose_answer_never_came_is_tried_under_the_same_name() {
+    // Slot 0 was held by a pod that was let go, and is free by now; slot 1 may still be made by the lost request.
+    let mut observation = observe(json!({}), vec![pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    let now = observation.now.mono;
+    observation.memory.doubt(Slot::Node("a".to_owned()), name("a", 1), now);
+    assert_eq!(readable(&observation), ["create a1"]);
+    observation.now.mono += std::time::Duration::from_secs(121);
+    assert_eq!(readable(&observation), ["create a0"], "by now it cannot arrive any more");
+}
+
+#[test]
+fn a_long_name_hides_no_holder() {
+    let long = "a".repeat(60);
+    let mut stores = crate::core::engine::stores::Stores::default();
+    let mut set = fixture::daemon_set(json!({}));
+    set.metadata.name.clone_from(&long);
+    let holder = identity::pod_name(&long, &set.metadata.uid, "a", 0);
+    let released = json!({ "metadata": { "ownerReferences": null, "labels": null } });
+    let mut holder_pod = (*fixture::pod::<Set>(&holder, "v1", released)).clone();
+    holder_pod.metadata.owner_references.clear();
+    use crate::core::engine::stores::Item;
+    stores.put(Item::DaemonSet(crate::api::Surface::Berth, set));
+    stores.put(Item::Pod(holder_pod));
+    let key = crate::api::Key::new(crate::api::Surface::Berth, crate::api::Kind::Daemon, "ns", &long);
+    let seen = stores.observe_daemon(&key, Default::default(), Default::default(), fixture::now()).unwrap();
+    assert!(seen.pod(&holder).is_some(), "what holds a name is observed");
+}

@@ -1,0 +1,83 @@
+//! Which pods are members, what a pod carries, and who is taken over.
+
+use serde_json::json;
+
+use super::super::{identity, plan};
+use super::{Set, observe};
+use crate::core::fixture::{self, pod, revision, writes};
+
+#[test]
+fn only_canonical_names_are_members() {
+    for (name, expected) in [
+        ("web-0", Some(0)),
+        ("web-10", Some(10)),
+        ("web-2147483647", Some(2_147_483_647)),
+        ("web-2147483648", None),
+        ("web-01", None),
+        ("web--1", None),
+        ("web-+1", None),
+        ("web-", None),
+        ("web-x-1", None),
+        ("web2-1", None),
+        ("web", None),
+    ] {
+        assert_eq!(identity::ordinal("web", name), expected, "{name}");
+    }
+    let stray = pod::<Set>("web-01", "v1", json!({ "metadata": { "ownerReferences": null } }));
+    let mut observation = observe(json!({ "replicas": 0 }), &[]);
+    observation.pods = vec![stray];
+    assert!(plan(&observation).stages.is_empty(), "an orphan of such a name is left alone");
+}
+
+#[test]
+fn a_pod_carries_its_identity_and_its_volumes() {
+    let claim = json!({ "metadata": { "name": "www" }, "spec": { "storageClassName": "fast" } });
+    let mut template = fixture::template("v1");
+    template["spec"]["volumes"] =
+        json!([{ "name": "www", "emptyDir": {} }, { "name": "tmp", "emptyDir": {} }]);
+    template["spec"]["futureField"] = json!({ "kept": true });
+    let spec = json!({ "volumeClaimTemplates": [claim], "template": template });
+    let mut observation = observe(spec, &[]);
+    let mut recorded = (*revision::<Set>("v1", 1, "v1")).clone();
+    recorded.data = crate::revisions::data::record(&observation.set.spec.template);
+    observation.revisions = vec![std::sync::Arc::new(recorded)];
+    std::sync::Arc::make_mut(&mut observation.set).status.update_revision = "v1".to_owned();
+    let plan = plan(&observation);
+    assert_eq!(writes(&plan), ["create PersistentVolumeClaim www-web-0", "create Pod web-0"], "{plan}");
+    let pod = fixture::body(&plan, "web-0");
+    assert_eq!(pod["spec"]["hostname"], "web-0");
+    assert_eq!(pod["spec"]["subdomain"], "web");
+    assert_eq!(
+        pod["spec"]["futureField"]["kept"], true,
+        "a field that this binary does not know reaches the pod"
+    );
+    assert_eq!(
+        pod["spec"]["volumes"],
+        json!([{ "name": "www", "persistentVolumeClaim": { "claimName": "www-web-0" } }, { "name": "tmp", "emptyDir": {} }])
+    );
+    assert_eq!(pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"], "0");
+    assert_eq!(pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"], "web-0");
+    assert_eq!(pod["metadata"]["ownerReferences"][0]["blockOwnerDeletion"], true);
+}
+
+#[test]
+fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
+    let orphan = pod::<Set>("web-0", "v1", json!({ "metadata": { "ownerReferences": null } }));
+    let mut observation = observe(json!({}), &[]);
+    observation.pods = vec![orphan];
+    let adopts = plan(&observation);
+    let lines: Vec<_> = adopts.actions().map(|a| a.act.to_string()).collect();
+    assert_eq!(lines, ["read ordinalset ns/web afresh", "change pod ns/web-0"]);
+
+    let strayed = json!({ "metadata": { "labels": { "app": "other" } } });
+    observation.pods = vec![pod::<Set>("web-0", "v1", strayed)];
+    let releases = plan(&observation);
+    assert_eq!(writes(&releases), ["patch Pod web-0"]);
+    assert_eq!(
+        releases.actions().next().unwrap().act.request().body["metadata"]["ownerReferences"],
+        json!([])
+    );
+
+    std::sync::Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
+    assert!(plan(&observation).stages.is_empty(), "a set that is being deleted touches nothing");
+}

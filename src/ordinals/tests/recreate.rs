@@ -1,0 +1,69 @@
+//! All old pods go before new ones come.
+
+use serde_json::{Value, json};
+
+use super::super::plan;
+use super::{observe, ok, v2};
+use crate::core::fixture::{self, broken, terminating, writes};
+
+#[test]
+fn recreate_takes_claims_along_that_go_with_their_ordinal() {
+    let claim = json!({ "metadata": { "name": "www" }, "spec": {} });
+    let spec = v2(json!({
+        "replicas": 1, "updateStrategy": { "type": "Recreate", "rollingUpdate": null }, "volumeClaimTemplates": [claim],
+        "persistentVolumeClaimRetentionPolicy": { "whenScaled": "Delete" },
+    }));
+    let mut observation = observe(spec, &[(0, "v1", ok()), (1, "v1", ok())]);
+    for name in ["www-web-0", "www-web-1"] {
+        observation.claims.insert(name.to_owned(), fixture::claim(name, json!([])));
+    }
+    let plan = plan(&observation);
+    let expected = ["patch PersistentVolumeClaim www-web-1", "delete Pod web-0", "delete Pod web-1"];
+    assert_eq!(writes(&plan), expected, "{plan}");
+}
+
+#[test]
+fn recreate_takes_all_old_pods_away_first() {
+    let recreate = |gate: bool, pods: &[(i64, &str, Value)]| {
+        let spec = v2(json!({ "updateStrategy": { "type": "Recreate", "rollingUpdate": null } }));
+        let mut observation = observe(spec, pods);
+        observation.key.surface = crate::api::Surface::Apps;
+        observation.gates.recreate = gate;
+        let plan = plan(&observation);
+        let conditions = plan.status.clone().map(|s| s.changes["conditions"].clone()).unwrap_or_default();
+        let shown: Vec<String> = conditions
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|c| format!("{}={} {}", c["type"], c["status"], c["reason"]).replace('"', ""))
+            .collect();
+        (writes(&plan), shown)
+    };
+    let old = [(0, "v1", ok()), (1, "v1", broken()), (2, "v2", ok())];
+    let in_progress = vec!["Progressing=True RecreateInProgress".to_owned()];
+    let (deleted, shown) = recreate(true, &old);
+    assert_eq!(deleted, ["delete Pod web-0", "delete Pod web-1"], "whatever the policy");
+    assert_eq!(shown, in_progress);
+    let (waits, _) = recreate(true, &[(0, "v1", terminating()), (2, "v2", ok())]);
+    assert_eq!(waits, Vec::<String>::new(), "S20: no new pod while an old one is left");
+    let (created, shown) = recreate(true, &[]);
+    assert_eq!((created, shown), (vec!["create Pod web-0".to_owned()], in_progress));
+    let (nothing, shown) = recreate(false, &old);
+    assert_eq!((nothing, shown), (vec![], vec!["Stalled=True InvalidSpec".to_owned()]));
+}
+
+#[test]
+fn a_recreation_is_over_only_when_all_pods_are_up() {
+    // Undone half way: the revisions are the same again from the start.
+    let spec = json!({ "updateStrategy": { "type": "Recreate", "rollingUpdate": null } });
+    let mut observation = observe(spec, &[(0, "v1", ok())]);
+    observation.key.surface = crate::api::Surface::Apps;
+    observation.gates.recreate = true;
+    let set = std::sync::Arc::make_mut(&mut observation.set);
+    set.status.conditions = serde_json::from_value(json!([{ "type": "Progressing", "status": "True",
+        "reason": "RecreateInProgress", "message": "Deleting old revision pods", "lastTransitionTime": fixture::ago(9) }]))
+    .unwrap();
+    let plan = plan(&observation);
+    let conditions = plan.status.map(|s| s.changes["conditions"].clone()).unwrap_or_default();
+    assert!(!conditions.to_string().contains("RecreateCompleted"), "{conditions}");
+}
