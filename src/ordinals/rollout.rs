@@ -111,17 +111,24 @@ impl Target {
         !pod::is_current(pod, &self.made_at(set, ordinal, left).metadata.name)
     }
 
-    /// How many pods may be unavailable: at least 1; a percentage of the wanted replicas is rounded down (A9.4).
+    /// How many pods may be unavailable; see [`max_unavailable`].
     ///
     /// # Errors
-    /// A sentence, when `maxUnavailable` is neither a number nor a percentage.
+    /// As there.
     pub fn budget(&self, set: &OrdinalSet) -> Result<i64, String> {
-        let value =
-            self.rolling.as_ref().and_then(|r| r.max_unavailable.clone()).unwrap_or(IntOrPercent::Int(1));
-        let count = scaled(&value, set.spec.wanted(), Rounding::Down)
-            .map_err(|e| format!("spec.updateStrategy.rollingUpdate.maxUnavailable: {e}"))?;
-        Ok(count.max(1))
+        max_unavailable(self.rolling.as_ref(), set.spec.wanted())
     }
+}
+
+/// How many pods may be unavailable: at least 1; a percentage of the wanted replicas is rounded down (A9.4).
+///
+/// # Errors
+/// A sentence, when `maxUnavailable` is neither a number nor a percentage.
+pub fn max_unavailable(rolling: Option<&OrdinalRollingUpdate>, wanted: i64) -> Result<i64, String> {
+    let value = rolling.and_then(|r| r.max_unavailable.clone()).unwrap_or(IntOrPercent::Int(1));
+    let count = scaled(&value, wanted, Rounding::Down)
+        .map_err(|e| format!("spec.updateStrategy.rollingUpdate.maxUnavailable: {e}"))?;
+    Ok(count.max(1))
 }
 
 /// A pod in the wanted range, with what a rollout wants to know of it.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Engine;
-use crate::api::ordinal_set::{IntOrPercent, OrdinalUpdateStrategy, PodManagementPolicy};
+use crate::api::ordinal_set::PodManagementPolicy;
 use crate::api::status::{Condition, ConditionType};
 use crate::api::{Key, Kind, NodeDaemonSet, OrdinalSet, Resource, Surface};
-use crate::core::budget::{Rounding, scaled};
 use crate::core::tally::Tally;
 use crate::core::time::Now;
+use crate::ordinals::rollout;
 
 /// What [`Engine::figures`] tells.
 #[derive(Clone, Debug, Default)]
@@ -146,7 +146,7 @@ impl SetFigures {
     }
 
     fn ordinal(&mut self, set: &OrdinalSet, surface: Surface) {
-        self.desired = i64::from(set.spec.replicas.unwrap_or(1));
+        self.desired = set.spec.wanted();
         self.ready = i64::from(set.status.ready_replicas);
         self.available = i64::from(set.status.available_replicas);
         self.updated = i64::from(set.status.updated_replicas);
@@ -156,7 +156,10 @@ impl SetFigures {
                 Some(PodManagementPolicy::Parallel) => "Parallel",
                 _ => "OrderedReady",
             };
-            self.upstream = Some((policy, max_unavailable(set.spec.update_strategy.as_ref(), self.desired)));
+            let rolling = set.spec.strategy().rolling_update;
+            // Where the field cannot be read nothing is rolled.
+            let most = rollout::max_unavailable(rolling.as_ref(), set.spec.wanted()).unwrap_or(0);
+            self.upstream = Some((policy, most));
         }
     }
 
@@ -172,10 +175,4 @@ impl SetFigures {
 fn stalled(conditions: &[Condition]) -> i64 {
     let name = ConditionType::Stalled.to_string();
     i64::from(conditions.iter().any(|c| c.type_ == name && c.status == "True"))
-}
-
-/// A percentage is rounded down, to at least one (A9.4).
-fn max_unavailable(strategy: Option<&OrdinalUpdateStrategy>, replicas: i64) -> i64 {
-    let said = strategy.and_then(|s| s.rolling_update.as_ref()).and_then(|r| r.max_unavailable.as_ref());
-    scaled(said.unwrap_or(&IntOrPercent::Int(1)), replicas, Rounding::Down).unwrap_or(1).max(1)
 }
