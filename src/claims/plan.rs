@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::owners::{Owners, is_left_over};
-use crate::api::ordinal_set::Retention;
 use crate::api::{ObjectRef, OrdinalSet, Pod, Resource, Template};
 use crate::core::events::Event;
 use crate::core::observation::Observation;
@@ -92,10 +91,8 @@ pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name
                 let because = "it goes with the earlier set of this name, then a new one is made".to_owned();
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
-            Some(claim)
-                if owners.when_scaled == Retention::Delete
-                    && is_left_over(&claim.metadata, pod_name, None) =>
-            {
+            // Whatever the policy says now, the garbage collector takes it (A5.14).
+            Some(claim) if is_left_over(&claim.metadata, pod_name, None) => {
                 let because = format!("it goes with the earlier pod {pod_name}, then a new one is made");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }

@@ -147,7 +147,7 @@ impl Memory {
         self.written_since.is_some()
     }
 
-    /// Remembers that a pod was made for a slot that had none.
+    /// Remembers that a pod was made for a slot.
     pub fn make(&mut self, slot: Slot, now: Duration) {
         if self.unsure.contains_key(&slot) {
             Arc::make_mut(&mut self.unsure).remove(&slot);

@@ -238,6 +238,11 @@ pub fn delete(pod: &Pod, why: Reason) -> Action {
     Action { act: Act::Delete { object: object(pod), guard }, why }
 }
 
+/// Deletes a pod only as it is now: it has not been bound to a node, say.
+pub fn delete_as_it_is(pod: &Pod, why: Reason) -> Action {
+    Action { act: Act::Delete { object: object(pod), guard: Guard::version(&pod.metadata) }, why }
+}
+
 /// The name of a pod as an object.
 pub fn object(pod: &Pod) -> ObjectRef {
     ObjectRef::new(Resource::Pods, &pod.metadata.namespace, &pod.metadata.name)

@@ -56,13 +56,24 @@ fn owned<T: Object>(stores: &Stores, change: &Change<T>) -> Vec<Key> {
     keys
 }
 
-/// As [`owned`], but a revision that appears under an owner wakes nobody: it is our own write, or somebody else's whose
-/// doing shows elsewhere. Upstream has the same rule, and its conformance tests rest on it (B1.2, D.4).
-fn revision(stores: &Stores, change: &Change<crate::api::Revision>) -> Vec<Key> {
-    match (&change.old, &change.new) {
-        (None, Some(new)) if new.metadata.controller().is_some() => vec![],
-        _ => owned(stores, change),
+/// Owners that must be looked at some time after `changed`: those under which a revision has appeared. It may be one that a former
+/// leader had on its way, and is not wanted any more.
+pub fn later(stores: &Stores, changed: &Changed) -> Vec<Key> {
+    match changed {
+        Changed::Revision(change) if appears(change) => owned(stores, change),
+        _ => vec![],
     }
+}
+
+/// Whether a revision appears under an owner.
+fn appears(change: &Change<crate::api::Revision>) -> bool {
+    change.old.is_none() && change.new.as_ref().is_some_and(|new| new.metadata.controller().is_some())
+}
+
+/// As [`owned`], but a revision that appears under an owner wakes nobody at once: mostly it is our own write. Upstream has the same
+/// rule, and its conformance tests rest on it (B1.2, D.4).
+fn revision(stores: &Stores, change: &Change<crate::api::Revision>) -> Vec<Key> {
+    if appears(change) { vec![] } else { owned(stores, change) }
 }
 
 /// Ordinal sets that have a claim of this name, so that a blocked pod starts as soon as its claim is gone.

@@ -31,8 +31,10 @@ impl<'a> Place<'a> {
     /// Whether there is nothing to be made and nothing to be taken away: by far the most common case.
     fn is_in_order(&self) -> bool {
         match (&self.verdict, self.pods.as_slice()) {
-            (Verdict::Run | Verdict::Keep(_), [only]) => {
-                !only.metadata.is_terminating() && !pod::is_terminal(only)
+            (Verdict::Run, [only]) => !only.metadata.is_terminating() && !pod::is_terminal(only),
+            (Verdict::Keep(_), [only]) => {
+                let bound = !only.spec.node_name.is_empty();
+                bound && !only.metadata.is_terminating() && !pod::is_terminal(only)
             }
             (Verdict::Keep(_) | Verdict::Leave(_), []) => true,
             _ => false,
@@ -149,7 +151,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Makes a pod on `node` at `revision`.
+    /// Makes a pod on `node` at `revision`, unless pods made there keep vanishing (X9). Whether it is made.
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
@@ -157,14 +159,26 @@ impl Work {
         revision: &Revision,
         why: Reason,
         plan: &mut Plan,
-    ) {
+    ) -> bool {
         if self.create.len() >= BURST {
-            return;
+            return false;
+        }
+        let now = observation.now.mono;
+        if let Some(slot) = why.slot()
+            && let Some(delay) = observation.memory.making_held(slot, now)
+        {
+            plan.recheck(delay);
+            plan.waiting.push(Waiting::Vanishing { slot: slot.clone(), delay });
+            return false;
         }
         match identity::create(observation, node, revision, why) {
             Ok(unit) => self.create.push(unit),
-            Err(waiting) => plan.waiting.push(waiting),
+            Err(waiting) => {
+                plan.waiting.push(waiting);
+                return false;
+            }
         }
+        true
     }
 
     /// Adds the stages: what goes makes room for what comes.
@@ -192,11 +206,6 @@ pub fn keep(
         let empty = if aim.surges { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
             Verdict::Run if empty => {
-                if let Some(delay) = observation.memory.making_held(&slot, observation.now.mono) {
-                    plan.recheck(delay);
-                    plan.waiting.push(Waiting::Vanishing { slot, delay });
-                    continue;
-                }
                 let revision = aim.for_new_pod(name, place);
                 let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
                 work.create(observation, name, revision, why, plan);
@@ -249,13 +258,11 @@ fn settle(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
     let mut running = running;
-    if let Verdict::Keep(because) = &place.verdict
-        && running.iter().any(|pod| !pod.spec.node_name.is_empty())
-    {
-        // Made a moment before the node was tainted, it will never start, and would take the place of a pod elsewhere (D10).
+    if let Verdict::Keep(because) = &place.verdict {
+        // Made a moment before the node was tainted, it will never start, and would use up the budget for ever (D10).
         for pod in running.extract_if(.., |pod| pod.spec.node_name.is_empty()) {
             let (slot, because) = (slot.clone(), because.clone());
-            delete.push(vec![pod::delete(pod, Reason::NodeUnfit { slot, because })]);
+            delete.push(vec![pod::delete_as_it_is(pod, Reason::NodeUnfit { slot, because })]);
         }
     }
     if keep_each_revision {

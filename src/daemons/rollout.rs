@@ -84,16 +84,22 @@ struct Turn<'a> {
 /// The nodes that a rollout goes over.
 fn turns<'a>(places: &BTreeMap<&'a str, Place<'a>>, aim: &Aim<'_>) -> Vec<Turn<'a>> {
     let concerned = |place: &Place<'_>| {
-        !matches!(place.verdict, Verdict::Leave(_)) && (!place.pods.is_empty() || place.verdict.runs())
+        !matches!(place.verdict, Verdict::Leave(_))
+            && (place.pods.iter().any(|p| stays(place, p)) || place.verdict.runs())
     };
     places
         .iter()
         .filter(|(_, place)| concerned(place))
         .map(|(node, place)| {
-            let (old, new) = place.live().partition(|p| aim.is_outdated(p));
+            let (old, new) = place.live().filter(|p| stays(place, p)).partition(|p| aim.is_outdated(p));
             Turn { node, runs: place.verdict.runs(), old, new, any: place.pods.first().copied() }
         })
         .collect()
+}
+
+/// Whether a pod is not taken away already because its node keeps new pods off and it has not got there yet.
+fn stays(place: &Place<'_>, pod: &Pod) -> bool {
+    place.verdict.runs() || !pod.spec.node_name.is_empty()
 }
 
 /// Old pods go first: those that are not available always, for that costs nobody anything, and available ones as far as
@@ -192,8 +198,8 @@ fn surge(
                 work.create(observation, turn.node, aim.update, why, plan);
             }
             (true, true) if left > 0 => {
-                left -= 1;
-                work.create(observation, turn.node, aim.update, Reason::Outdated { slot, from, to }, plan);
+                let why = Reason::Outdated { slot, from, to };
+                left -= i64::from(work.create(observation, turn.node, aim.update, why, plan));
             }
             (true, true) => postponed = true,
             _ => {}

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::api_server::object;
 use crate::invariants::{daemons, ordinals};
-use crate::world::World;
+use crate::world::{SHARED, World};
 
 /// How long it may take after the last fault. The longest pause after failures is a quarter of an hour.
 const BOUND: Duration = Duration::from_secs(30 * 60);
@@ -42,6 +42,7 @@ pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
     let custom = world.surface == Surface::Berth;
     ensure!(!custom || object::holds(set, "Ready"), "{of} is not Ready: {}", set["status"]);
     history(world, set)?;
+    taken_over(world, of, set)?;
     for plan in plans(world, of) {
         ensure!(plan.as_ref().is_some_and(Plan::is_empty), "there is still a plan: {plan:?}");
     }
@@ -148,7 +149,8 @@ fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Resul
         let Some(claim) = claim else { return Err(format!("S5: claim {name} is missing")) };
         ensure!(!object::is_terminating(claim), "S4: {name} is being deleted");
         ensure!(claim["status"]["phase"] == "Bound", "S5: {name} is {}", claim["status"]["phase"]);
-        let owners: Vec<&Value> = object::owners(claim).iter().map(|r| &r["uid"]).collect();
+        let owners: Vec<&Value> =
+            object::owners(claim).iter().map(|r| &r["uid"]).filter(|uid| *uid != SHARED).collect();
         let wanted: Vec<&Value> = if spec.deletes_with_set { vec![&set["metadata"]["uid"]] } else { vec![] };
         ensure!(owners == wanted, "S3: {name} is owned by {owners:?} instead of {wanted:?}");
     }
@@ -204,6 +206,17 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// S11: what the selector matches and nobody manages is ours in the end; of an ordinal set, if its name is that of a pod of it.
+fn taken_over(world: &World, of: &ObjectRef, set: &Value) -> Result<(), String> {
+    let label = &set["spec"]["selector"]["matchLabels"]["app"];
+    let orphan = world.server.all(Resource::Pods).find(|(pod, v)| {
+        let named = of.resource.kind().ends_with("DaemonSet") || ordinals::is_name_of(&of.name, &pod.name);
+        let over = object::is_terminal(v) || object::is_terminating(v);
+        named && !over && object::controller(v).is_none() && v["metadata"]["labels"]["app"] == *label
+    });
+    orphan.map_or(Ok(()), |(pod, _)| Err(format!("S11: {pod} is left to nobody")))
 }
 
 /// S9: no more old revisions than the limit allows.

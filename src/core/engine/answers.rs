@@ -96,7 +96,9 @@ impl Engine {
             memory.succeed();
         }
         match (&action.act, &action.why) {
-            (Act::Create { .. }, Reason::Missing { slot, .. }) => memory.make(slot.clone(), now.mono),
+            (Act::Create { .. }, why) => {
+                why.slot().into_iter().for_each(|slot| memory.make(slot.clone(), now.mono))
+            }
             (Act::Patch { .. }, Reason::Rollback { .. }) => memory.renumber(now.mono),
             (Act::Delete { .. }, why) => why.slot().into_iter().for_each(|slot| memory.unmake(slot)),
             _ => {}

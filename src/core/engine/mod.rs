@@ -90,6 +90,15 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// The owner that a request on its way is for; `None` for an answered one, and for one of the election or an event, or a fresh
+    /// read of what is in doubt.
+    pub fn owner_of(&self, id: u64) -> Option<&Key> {
+        match self.purposes.get(&id)? {
+            Purpose::Act { key, .. } => Some(key),
+            Purpose::Check { .. } | Purpose::Lease | Purpose::Event => None,
+        }
+    }
+
     /// An engine that has seen nothing yet.
     pub fn new(config: Config) -> Self {
         let mut resources =

@@ -1,5 +1,7 @@
 //! Lists and watches: from what they report to the stores, the pending writes and the queue.
 
+use std::time::Duration;
+
 use super::stores::{Changed, Item};
 use super::{Config, Engine, Event, Note, Output};
 use crate::api::Resource;
@@ -7,6 +9,9 @@ use crate::core::reflect::Ask;
 use crate::core::tally::Tally;
 use crate::core::time::Now;
 use crate::core::triggers;
+
+/// How long after a revision has appeared its owner is looked at, unless that happens earlier.
+const REVISION_SETTLED: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Asks for the lists and watches that are due.
@@ -57,7 +62,7 @@ impl Engine {
                 }
                 reflector.taken(whole.started);
                 for changed in &changes {
-                    self.changed(changed);
+                    self.changed(changed, now);
                 }
                 let woken = self.pending.relisted(resource, whole.started, whole.version);
                 self.wake(woken);
@@ -99,14 +104,14 @@ impl Engine {
                 let changed = self.stores.put(*item);
                 self.advance(resource);
                 if let Some(changed) = changed {
-                    self.changed(&changed);
+                    self.changed(&changed, now);
                 }
             }
             Event::Deleted(meta) => {
                 let changed = self.stores.remove(resource, &meta);
                 self.advance(resource);
                 if let Some(changed) = changed {
-                    self.changed(&changed);
+                    self.changed(&changed, now);
                 }
             }
             Event::Bookmark(version) => {
@@ -136,10 +141,17 @@ impl Engine {
     }
 
     /// Wakes the owners that a change concerns, and those that waited for it.
-    fn changed(&mut self, changed: &Changed) {
+    fn changed(&mut self, changed: &Changed, now: Now) {
         self.remember_place(changed);
         let keys = triggers::keys(&self.stores, changed);
         self.wake(keys);
+        // Who begins to lead looks at all of them.
+        let leads = self.leading_since.is_some();
+        for key in triggers::later(&self.stores, changed) {
+            if leads && self.config.surfaces.contains(&key.surface) {
+                self.queue.add_at(key, now.mono + REVISION_SETTLED);
+            }
+        }
         if let Some(object) = triggers::object(changed) {
             let woken = self.pending.observed(&object, self.stores.view(&object));
             self.wake(woken);

@@ -117,9 +117,11 @@ fn plan_ordinals(items: &[Item]) -> (Plan, Arc<OrdinalSet>) {
 
 /// What holds for every plan of either kind.
 fn check_writes(plan: &Plan) -> Result<(), TestCaseError> {
+    let mut deleted = std::collections::BTreeSet::new();
     for action in plan.actions() {
         match &action.act {
             Act::Delete { object, guard } => {
+                prop_assert!(deleted.insert(object), "twice: {action}");
                 prop_assert!(!guard.uid.0.is_empty(), "S2: {action}");
                 prop_assert!(object.resource != Resource::Claims, "S3: {action}");
                 prop_assert_eq!(&object.namespace, "ns", "X8");

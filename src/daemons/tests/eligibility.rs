@@ -219,10 +219,9 @@ fn the_pods_of_each_node() {
     assert_eq!(counted, [("a", 1, true), ("b", 1, true), ("c", 1, true), ("e", 1, false)]);
 }
 
-/// A node was tainted a moment after the second pod of a surge was made for it (D10): it will never start there, and all other nodes
-/// would wait for it.
+/// A node was tainted a moment after a pod was made for it (D10): it will never start there, and all other nodes would wait for it.
 #[test]
-fn a_pod_that_cannot_start_beside_one_that_runs_goes() {
+fn a_pod_that_cannot_start_on_its_node_goes() {
     let surging = json!({ "template": fixture::template("v2"), "updateStrategy": { "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
     let on_a = json!({ "nodeSelectorTerms": [{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["a"] }] }] });
     let waiting = json!({
@@ -231,12 +230,30 @@ fn a_pod_that_cannot_start_beside_one_that_runs_goes() {
     });
     let mut second = (*fixture::pod::<Set>(&name("a", 1), "v2", waiting)).clone();
     second.spec.node_name = String::new();
-    let pods = vec![pod("a", "v1", broken()), pod("b", "v2", ok()), pod("c", "v1", ok()), Arc::new(second)];
+    let second = Arc::new(second);
+    let pods =
+        vec![pod("a", "v1", broken()), pod("b", "v2", ok()), pod("c", "v1", ok()), Arc::clone(&second)];
     let mut observation = observe(surging, pods);
     let keep = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
-    observation.nodes = fixture::nodes(vec![node("a", keep), node("b", ok()), node("c", ok())]);
+    let kept_off = fixture::nodes(vec![node("a", keep), node("b", ok()), node("c", ok())]);
+    observation.nodes = kept_off.clone();
     let lines = readable(&observation);
-    assert!(lines.contains(&"delete a1".to_owned()) && !lines.contains(&"delete a0".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"delete a1".to_owned()), "{lines:?}");
     observation.nodes = fixture::nodes(vec![node("a", ok()), node("b", ok()), node("c", ok())]);
     assert!(!readable(&observation).contains(&"delete a1".to_owned()), "where it can start it is waited for");
+
+    let rolling = json!({ "template": fixture::template("v2"), "updateStrategy": { "rollingUpdate": { "maxUnavailable": 1 } } });
+    let mut alone = observe(rolling, vec![second, pod("b", "v1", ok()), pod("c", "v1", ok())]);
+    assert!(readable(&alone).is_empty(), "it uses the budget while it can start");
+    alone.nodes = kept_off;
+    assert_eq!(
+        readable(&alone),
+        ["delete a1", "delete b0"],
+        "without surge it goes too, and leaves the budget to others"
+    );
+    let versions: Vec<Value> = plan(&alone).actions().map(|a| a.act.request().body).collect();
+    assert!(
+        versions[0]["preconditions"]["resourceVersion"].is_string(),
+        "only as long as it has no node: {versions:?}"
+    );
 }

@@ -8,7 +8,7 @@ use super::super::plan;
 use super::{Set, check, name, observe, ok, pod, readable};
 use crate::api::Pod;
 use crate::core::fixture::{self, broken, node, terminating};
-use crate::core::reason::Waiting;
+use crate::core::reason::{Slot, Waiting};
 
 #[test]
 fn a_rollout_keeps_to_its_budget() {
@@ -40,6 +40,25 @@ fn a_rollout_keeps_to_its_budget() {
     check("OnDelete", on_delete, old(), &[]);
     let plan = plan(&observe(v2(json!(1)), at(("v2", broken()), ("v1", ok()), ("v1", ok()))));
     assert!(plan.waiting.iter().any(|w| matches!(w, Waiting::Budget { limit: 1, used: 1, .. })), "{plan}");
+}
+
+#[test]
+fn with_surge_a_pod_that_keeps_vanishing_is_made_more_and_more_slowly() {
+    let surge = json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "RollingUpdate",
+        "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
+    for (what, old) in [("serves", ok()), ("is broken", broken())] {
+        let mut seen =
+            observe(surge.clone(), vec![pod("a", "v1", old), pod("b", "v1", ok()), pod("c", "v2", ok())]);
+        // A webhook takes the labels off: each of them is let go, and none is there.
+        for _ in 0..3 {
+            seen.memory.make(Slot::Node("a".to_owned()), seen.now.mono);
+        }
+        let plan = plan(&seen);
+        let waits =
+            |w: &Waiting| matches!(w, Waiting::Vanishing { slot: Slot::Node(node), .. } if node == "a");
+        assert!(plan.waiting.iter().any(waits), "the old one {what}: {plan}");
+        assert_eq!(readable(&seen), ["create b1"], "the old one {what}: another node has its turn");
+    }
 }
 
 #[test]

@@ -25,8 +25,6 @@ pub use admission::Admission;
 pub struct Change {
     /// The version that it made.
     pub version: u64,
-    /// When.
-    pub at: Timestamp,
     /// The object.
     pub object: ObjectRef,
     /// How it is; for a deletion how it was last, with the version of the deletion.
@@ -161,8 +159,7 @@ impl ApiServer {
 
     fn record(&mut self, object: &ObjectRef, value: Arc<Value>, removed: bool) {
         let item = decode::item(object.resource, &value.to_string());
-        let (version, at) = (self.version, self.now);
-        let change = Change { version, at, object: object.clone(), value, item, removed };
+        let change = Change { version: self.version, object: object.clone(), value, item, removed };
         let history = self.history.entry(object.resource).or_default();
         self.trails.entry(object.clone()).or_default().push(history.len());
         history.push(change);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use berth::api::{ObjectRef, Resource};
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{ApiServer, Change};
@@ -33,13 +32,6 @@ impl ApiServer {
             }
         }
         views
-    }
-
-    /// How an object was since a time, without how it was then; an absence is left out.
-    pub fn lately(&self, object: &ObjectRef, since: Timestamp) -> impl Iterator<Item = &Value> {
-        let all = self.history(object.resource);
-        let trail = self.trails.get(object).into_iter().flatten().map(|at| &all[*at]);
-        trail.filter(move |change| change.at >= since && !change.removed).map(|change| &*change.value)
     }
 
     /// All objects of a resource that there ever were.

@@ -17,6 +17,8 @@ use crate::world::{Delivery, Fate, REFUSALS, World, busy};
 
 /// How long what is late is late.
 const LATE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+/// Longer than a lease lasts: somebody else leads when the operator goes on.
+const PAUSE: Duration = Duration::from_secs(25);
 /// How long a watch lags or shows nothing but bookmarks.
 const LAG: Duration = Duration::from_secs(30);
 
@@ -24,7 +26,7 @@ const LAG: Duration = Duration::from_secs(30);
 fn fates() -> Vec<Fate> {
     let refused = REFUSALS.map(|(code, reason)| Fate::Refused(refusal(code, reason, "the test says so")));
     let busy = [0, 7].map(|seconds| Fate::Refused(busy(seconds)));
-    let lost = [Fate::CrashBefore, Fate::CrashAfter, Fate::Lost, Fate::AnswerLost];
+    let lost = [Fate::CrashBefore, Fate::CrashAfter, Fate::Lost, Fate::AnswerLost, Fate::Paused(PAUSE)];
     lost.into_iter().chain(LATE.map(Fate::Late)).chain(refused).chain(busy).collect()
 }
 

@@ -28,6 +28,11 @@ fn workload(surface: Surface, kind: Kind, spec: Value, steps: &[Step]) -> Schedu
     }
 }
 
+/// The same with two operators that elect a leader.
+fn elected(workload: Schedule) -> Schedule {
+    Schedule { operators: 2, elects: true, ..workload }
+}
+
 /// An ordinal set of `replicas` with a claim each.
 fn claims(replicas: u64, more: Value) -> Value {
     let mut spec = json!({
@@ -108,7 +113,7 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
         ("a pod without its owner", ordinal(claims(2, json!({})), &[Disown(1), update.clone()])),
         (
             "native, ordered, update, scale down",
-            native(Kind::Ordinal, claims(3, go), &[update.clone(), Scale(1)]),
+            native(Kind::Ordinal, claims(3, go.clone()), &[update.clone(), Scale(1)]),
         ),
         (
             "native, recreated",
@@ -132,6 +137,22 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
             "daemons, nodes come and go",
             daemon(json!({}), &[Leave(2), Join(2), Taint(1, "NoExecute"), Taint(1, "")]),
         ),
-        ("native daemons, update", native(Kind::Daemon, json!({}), &[update])),
+        ("native daemons, update", native(Kind::Daemon, json!({}), std::slice::from_ref(&update))),
+        (
+            "two operators, ordered, claims go",
+            elected(ordinal(claims(3, go.clone()), &[update.clone(), Scale(1)])),
+        ),
+        (
+            "two operators, parallel, two may be unavailable",
+            elected(ordinal(
+                json!({ "replicas": 4, "podManagementPolicy": "Parallel", "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } } }),
+                std::slice::from_ref(&update),
+            )),
+        ),
+        ("two operators, daemons", elected(daemon(json!({}), std::slice::from_ref(&update)))),
+        (
+            "two operators, daemons, surge",
+            elected(daemon(rolling(json!({ "maxSurge": 1, "maxUnavailable": 0 })), &[update])),
+        ),
     ]
 }

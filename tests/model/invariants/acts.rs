@@ -67,6 +67,40 @@ impl<'a> Act<'a> {
         Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
     }
 
+    /// A report of the status of a set, as if it were an act on the set.
+    pub fn status(server: &'a ApiServer, sent: &'a Sent, known: &'a Invariants) -> Option<Self> {
+        let owner = sent.request.object.clone();
+        let pod = server.get(&owner).filter(|_| sent.request.status)?;
+        let owner_uid = object::uid(pod).to_owned();
+        let since = sent.view.get(&owner.resource).copied().unwrap_or(0);
+        Some(Act { server, creates: false, pod, owner, sent, owner_uid, since, known })
+    }
+
+    /// S13, D13: a status counts the pods as its writer saw them, or as they have been since. Of daemons, no more than those: a second
+    /// pod of a node is not counted, nor one where none should be.
+    pub fn status_is_true(&self) -> Judgement {
+        let status = &self.sent.request.body["status"];
+        let label = &self.pod["spec"]["selector"]["matchLabels"]["app"];
+        let daemons = matches!(self.owner.resource, Resource::DaemonSets(_));
+        let counts =
+            if daemons { ["numberReady", "numberAvailable"] } else { ["readyReplicas", "availableReplicas"] };
+        let views = self.views();
+        let sets: Vec<&Value> = self.server.since(&self.owner, self.since).into_iter().flatten().collect();
+        for (field, waits) in counts.into_iter().zip([false, true]) {
+            let Some(said) = status[field].as_u64() else { continue };
+            let fits = |(set, view): (&Value, &Pods<'_>)| {
+                let selected = view.all.values().filter(|p| p["metadata"]["labels"]["app"] == *label);
+                let count =
+                    selected.filter(|p| has_been_ready(set, p, waits.then_some(view.at))).count() as u64;
+                if daemons { said <= count } else { said == count }
+            };
+            if !sets.iter().any(|set| views.iter().any(|view| fits((set, view)))) {
+                return Err(format!("S13, D13: {} says {field} {said}, and that was never so", self.owner));
+            }
+        }
+        Ok(Verdict::Fine)
+    }
+
     /// Whether the act is right for the set as the operator saw it, or as it has been at any time since: its view may lag,
     /// but it must act on some state that was there.
     pub fn under_some_view(&self, judge: impl Fn(&Value) -> Judgement) -> Judgement {
@@ -112,7 +146,8 @@ impl<'a> Act<'a> {
         let all: BTreeMap<&str, &Value> = all.into_iter().map(|p| (object::name(p), p)).collect();
         let now = Pods { all, gone: BTreeSet::new(), excused: BTreeSet::new(), at: self.server.now };
         let Err(why) = judge(&now) else { return Ok(Verdict::Fine) };
-        let excused = Pods { excused: self.known.emptied_lately(self.server.now), ..now };
+        let excused =
+            Pods { excused: self.known.emptied_lately(&self.owner_uid, self.sent, self.server.now), ..now };
         if self.sent.given_up || judge(&excused).is_ok() { Ok(Verdict::Exceeds) } else { Err(why) }
     }
 
@@ -177,9 +212,21 @@ impl<'a> Act<'a> {
         self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen)
     }
 
-    /// Whether the sender has asked for the deletion of this pod too.
+    /// Who managed a pod when this plan looked at it; `None` if it did not.
+    pub fn manager_seen(&self, pod: &ObjectRef) -> Option<&str> {
+        self.known.manager_seen(self.sent, pod)
+    }
+
+    /// Whether the set managed a pod as the sender saw it when it decided.
+    pub fn was_ours(&self, pod: &ObjectRef) -> bool {
+        let seen = self.sent.view.get(&Resource::Pods).copied().unwrap_or(0);
+        let pod = self.server.was(pod, seen).and_then(|change| object::controller(&change.value));
+        pod.is_some_and(|r| r["uid"] == self.owner_uid.as_str())
+    }
+
+    /// Whether the same plan has asked for the deletion of this pod too.
     pub fn also_goes(&self, pod: &Value) -> bool {
-        self.known.has_asked(self.sent.operator, pod)
+        self.known.has_asked(self.sent, pod)
     }
 
     /// The revision of the last pod of this name; empty if there was none.
@@ -188,6 +235,31 @@ impl<'a> Act<'a> {
         let views = self.server.since(&object, 0).into_iter().flatten();
         let of = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash").to_owned();
         views.last().map(of).unwrap_or_default()
+    }
+
+    /// S8: whether the pod runs what its revision records. A revision that nobody knows any more says nothing.
+    pub fn is_as_recorded(&self) -> Result<(), String> {
+        let label = object::text(self.pod, "/metadata/labels/controller-revision-hash");
+        let mut revisions = self.server.managed(Resource::Revisions, &self.owner_uid).into_iter();
+        let revision = revisions.find(|r| {
+            object::name(r) == label || object::text(r, "/metadata/labels/controller-revision-hash") == label
+        });
+        let recorded = revision.map(|r| object::text(r, "/data/spec/template/spec/containers/0/image"));
+        match recorded.filter(|image| *image != object::image(self.pod)) {
+            Some(image) => {
+                Err(format!("S8: it runs {}, and its revision records {image}", object::image(self.pod)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a revision of the set with this label was there when the act was decided.
+    pub fn knew_revision(&self, label: &str) -> bool {
+        let seen = self.sent.view.get(&Resource::Revisions).copied().unwrap_or(0);
+        self.server.at(Resource::Revisions, seen).into_values().any(|change| {
+            let ours = object::controller(&change.value).is_some_and(|r| r["uid"] == self.owner_uid.as_str());
+            ours && object::text(&change.value, "/metadata/labels/controller-revision-hash") == label
+        })
     }
 
     /// The uid of the set that manages the pod.
@@ -209,6 +281,15 @@ pub fn owner_of(object: &Value) -> Option<ObjectRef> {
         _ => return None,
     };
     Some(set_of(kind, surface, object::text(controller, "/name")))
+}
+
+/// Whether a pod is ready, on its way out or not, and at a time has been for long enough.
+fn has_been_ready(set: &Value, pod: &Value, at: Option<Timestamp>) -> bool {
+    let mut pod = pod.clone();
+    if let Some(metadata) = pod["metadata"].as_object_mut() {
+        metadata.remove("deletionTimestamp");
+    }
+    at.map_or_else(|| object::is_serving(&pod), |at| is_available(set, &pod, at))
 }
 
 /// Whether a pod serves at a time, and has for long enough.

@@ -13,9 +13,9 @@ impl Invariants {
     pub fn committed(&mut self, server: &ApiServer, change: &Change) -> Found {
         match change.object.resource {
             Resource::Pods if !change.removed && is_new(server, change) => {
-                daemons::at_most_one(self.rules, server, &change.value)
+                daemons::at_most_one(self, server, &change.value)
             }
-            Resource::Claims if change.removed => ordinals::claim_gone(self, change),
+            Resource::Claims if change.removed => ordinals::claim_gone(self, server, change),
             Resource::Revisions if !change.removed => immutable(server, change),
             // What was written for one incarnation of a set says nothing about the next.
             Resource::OrdinalSets(_) | Resource::DaemonSets(_) if change.removed => {

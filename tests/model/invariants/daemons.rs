@@ -1,17 +1,13 @@
 //! What must hold for node daemon sets.
 
 use berth::api::{ObjectRef, Resource};
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::acts::Pods;
 use super::ordinals::revision;
-use super::{Act, Judgement, Rules, Verdict};
+use super::{Act, Invariants, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, object};
 use crate::world::NAMESPACE;
-
-/// How long a creation may be on its way that was decided on what has changed meanwhile.
-const GIVEN_BACK: SignedDuration = SignedDuration::from_secs(30);
 
 /// The node that a pod is on or meant for.
 pub fn node_of(pod: &Value) -> &str {
@@ -49,8 +45,10 @@ pub fn surge(set: &Value, desired: i64) -> Option<i64> {
 }
 
 /// D1: whoever is to blame, a new pod never comes to a node that has one already; with surge one that is not of its revision may
-/// be there, and what is on its way out does not count.
-pub fn at_most_one(rules: Rules, server: &ApiServer, pod: &Value) -> Result<(), String> {
+/// be there, and what is on its way out does not count. Several operators that act at once may make one more, and so may a request
+/// that arrives when nobody waits for it any more.
+pub fn at_most_one(known: &Invariants, server: &ApiServer, pod: &Value) -> Result<(), String> {
+    let rules = known.rules;
     let Some(owner) =
         object::controller(pod).filter(|r| r["kind"].as_str().is_some_and(|k| k.ends_with("DaemonSet")))
     else {
@@ -68,24 +66,19 @@ pub fn at_most_one(rules: Rules, server: &ApiServer, pod: &Value) -> Result<(), 
         let first = server.since(&of, 0).into_iter().flatten().find(|v| object::uid(v) == object::uid(p));
         first.and_then(object::controller).is_none_or(|r| r["uid"] != uid)
     };
-    // Nor those of a pod that a person has given back while somebody else still knew it as nobody's.
-    let given_back = |p: &Value| {
-        let of = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(p));
-        let nobodys = |v: &Value| object::uid(v) == object::uid(p) && object::controller(v).is_none();
-        rules.crowd && server.lately(&of, server.now - GIVEN_BACK).any(nobodys)
-    };
     let node = node_of(pod);
     let counts = |p: &&&Value| {
         let old = surges && (object::is_terminating(p) || revision(p) != revision(pod));
         node_of(p) == node
             && !object::is_terminal(p)
             && !adopted(p)
-            && !given_back(p)
             && (!old || object::name(p) == object::name(pod))
     };
     let twins = server.managed(Resource::Pods, uid);
     let twins: Vec<&str> = twins.iter().filter(counts).map(|p| object::name(p)).collect();
-    let most = if surges && rules.crowd { 2 } else { 1 };
+    // What arrives when nobody waits for it any more was decided on what was there long ago (docs/adr/0003, "What is left").
+    let late = known.belated.contains(object::uid(pod));
+    let most = 1 + usize::from(rules.crowd) + usize::from(late);
     if twins.len() > most { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
 }
 
@@ -123,7 +116,20 @@ fn create(act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
     if !fitting.contains(&node) {
         return Err(format!("D2: node {node} should not run one"));
     }
-    let Some(surge) = surge(set, fitting.len() as i64) else { return Ok(Verdict::Fine) };
+    act.is_as_recorded()?;
+    taken_back(act, set, node)?;
+    if set["spec"]["paused"] == true {
+        paused(act, set, node)?;
+    }
+    let surge = surge(set, fitting.len() as i64);
+    act.in_order(false, |pods| {
+        let twin = pods.all.values().find(|p| {
+            let old = object::is_terminating(p) || revision(p) != revision(act.pod);
+            node_of(p) == node && !object::is_terminal(p) && !(surge.is_some() && old)
+        });
+        twin.map_or(Ok(()), |twin| Err(format!("D1: {} is there", object::name(twin))))
+    })?;
+    let Some(surge) = surge else { return Ok(Verdict::Fine) };
     // An old pod may become available while new ones come beside it: only what was seen counts.
     act.in_order(false, |pods| {
         let name = object::name(act.pod);
@@ -147,6 +153,37 @@ fn create(act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
     })
 }
 
+/// D8: while the set is paused a node gets a pod at a revision that one of its pods had, or at the current one.
+fn paused(act: &Act<'_>, set: &Value, node: &str) -> Result<(), String> {
+    // Also one of an earlier set of this name.
+    let pods = act.server.history(Resource::Pods).iter().map(|change| &*change.value);
+    let mut had = pods.filter(|p| node_of(p) == node);
+    let current =
+        ObjectRef::new(Resource::Revisions, NAMESPACE, object::text(set, "/status/currentRevision"));
+    let current =
+        act.server.get(&current).map_or("", |r| object::text(r, "/metadata/labels/controller-revision-hash"));
+    if revision(act.pod) == current || had.any(|p| revision(p) == revision(act.pod)) {
+        return Ok(());
+    }
+    Err(format!("D8: it comes at {}, and the set is paused", revision(act.pod)))
+}
+
+/// D1: a name further on is not used where the holder of an earlier one, which was nobody's when the plan was made, turned out to be
+/// ours when it was looked at.
+fn taken_back(act: &Act<'_>, set: &Value, node: &str) -> Result<(), String> {
+    let ours = act.server.managed(Resource::Pods, act.owner_uid());
+    let live = ours
+        .into_iter()
+        .filter(|p| node_of(p) == node && !object::is_terminal(p) && !object::is_terminating(p));
+    // With surge a new pod comes beside an old one.
+    let same = live.filter(|p| surge(set, 1).is_none() || revision(p) == revision(act.pod));
+    let twin = same.map(object::name).find(|name| {
+        let of = ObjectRef::new(Resource::Pods, NAMESPACE, *name);
+        act.manager_seen(&of) == Some(act.owner_uid()) && !act.was_ours(&of)
+    });
+    twin.map_or(Ok(()), |name| Err(format!("D1: {name} is there, and was ours when it was looked at")))
+}
+
 fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
     if object::is_terminal(act.pod) || object::is_terminating(act.pod) {
         return Ok(Verdict::Fine);
@@ -160,7 +197,9 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
                 .iter()
                 .all(|t| t["effect"] != "NoExecute" || tolerated(t));
         let outdated = object::image(act.pod) != object::text(set, "/spec/template/spec/containers/0/image");
-        if only_kept_off && !outdated {
+        // One that was not bound yet will never start there.
+        let bound = !object::text(act.pod, "/spec/nodeName").is_empty();
+        if only_kept_off && !outdated && bound {
             return act.in_order(false, |pods| {
                 beside_another(act, pods, node).ok_or_else(|| "D3: it may stay".to_owned())
             });
@@ -168,14 +207,15 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
         return Ok(Verdict::Fine);
     }
     let desired = fitting.len() as i64;
-    // A pod that was taken over from an earlier set is at a revision that this one does not know.
-    let revisions = act.server.managed(Resource::Revisions, act.owner_uid());
-    let known = revisions
-        .iter()
-        .any(|r| object::text(r, "/metadata/labels/controller-revision-hash") == revision(act.pod));
+    // A pod that was taken over from an earlier set is at a revision that this one does not know, and one that another operator has
+    // just made may be at one that the sender did not know.
+    let known = act.knew_revision(revision(act.pod));
     let current =
         known && object::image(act.pod) == object::text(set, "/spec/template/spec/containers/0/image");
     let by_hand = set["spec"]["updateStrategy"]["type"] == "OnDelete" || set["spec"]["paused"] == true;
+    if act.was_available(set) && !act.names_version() {
+        return Err("X2, S2: it serves, and its deletion does not say which version it means".to_owned());
+    }
     act.in_order(rules.disruption, |pods| {
         let twin = beside_another(act, pods, node);
         if twin.is_none() && current {

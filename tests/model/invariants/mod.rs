@@ -4,6 +4,7 @@
 mod acts;
 mod commits;
 pub mod daemons;
+mod leading;
 pub mod ordinals;
 mod requests;
 
@@ -18,6 +19,7 @@ use crate::api_server::{ApiServer, object};
 use crate::world::{Sent, Write};
 
 pub use acts::Act;
+pub use requests::slot_of;
 
 /// How long the emptiness of a slot is excused that a request of a former leader emptied.
 const EXCUSED: SignedDuration = SignedDuration::from_secs(120);
@@ -28,9 +30,11 @@ pub struct Rules {
     /// S6, S7, D4, D5 are also judged on what there is when a request arrives, not only on what its sender saw. Only while
     /// nobody but operators takes pods away, one operator at a time, whose clock is right.
     pub disruption: bool,
-    /// D1 with surge while several operators act at once: one pod more may come, for each gives a pod the lowest name that it sees
-    /// free, and they may see different ones (docs/adr/0003).
+    /// Several operators act at once. D1: one pod more may come, for each gives a pod the lowest name that it sees free, and they may
+    /// see different ones (docs/adr/0003).
     pub crowd: bool,
+    /// Lists may show the past, and end doubts that they should not.
+    pub past: bool,
 }
 
 /// What a judge says of an act that is not wrong.
@@ -59,18 +63,28 @@ pub struct Invariants {
     pub dropped: BTreeSet<String>,
     /// By which plan each life of an operator exceeded order or budget when it no longer led, for each owner.
     exceeded: BTreeMap<(usize, u64, String), u64>,
+    /// Writes that were done before their sender was told that nobody knows: by operator and owner, the object, the version, and by
+    /// which plan.
+    in_doubt: BTreeMap<(usize, String), Vec<(ObjectRef, u64, u64)>>,
+    /// Who managed each pod when each operator looked at it last, and for which plan.
+    looked_at: BTreeMap<(usize, ObjectRef), (u64, String)>,
+    /// Since when each operator leads.
+    pub terms: leading::Terms,
+    /// Pods (by uid) that were made when nobody waited for that any more.
+    belated: BTreeSet<String>,
     /// The newest write of each operator to each object that was done.
     acknowledged: BTreeMap<(usize, ObjectRef), u64>,
     /// What each operator knows that it has deleted: by owner, the pods and their uids, and by which plan.
     removed: BTreeMap<(usize, String), Vec<Removed>>,
     /// Pods (by uid) that each operator has deleted, and by which plan.
     deleted: BTreeMap<usize, BTreeMap<String, u64>>,
-    /// Pods (by uid) whose deletion each operator has asked for.
-    asked: BTreeMap<usize, BTreeSet<String>>,
+    /// Pods (by uid) whose deletion each operator has asked for, by which plan.
+    asked: BTreeMap<(usize, String), u64>,
     /// Pods that each operator has made, and by which plan.
     made: BTreeMap<usize, Vec<(u64, Value)>>,
-    /// Slots that were emptied by requests that nobody waited for any more, and when.
-    emptied: BTreeMap<String, Timestamp>,
+    /// Slots of owners (by uid) that were emptied by requests that nobody waited for any more, when, and by which life of an
+    /// operator, if that is still to be told that nobody knows: it has to look before it goes on.
+    emptied: BTreeMap<(String, String), (Timestamp, Option<(usize, u64)>)>,
     /// When each operator asked last for each owner, and which uid it had if it was not being deleted.
     confirmed: BTreeMap<(usize, ObjectRef), Option<String>>,
     /// The highest observedGeneration of each set, by uid.
@@ -82,16 +96,23 @@ impl Invariants {
     pub fn forget(&mut self, operator: usize) {
         self.acknowledged.retain(|(o, _), _| *o != operator);
         self.removed.retain(|(o, _), _| *o != operator);
+        self.in_doubt.retain(|(o, _), _| *o != operator);
+        self.looked_at.retain(|(o, _), _| *o != operator);
         self.confirmed.retain(|(o, _), _| *o != operator);
+        self.terms.forget(operator);
         self.deleted.remove(&operator);
-        self.asked.remove(&operator);
         self.made.remove(&operator);
     }
 
     /// Judges a request that has arrived, before it is done; it counts only if it is.
     pub fn judge(&self, server: &ApiServer, sent: &Sent, writes: &[Write]) -> Judgement {
         requests::hands_off(self, server, sent)?;
-        requests::bounded(self.rules, sent, writes)?;
+        requests::bounded(server, sent, writes)?;
+        requests::keeps_history(server, sent)?;
+        requests::keeps_references(server, sent)?;
+        if let Some(act) = Act::status(server, sent, self) {
+            return act.status_is_true();
+        }
         ordinals::claim_owners(server, sent)?;
         requests::recorded_once(server, sent)?;
         self.adopts_after_a_look(server, sent)?;
@@ -103,10 +124,10 @@ impl Invariants {
     }
 
     /// Takes in that a request was sent.
-    pub fn ask(&mut self, operator: usize, request: &Request) {
+    pub fn ask(&mut self, operator: usize, request: &Request, plan: u64) {
         if request.verb == Verb::Delete && request.object.resource == Resource::Pods {
             let uid = object::text(&request.body, "/preconditions/uid").to_owned();
-            self.asked.entry(operator).or_default().insert(uid);
+            self.asked.insert((operator, uid), plan);
         }
     }
 
@@ -126,13 +147,13 @@ impl Invariants {
         Err(format!("S7, D4: {object}: a former leader goes beyond order or budget with a second batch"))
     }
 
-    /// Whether an operator has asked for the deletion of a pod in its present life.
-    fn has_asked(&self, operator: usize, pod: &Value) -> bool {
-        self.asked.get(&operator).is_some_and(|all| all.contains(object::uid(pod)))
+    /// Whether the plan that a request is of has asked for the deletion of a pod.
+    fn has_asked(&self, sent: &Sent, pod: &Value) -> bool {
+        self.asked.get(&(sent.operator, object::uid(pod).to_owned())) == Some(&sent.plan)
     }
 
     /// Takes in that a request was done, before anybody else does anything.
-    pub fn done(&mut self, server: &ApiServer, before: Option<&Value>, sent: &Sent) {
+    pub fn done(&mut self, server: &ApiServer, before: Option<&Value>, sent: &Sent, waits: bool) {
         let request = &sent.request;
         if request.verb == Verb::Get {
             let alive = server.get(&request.object).filter(|v| !object::is_terminating(v));
@@ -143,10 +164,19 @@ impl Invariants {
             return;
         }
         match (request.verb, before) {
+            (Verb::Get, Some(pod)) => {
+                let app = object::text(pod, "/metadata/labels/app");
+                // What people or webhooks have taken out of the selector serves nobody.
+                let manager = object::controller(pod).filter(|_| !app.is_empty() && !app.ends_with("-apart"));
+                let manager = manager.map_or("", |r| object::text(r, "/uid")).to_owned();
+                self.looked_at.insert((sent.operator, request.object.clone()), (sent.plan, manager));
+            }
             (Verb::Delete, Some(pod)) => {
                 if sent.given_up {
+                    let owner = object::controller(pod).map_or("", |r| object::text(r, "/uid"));
+                    let life = waits.then_some((sent.operator, sent.incarnation));
                     for slot in [object::name(pod), daemons::node_of(pod)] {
-                        self.emptied.insert(slot.to_owned(), server.now);
+                        self.emptied.insert((owner.to_owned(), slot.to_owned()), (server.now, life));
                     }
                 } else {
                     self.deleted
@@ -155,7 +185,11 @@ impl Invariants {
                         .insert(object::uid(pod).to_owned(), sent.plan);
                 }
             }
-            (Verb::Create, _) if !sent.given_up => {
+            (Verb::Create, _) if sent.given_up => {
+                let made = server.get(&request.object).map(|pod| object::uid(pod).to_owned());
+                self.belated.extend(made);
+            }
+            (Verb::Create, _) => {
                 let all = self.made.entry(sent.operator).or_default();
                 all.retain(|(plan, _)| *plan == sent.plan);
                 all.push((sent.plan, request.body.clone()));
@@ -176,7 +210,17 @@ impl Invariants {
         all.filter(|(plan, _)| *plan == sent.plan).map(|(_, pod)| pod)
     }
 
-    fn emptied_lately(&self, now: Timestamp) -> BTreeSet<&str> {
-        self.emptied.iter().filter(|(_, at)| now < **at + EXCUSED).map(|(slot, _)| slot.as_str()).collect()
+    /// Who managed a pod when it was looked at by the plan that a request is of; `None` if that did not look at it.
+    fn manager_seen(&self, sent: &Sent, pod: &ObjectRef) -> Option<&str> {
+        let (plan, manager) = self.looked_at.get(&(sent.operator, pod.clone()))?;
+        (*plan == sent.plan).then_some(manager)
+    }
+
+    fn emptied_lately(&self, owner: &str, sent: &Sent, now: Timestamp) -> BTreeSet<&str> {
+        let own = Some((sent.operator, sent.incarnation));
+        let excuses = |((of, _), (at, by)): &(&(String, String), &(Timestamp, _))| {
+            of == owner && now < *at + EXCUSED && *by != own
+        };
+        self.emptied.iter().filter(excuses).map(|((_, slot), _)| slot.as_str()).collect()
     }
 }

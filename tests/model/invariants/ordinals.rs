@@ -65,6 +65,12 @@ pub fn ordinal(pod: &Value) -> i64 {
     object::name(pod).rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(-1)
 }
 
+/// Whether a pod of the set would have this name.
+pub fn is_name_of(set: &str, name: &str) -> bool {
+    let ordinal = name.rsplit('-').next().and_then(|n| n.parse::<i64>().ok());
+    ordinal.is_some_and(|ordinal| name == format!("{set}-{ordinal}"))
+}
+
 /// The revision of a pod.
 pub fn revision(pod: &Value) -> &str {
     object::text(pod, "/metadata/labels/controller-revision-hash")
@@ -96,6 +102,7 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
             return Err(format!("S10: it does not use its claim {claim}"));
         }
     }
+    act.is_as_recorded()?;
     let (current, update) =
         (object::text(set, "/status/currentRevision"), object::text(set, "/status/updateRevision"));
     let has_parameters = set["spec"]["updateStrategy"]["rollingUpdate"].is_object();
@@ -163,7 +170,15 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
             let recreated = set["spec"]["updateStrategy"]["type"] == "Recreate"
                 && revision(act.pod) != object::text(set, "/status/updateRevision");
             let above = above.filter(|_| spec.ordered && !recreated);
-            above.map_or(Ok(()), |p| Err(format!("S6: {} is still there", object::name(p))))
+            above.map_or(Ok(()), |p| Err(format!("S6: {} is still there", object::name(p))))?;
+            let serves = |slot: &String| {
+                pods.excuses(slot) || pods.all.get(slot.as_str()).is_some_and(|p| pods.available(set, p))
+            };
+            let broken = (spec.start..spec.end)
+                .map(|n| format!("{}-{n}", object::name(set)))
+                .find(|slot| !serves(slot));
+            let broken = broken.filter(|_| spec.ordered && !recreated && act.was_available(set));
+            broken.map_or(Ok(()), |slot| Err(format!("S6: {slot} is not available")))
         });
     }
     if !spec.rolls || spec.paused {
@@ -280,10 +295,13 @@ pub fn claim_owners(server: &ApiServer, sent: &Sent) -> Result<(), String> {
     Ok(())
 }
 
-/// S3: nobody deletes a claim but people and the garbage collector, and that only what has an owner.
-pub fn claim_gone(known: &Invariants, change: &Change) -> Result<(), String> {
-    let by_hand = known.dropped.contains(object::uid(&change.value));
-    if object::owners(&change.value).is_empty() && !by_hand {
+/// S3: nobody deletes a claim but people and the garbage collector, and that only what has an owner when its deletion begins.
+pub fn claim_gone(known: &Invariants, server: &ApiServer, change: &Change) -> Result<(), String> {
+    let uid = object::uid(&change.value);
+    let views = server.since(&change.object, 0).into_iter().flatten().filter(|v| object::uid(v) == uid);
+    let mut ending = views.filter(|v| object::is_terminating(v));
+    let owners = object::owners(ending.next().unwrap_or(&change.value));
+    if owners.is_empty() && !known.dropped.contains(uid) {
         return Err(format!("S3: {} is gone though nobody owned it", change.object));
     }
     Ok(())

@@ -13,6 +13,12 @@ use crate::world::Weather;
 const SALT: u64 = 0x005e_ed0f_5c4e_d01e;
 /// Steps of a schedule.
 const STEPS: u64 = 10;
+/// How often in a thousand one follows on the other at once: what happens while caches still show what was before.
+const AT_ONCE: u64 = 300;
+/// That soon.
+const SOON: Duration = Duration::from_secs(2);
+/// Else so much later at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(50);
 
 impl Schedule {
     /// The schedule of a seed.
@@ -27,13 +33,15 @@ impl Schedule {
         let sets = kinds.into_iter().map(|kind| (kind, specs::any(kind, surface, random))).collect();
         let (operators, elects) =
             *random.pick(&[(1, false), (1, false), (2, false), (2, true), (2, true), (3, true)]);
-        let patient = operators == 1 && random.chance(150);
+        let patient = operators == 1 && random.chance(200);
         let disturbed = !patient && random.chance(600);
+        let weather = weather(surface, random);
         let mut schedule = Schedule {
             seed,
             surface,
             sets,
-            weather: weather(surface, random),
+            // An operator that sees the past after its restart does what was wanted then.
+            weather: Weather { past: if patient { 0 } else { weather.past }, ..weather },
             nodes: steps::NODES.len(),
             operators,
             elects,
@@ -45,7 +53,8 @@ impl Schedule {
             delivery: None,
         };
         for _ in 0..1 + random.below(STEPS) {
-            let pause = random.between((Duration::ZERO, Duration::from_secs(50)));
+            let longest = if random.chance(AT_ONCE) { SOON } else { LONGEST_PAUSE };
+            let pause = random.between((Duration::ZERO, longest));
             schedule.steps.push((pause, steps::any(&schedule, random)));
         }
         schedule

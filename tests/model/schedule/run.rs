@@ -15,6 +15,8 @@ use crate::world::{NAMESPACE, Weather, World, set_of};
 
 /// How long a set may take to settle between two steps of a patient schedule.
 const SETTLED: Duration = Duration::from_secs(30 * 60);
+/// How long the garbage collectors take at most for what people have left.
+const SWEPT: Duration = Duration::from_secs(60);
 /// How long a deleted set may take to go.
 const GONE: u64 = 20 * 60;
 
@@ -45,7 +47,9 @@ impl Schedule {
 
     /// The steps that are no faults.
     fn deeds(&self) -> Vec<(Duration, Step)> {
-        let fault = |step: &Step| matches!(step, Step::Pause(..) | Step::Crash(_) | Step::Freeze(..));
+        let fault = |step: &Step| {
+            matches!(step, Step::Pause(..) | Step::Crash(_) | Step::Restart(_) | Step::Freeze(..))
+        };
         self.steps.iter().filter(|(_, step)| !fault(step)).cloned().collect()
     }
 
@@ -59,8 +63,11 @@ impl Schedule {
         world.script.extend(self.fate.clone());
         world.deliveries.extend(self.delivery);
         let alone = self.operators == 1 || self.elects;
-        world.invariants.rules =
-            Rules { disruption: !self.disturbed && alone && self.weather.past == 0, crowd: !alone };
+        world.invariants.rules = Rules {
+            disruption: !self.disturbed && alone && self.weather.past == 0,
+            crowd: !alone,
+            past: self.weather.past > 0,
+        };
         for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));
         }
@@ -90,6 +97,13 @@ impl Schedule {
             step.apply(&mut world, self);
         }
         self.set_right(&mut world);
+        if self.disturbed {
+            // A claim that the garbage collector takes only now keeps the pod that uses it from ever coming back.
+            world.run_for(SWEPT);
+            let stuck = |(pod, v): (&ObjectRef, &Value)| uses_what_goes(&world, v).then(|| pod.clone());
+            let stuck: Vec<ObjectRef> = world.server.all(Resource::Pods).filter_map(stuck).collect();
+            stuck.iter().for_each(|pod| world.delete(pod, "Background"));
+        }
         come_to_rest(&mut world, &sets);
         for of in &sets {
             if world.spec(of)["updateStrategy"]["type"] == "OnDelete" && !self.patient {
@@ -108,15 +122,14 @@ impl Schedule {
             if world.spec(of)["paused"] == true {
                 world.change(of, &json!({ "paused": false }));
             }
-            if object::text(&world.spec(of), "/template/spec/containers/0/image").contains("bad") {
+            let bad = object::text(&world.spec(of), "/template/spec/containers/0/image").contains("bad");
+            if bad {
                 world.set_image(of, "app:4");
-                // A bad template may have been the first there was: then what is below a partition has nowhere else to go.
-                if world.spec(of)["updateStrategy"]["rollingUpdate"]["partition"]
-                    .as_i64()
-                    .is_some_and(|p| p > 0)
-                {
-                    world.change(of, &json!({ "updateStrategy": { "rollingUpdate": { "partition": 0 } } }));
-                }
+            }
+            // A bad template may be the one that the set comes from: then what is below a partition has nowhere else to go.
+            let partition = &world.spec(of)["updateStrategy"]["rollingUpdate"]["partition"];
+            if (bad || comes_from_bad(world, of)) && partition.as_i64().is_some_and(|p| p > 0) {
+                world.change(of, &json!({ "updateStrategy": { "rollingUpdate": { "partition": 0 } } }));
             }
         }
         world.server.admission.pod_quota = None;
@@ -164,6 +177,13 @@ impl Schedule {
         }
         // A foreground deletion waits for pods on nodes that are cut off.
     }
+}
+
+/// Whether the revision that a set comes from is broken.
+fn comes_from_bad(world: &World, of: &ObjectRef) -> bool {
+    let current = world.server.get(of).map_or("", |set| object::text(set, "/status/currentRevision"));
+    let revision = world.server.get(&ObjectRef::new(Resource::Revisions, NAMESPACE, current));
+    revision.is_some_and(|r| object::text(r, "/data/spec/template/spec/containers/0/image").contains("bad"))
 }
 
 /// Whether a pod keeps a claim that a person has deleted.

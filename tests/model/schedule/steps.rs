@@ -53,6 +53,10 @@ pub enum Step {
     Share(u64),
     /// A person deletes a claim.
     DropClaim(u64),
+    /// A person names one more owner of a claim.
+    ShareClaim(u64),
+    /// A person cordons a node.
+    Cordon(usize),
     /// A node joins.
     Join(usize),
     /// A node leaves.
@@ -79,6 +83,8 @@ pub enum Step {
     Pause(usize, u64),
     /// An operator is killed.
     Crash(usize),
+    /// An operator is asked to end, and another takes its place.
+    Restart(usize),
     /// The clock of an operator jumps.
     Jump(usize, i64),
     /// The watch of a resource sends only bookmarks for so many seconds.
@@ -101,7 +107,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         images
     };
     let seconds = 1 + random.below(60);
-    match random.below(if schedule.disturbed { 36 } else { 16 }) {
+    match random.below(if schedule.disturbed { 40 } else { 16 }) {
         3 if random.chance(300) => Step::Undo(set),
         0..=3 => Step::Image(set, *random.pick(&image())),
         5 if kind == Kind::Ordinal && random.chance(200) => Step::Start(random.below(3)),
@@ -117,7 +123,8 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         8 if !schedule.patient => Step::Replace(set, *random.pick(&["Background", "Foreground", "Orphan"])),
         9 if schedule.patient || schedule.weather.mishap == 0 => Step::Rest,
         9 | 10 => Step::Pause(operator, seconds),
-        11 => Step::Crash(operator),
+        11 if random.chance(500) => Step::Crash(operator),
+        11 => Step::Restart(operator),
         12 if schedule.disturbed => {
             let jump = random.below(7200) as i64 - 3600;
             Step::Jump(operator, jump)
@@ -150,7 +157,10 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         30 => Step::GiveAway(nth),
         31 => Step::Share(nth),
         32 => Step::DropClaim(nth),
-        33 => Step::Strip(random.chance(600)),
+        33 | 37 => Step::Strip(random.chance(600)),
+        35 => Step::ShareClaim(nth),
+        36 => Step::Cordon(place),
+        38 => Step::Taint(place, "NoSchedule"),
         _ => Step::Rest,
     }
 }
@@ -219,16 +229,12 @@ impl Step {
             }),
             Step::GiveAway(nth) => with_pod(world, *nth, World::give_away),
             Step::Share(nth) => with_pod(world, *nth, World::share),
-            Step::DropClaim(nth) => {
-                let claims: Vec<ObjectRef> =
-                    world.server.all(Resource::Claims).map(|(claim, _)| claim.clone()).collect();
-                if let Some(claim) = claims.get(*nth as usize % claims.len().max(1)) {
-                    world.drop_claim(claim);
-                }
-            }
+            Step::DropClaim(nth) => with_claim(world, *nth, World::drop_claim),
+            Step::ShareClaim(nth) => with_claim(world, *nth, World::share),
             Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),
             Step::Leave(n) => world.delete(&node(NODES[*n]), "Background"),
             Step::Taint(n, effect) => world.taint(NODES[*n], effect),
+            Step::Cordon(n) => world.cordon(NODES[*n]),
             Step::Disk(n, disk) => world.label_node(NODES[*n], &json!({ "disk": disk })),
             Step::CutOff(n) => world.cut_off(NODES[*n]),
             Step::Rejoin(n) => world.rejoin(NODES[*n]),
@@ -244,6 +250,7 @@ impl Step {
             Step::Webhook => world.server.admission.mutates_pods = true,
             Step::Pause(operator, seconds) => world.pause(*operator, Duration::from_secs(*seconds)),
             Step::Crash(operator) => world.crash(*operator),
+            Step::Restart(operator) => world.replace_operator(*operator),
             Step::Jump(operator, seconds) => world.jump(*operator, *seconds),
             Step::Freeze(operator, resource, seconds) => {
                 world.freeze(*operator, *resource, Duration::from_secs(*seconds));
@@ -259,6 +266,13 @@ fn with_pod(world: &mut World, nth: u64, act: impl Fn(&mut World, &ObjectRef)) {
     let pods: Vec<ObjectRef> = pods.collect();
     if let Some(pod) = pods.get(nth as usize % pods.len().max(1)) {
         act(world, pod);
+    }
+}
+
+fn with_claim(world: &mut World, nth: u64, act: impl Fn(&mut World, &ObjectRef)) {
+    let claims: Vec<ObjectRef> = world.server.all(Resource::Claims).map(|(claim, _)| claim.clone()).collect();
+    if let Some(claim) = claims.get(nth as usize % claims.len().max(1)) {
+        act(world, claim);
     }
 }
 

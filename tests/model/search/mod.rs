@@ -1,6 +1,6 @@
 //! The search for a schedule that breaks the engine: many seeds, on all cores; what fails is cut down to the smallest story.
 //!
-//! `BERTH_SEEDS=1000000` runs more seeds; `BERTH_SEED=17` runs one again and tells its story.
+//! `BERTH_SEEDS=1000000` runs more seeds, `BERTH_FROM=10000` others; `BERTH_SEED=17` runs one again and tells its story.
 
 mod shrink;
 
@@ -23,7 +23,8 @@ fn random_schedules_break_nothing() {
     if let Some(seed) = number("BERTH_SEED") {
         return replay(seed);
     }
-    let seeds = 0..number("BERTH_SEEDS").unwrap_or(USUAL);
+    let from = number("BERTH_FROM").unwrap_or(0);
+    let seeds = from..from + number("BERTH_SEEDS").unwrap_or(USUAL);
     let began = Instant::now();
     let seen = explore(seeds, "schedules", |seed| run(&Schedule::draw(seed), false));
     println!("{} schedules in {:.0} s", seen.done, began.elapsed().as_secs_f64());

@@ -7,8 +7,9 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
-use crate::invariants::Verdict;
+use crate::invariants::{Verdict, slot_of};
 
+use super::operator::Basis;
 use super::{Fate, Happening, World, Write, tell};
 
 /// A request that an operator sent.
@@ -24,11 +25,13 @@ pub struct Sent {
     pub request: Request,
     /// When, by the clock of the operator.
     pub at: jiff::Timestamp,
-    /// When it was decided, or earlier, by the clock of the operator.
+    /// When, since the beginning.
+    pub since: Duration,
+    /// When it was decided, by the clock of the operator.
     pub decided: jiff::Timestamp,
-    /// By which plan of the operator, or an earlier one.
+    /// By which plan of the operator.
     pub plan: u64,
-    /// How far the caches were when it was decided, or earlier.
+    /// How far the caches were when it was decided.
     pub view: BTreeMap<Resource, u64>,
     /// Whether its sender no longer waits for it when it arrives.
     pub given_up: bool,
@@ -47,8 +50,8 @@ fn counts(request: &Request) -> bool {
 impl World {
     /// Sends a request on its way.
     pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request) {
-        let (incarnation, view) =
-            (self.operators[operator].incarnation, self.operators[operator].view.clone());
+        let incarnation = self.operators[operator].incarnation;
+        let (owner, Basis { view, decided, plan }) = self.basis(operator, id);
         if counts(&request) {
             tell!(
                 self,
@@ -59,15 +62,20 @@ impl World {
             );
         }
         if let Some(engine) = &self.operators[operator].engine
-            && let Err(broken) = {
-                let plan = self.operators[operator].plan;
-                self.invariants.sent(&self.server, engine, operator, &request, plan)
-            }
+            && let Err(broken) = self.invariants.sent(&self.server, engine, operator, &request, plan)
+        {
+            self.fail(&broken);
+        }
+        // A list of the past may be older than the term.
+        let elects =
+            self.operators[operator].identity(operator, incarnation).is_some() && !self.invariants.rules.past;
+        if let Some(engine) = self.operators[operator].engine.as_ref().filter(|_| elects && counts(&request))
+            && let Err(broken) = self.invariants.terms.may_act(engine, operator, &request, self.clock)
         {
             self.fail(&broken);
         }
         self.tally("requests");
-        self.invariants.ask(operator, &request);
+        self.invariants.ask(operator, &request, plan);
         let scripted = counts(&request).then(|| self.script.remove(&self.sent)).flatten();
         self.sent += u64::from(counts(&request));
         let fate = scripted.unwrap_or_else(|| {
@@ -77,19 +85,16 @@ impl World {
         if fate == Fate::CrashBefore {
             return self.crash(operator);
         }
-        let about_sets = !matches!(request.object.resource, Resource::Leases | Resource::Events);
-        if about_sets {
-            self.operators[operator].in_flight.insert(id);
-        }
+        self.operators[operator].in_flight.extend(owner.map(|key| (id, key)));
         let delay = self.random.between(self.weather.request);
-        let (at, decided) = (self.now_of(operator).wall, self.operators[operator].decided);
-        let plan = self.operators[operator].plan;
+        let at = self.now_of(operator).wall;
         let sent = Sent {
             operator,
             incarnation,
             id,
             request,
             at,
+            since: self.clock,
             decided,
             plan,
             view,
@@ -105,6 +110,10 @@ impl World {
             Fate::AnswerLost => {
                 self.broken(&sent);
                 self.later(delay, Happening::Arrive(Box::new(sent), Fate::AnswerLost));
+            }
+            Fate::Paused(time) => {
+                self.pause(operator, time);
+                self.later(time + delay, Happening::Arrive(Box::new(sent), Fate::Carried));
             }
             fate => self.later(delay, Happening::Arrive(Box::new(sent), fate)),
         }
@@ -133,6 +142,17 @@ impl World {
         operator.incarnation != sent.incarnation || lost
     }
 
+    /// Whether a request was for the lease, and its sender holds that now.
+    fn holds_lease(&self, sent: &Sent) -> bool {
+        let object = &sent.request.object;
+        if object.resource != Resource::Leases || !sent.request.is_write() {
+            return false;
+        }
+        let identity = self.operators[sent.operator].identity(sent.operator, sent.incarnation);
+        let holder = self.server.get(object).map(|v| v["spec"]["holderIdentity"].clone());
+        identity.is_some_and(|own| holder.is_some_and(|holder| holder == own.as_str()))
+    }
+
     /// The operator learns that nobody knows.
     fn broken(&mut self, sent: &Sent) {
         tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
@@ -152,13 +172,22 @@ impl World {
         // Or it has been told that the connection broke.
         sent.given_up = sent.former || fate == Fate::AnswerLost;
         let answer = match &fate {
-            Fate::Refused(refusal) => Answer::Refused(refusal.clone()),
+            Fate::Refused(refusal) => {
+                if refusal.code == 404 {
+                    self.invariants.mislead(sent.operator, &sent.request.object);
+                }
+                Answer::Refused(refusal.clone())
+            }
             _ => {
                 let judgement = self.invariants.judge(&self.server, &sent, &self.writes);
                 let before = self.server.version();
                 let object = self.server.shared(&sent.request.object);
                 let answer = self.server.handle(&sent.request);
                 let done = matches!(answer, Answer::Done(_));
+                if sent.request.verb == Verb::Get && matches!(&answer, Answer::Refused(r) if r.code == 404) {
+                    // Whatever became of it, it is not there any more.
+                    self.invariants.mislead(sent.operator, &sent.request.object);
+                }
                 match judgement {
                     Err(broken) if done => {
                         tell!(self, "done: {:?} {}", sent.request.verb, sent.request.object);
@@ -175,17 +204,32 @@ impl World {
                 if done && sent.given_up && counts(&sent.request) {
                     self.belated.push(sent.request.object.clone());
                 }
+                let waits = self.operators[sent.operator].in_flight.contains_key(&sent.id);
+                let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done {
-                    self.invariants.done(&self.server, object.as_deref(), &sent);
+                    self.invariants.done(&self.server, object.as_deref(), &sent, waits && lives);
+                }
+                if done && lives && self.holds_lease(&sent) {
+                    self.invariants.terms.held(&sent, self.server.version());
                 }
                 if counts(&sent.request) {
+                    let slot = slot_of(&self.server, &sent);
                     let Request { verb, object, status, .. } = sent.request.clone();
                     let at = self.clock;
-                    self.writes.push(Write { verb, object, status, done, at });
+                    self.writes.push(Write { verb, object, slot, status, done, at });
                 }
-                let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done && lives && fate == Fate::Carried && self.server.version() > before {
                     self.invariants.acknowledge(&sent, object.as_deref(), self.server.version());
+                }
+                // A list of the past may end the doubt though it shows nothing.
+                if done
+                    && waits
+                    && lives
+                    && fate == Fate::AnswerLost
+                    && !self.invariants.rules.past
+                    && self.server.version() > before
+                {
+                    self.invariants.doubt(&sent, object.as_deref(), self.server.version());
                 }
                 answer
             }
@@ -205,16 +249,24 @@ impl World {
         }
     }
 
-    /// How often each object was created and deleted by operators: what the end state hides.
+    /// How often each object was created and deleted by operators: what the end state hides. The pods of a node are one, for which of
+    /// their names comes next is a question of time.
     pub fn summary(&self) -> BTreeMap<(ObjectRef, &'static str), usize> {
         let mut summary = BTreeMap::new();
+        let mut nodes: BTreeMap<&str, &str> = BTreeMap::new();
         for write in self.writes.iter().filter(|w| w.done) {
+            let mut object = write.object.clone();
             let what = match write.verb {
                 Verb::Create => "creates",
                 Verb::Delete => "deletes",
                 _ => continue,
             };
-            *summary.entry((write.object.clone(), what)).or_default() += 1;
+            if object.resource == Resource::Pods {
+                let slot = write.slot.split(' ').next().unwrap_or_default();
+                let slot = *nodes.entry(&write.object.name).or_insert(slot);
+                object.name = slot.to_owned();
+            }
+            *summary.entry((object, what)).or_default() += 1;
         }
         summary
     }

@@ -28,7 +28,7 @@ pub use carry::Sent;
 pub use operator::Operator;
 pub use report::Failure;
 pub(crate) use report::tell;
-pub use user::{NAMESPACE, daemons, node, ordinals, pod, set_of};
+pub use user::{NAMESPACE, SHARED, daemons, node, ordinals, pod, set_of};
 pub use watching::Delivery;
 pub use weather::{Fate, REFUSALS, Weather, busy};
 
@@ -39,6 +39,8 @@ enum Happening {
     Start { operator: usize },
     /// An operator wants to be called.
     Tick { operator: usize, incarnation: u64 },
+    /// An operator that was asked to end has had its time.
+    Kill { operator: usize, incarnation: u64 },
     /// A paused operator goes on.
     Resume { operator: usize, incarnation: u64 },
     /// Answers and pages reach an operator.
@@ -66,6 +68,8 @@ pub struct Write {
     pub verb: Verb,
     /// Of which object.
     pub object: ObjectRef,
+    /// For a pod that is made: what it stands for, its node or its own name.
+    pub slot: String,
     /// Whether of the status.
     pub status: bool,
     /// Whether it was done.
@@ -213,6 +217,7 @@ impl World {
             Happening::Bookmark { operator, incarnation, resource, session, again } => {
                 self.bookmark(operator, incarnation, resource, session, again);
             }
+            Happening::Kill { operator, incarnation } => self.kill(operator, incarnation),
             Happening::Resume { operator, incarnation } => self.resume(operator, incarnation),
             Happening::Silence(node) => self.silence(&node),
             Happening::Arrive(sent, fate) => self.arrive(*sent, fate),

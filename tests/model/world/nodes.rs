@@ -34,6 +34,17 @@ impl World {
         self.spread();
     }
 
+    /// A node is cordoned: daemons do not mind.
+    pub fn cordon(&mut self, name: &str) {
+        tell!(self, "node {name} is cordoned");
+        let taints = json!([{ "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule" }]);
+        self.server.edit(&node(name), |v| {
+            v["spec"]["unschedulable"] = json!(true);
+            v["spec"]["taints"] = taints;
+        });
+        self.spread();
+    }
+
     /// A node gets labels.
     pub fn label_node(&mut self, name: &str, labels: &Value) {
         tell!(self, "node {name} is labelled {labels}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use berth::api::{Resource, Surface};
+use berth::api::{Key, Resource, Surface};
 use berth::core::engine::{Config, Engine, Event, Input, Note, Output};
 use berth::core::lease;
 use berth::core::time::Now;
@@ -14,8 +14,21 @@ use super::{Happening, NAMESPACE, World, tell};
 
 /// More calls than this in a second without anything coming in is a hot loop.
 const MOST_TICKS: u32 = 200;
+/// How long an operator that is asked to end has, as its Deployment says.
+const GRACE: Duration = Duration::from_secs(30);
 /// How long an operator is down after a crash.
 const DOWN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(20));
+
+/// What a plan rests on.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// How far the caches were when it was made.
+    pub view: BTreeMap<Resource, u64>,
+    /// What the wall clock of the operator said then.
+    pub decided: Timestamp,
+    /// Its number.
+    pub plan: u64,
+}
 
 /// An operator; without an engine while it is down.
 #[derive(Debug)]
@@ -25,19 +38,19 @@ pub struct Operator {
     /// How far the wall clock of its machine is off.
     pub skew: SignedDuration,
     pub(super) incarnation: u64,
-    /// Requests of plans that have not been answered.
-    pub in_flight: BTreeSet<u64>,
-    /// How far the caches were when the plan was made whose requests are being sent, or earlier.
-    pub(super) view: BTreeMap<Resource, u64>,
-    /// What its wall clock said then.
-    pub(super) decided: Timestamp,
+    /// Requests of plans that have not been answered, and whom they are for.
+    pub in_flight: BTreeMap<u64, Key>,
+    /// What the plans rest on whose requests are being sent.
+    pub(super) bases: BTreeMap<Key, Basis>,
     /// Numbers its plans, through all of its lives.
-    pub(super) plan: u64,
+    plans: u64,
     pub(super) sessions: BTreeMap<Resource, Session>,
     /// The next watch of these resources sends nothing but bookmarks for so long.
     pub(super) frozen: BTreeMap<Resource, Duration>,
     config: Config,
     elects: bool,
+    /// Whether another takes its place when it has ended.
+    replaced: bool,
     tick: Option<Duration>,
     ticks: (u64, u32),
     /// What reaches a paused process waits here.
@@ -83,14 +96,14 @@ impl World {
             engine: None,
             skew: SignedDuration::ZERO,
             incarnation: 0,
-            in_flight: BTreeSet::new(),
-            view: BTreeMap::new(),
-            decided: self.now().wall,
-            plan: 0,
+            in_flight: BTreeMap::new(),
+            bases: BTreeMap::new(),
+            plans: 0,
             sessions: BTreeMap::new(),
             frozen: BTreeMap::new(),
             config,
             elects,
+            replaced: false,
             tick: None,
             ticks: (0, 0),
             backlog: None,
@@ -104,6 +117,7 @@ impl World {
         tell!(self, "operator {operator} starts");
         let o = &mut self.operators[operator];
         o.incarnation += 1;
+        o.replaced = false;
         let identity = o.identity(operator, o.incarnation);
         o.config.lease = identity.map(|name| lease::Config::new(NAMESPACE, "berth", &name));
         o.engine = Some(Engine::new(o.config.clone()));
@@ -113,16 +127,26 @@ impl World {
     /// Ends an operator at once; all that it knew is lost. Requests on their way may still arrive.
     pub fn crash(&mut self, operator: usize) {
         tell!(self, "operator {operator} crashes");
-        let o = &mut self.operators[operator];
-        if o.engine.take().is_none() {
-            return;
+        if self.operators[operator].engine.is_some() {
+            self.clear(operator);
+            self.start_later(operator);
         }
+    }
+
+    /// Nothing is left of an operator.
+    fn clear(&mut self, operator: usize) {
+        let o = &mut self.operators[operator];
+        o.engine = None;
         o.incarnation += 1;
         o.sessions.clear();
         o.frozen.clear();
         o.in_flight.clear();
+        o.bases.clear();
         (o.tick, o.backlog) = (None, None);
         self.invariants.forget(operator);
+    }
+
+    fn start_later(&mut self, operator: usize) {
         let down = self.random.between(DOWN);
         self.later(down, Happening::Start { operator });
     }
@@ -131,6 +155,27 @@ impl World {
     pub fn terminate(&mut self, operator: usize) {
         tell!(self, "operator {operator} is asked to end");
         self.step(operator, vec![Input::Stop]);
+    }
+
+    /// Replaces an operator, as a rollout of its Deployment does: it is asked to end, is killed if it takes too long, and another
+    /// begins.
+    pub fn replace_operator(&mut self, operator: usize) {
+        let o = &mut self.operators[operator];
+        if o.engine.is_none() || o.replaced {
+            return;
+        }
+        o.replaced = true;
+        let incarnation = o.incarnation;
+        self.tally("operators replaced");
+        self.later(GRACE, Happening::Kill { operator, incarnation });
+        self.terminate(operator);
+    }
+
+    pub(super) fn kill(&mut self, operator: usize, incarnation: u64) {
+        if self.operators[operator].incarnation == incarnation {
+            self.tally("operators that had to be killed");
+            self.crash(operator);
+        }
     }
 
     /// Stops a process for a while: it takes in nothing, its clock goes on, and what it was about to send may leave only when it
@@ -205,23 +250,21 @@ impl World {
             return backlog.extend(inputs);
         }
         let Some(engine) = &mut o.engine else { return };
-        let mut may_go_on = !o.in_flight.is_empty();
+        // What is sent now for these may belong to a plan that was made earlier, on an older view.
+        let busy: BTreeSet<Key> = o.in_flight.values().cloned().collect();
         let mut moved = vec![];
         for input in &inputs {
             match input {
-                Input::Answer { id, .. } => may_go_on |= o.in_flight.remove(id),
+                Input::Answer { id, .. } => {
+                    o.in_flight.remove(id);
+                }
                 Input::Page { resource, .. } => moved.push(*resource),
                 Input::Event { resource, event: Event::Bookmark(_), .. } => moved.push(*resource),
                 _ => {}
             }
         }
         let outputs = engine.step(inputs, now);
-        // What is sent now may belong to a plan that was made earlier, on an older view.
-        if !may_go_on {
-            o.view = judged(self.surface).map(|r| (r, engine.stores().seen(r))).into();
-            o.decided = now.wall;
-            o.plan += 1;
-        }
+        o.bases.retain(|key, _| busy.contains(key));
         for resource in moved {
             if let Some(engine) = &self.operators[operator].engine
                 && let Err(broken) = self.invariants.cache(&self.server, engine, resource)
@@ -255,8 +298,10 @@ impl World {
                 }
                 Output::Stopped => {
                     tell!(self, "operator {operator} has ended");
-                    self.operators[operator].engine = None;
-                    self.operators[operator].tick = None;
+                    self.clear(operator);
+                    if self.operators[operator].replaced {
+                        self.start_later(operator);
+                    }
                 }
                 Output::Note(_) => {}
             }
@@ -266,6 +311,22 @@ impl World {
             }
         }
         self.set_alarm(operator);
+    }
+
+    /// What a request that is about to be sent rests on, and whom it is for.
+    pub(super) fn basis(&mut self, operator: usize, id: u64) -> (Option<Key>, Basis) {
+        let decided = self.now_of(operator).wall;
+        let o = &mut self.operators[operator];
+        let owner = o.engine.as_ref().and_then(|engine| engine.owner_of(id)).cloned();
+        if let Some(known) = owner.as_ref().and_then(|key| o.bases.get(key)) {
+            return (owner, known.clone());
+        }
+        o.plans += 1;
+        let seen = |resource| o.engine.as_ref().map_or(0, |engine| engine.stores().seen(resource));
+        let view = judged(self.surface).map(|resource| (resource, seen(resource))).into();
+        let basis = Basis { view, decided, plan: o.plans };
+        o.bases.extend(owner.clone().map(|key| (key, basis.clone())));
+        (owner, basis)
     }
 
     fn set_alarm(&mut self, operator: usize) {

@@ -129,14 +129,12 @@ impl World {
         self.spread();
     }
 
-    /// A person names one more owner of a pod, which manages nothing.
+    /// A person names one more owner of a pod or a claim, which manages nothing.
     pub fn share(&mut self, of: &ObjectRef) {
         tell!(self, "user names one more owner of {of}");
         self.server.edit(of, |v| {
             let mut owners = object::owners(v).to_vec();
-            owners.push(
-                json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "shared", "uid": "shared-uid" }),
-            );
+            owners.push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "shared", "uid": SHARED }));
             v["metadata"]["ownerReferences"] = json!(owners);
         });
         self.spread();
@@ -194,6 +192,9 @@ impl World {
         self.server.get(of).map_or(Value::Null, |v| v["spec"].clone())
     }
 }
+
+/// The uid of an owner that people add.
+pub const SHARED: &str = "shared-uid";
 
 /// A controller that is not ours.
 fn other() -> Value {

@@ -12,6 +12,8 @@ use super::{Happening, World, tell};
 const PAGE: usize = 3;
 /// How often a watch sends a bookmark.
 const BOOKMARK: Duration = Duration::from_secs(60);
+/// How long after a change a watch ends that misses what has happened since.
+const MISSED: Duration = Duration::from_secs(30);
 /// How far back a list of the past goes at most, in commits.
 const PAST: u64 = 60;
 
@@ -114,10 +116,13 @@ impl World {
             let slow = self.weather.slow == Some(resource);
             let range = if stalls || slow { self.weather.stall_for } else { self.weather.watch };
             let mut delay = self.random.between(range);
-            let scripted = self.deliveries.remove(&self.batches);
-            self.batches += 1;
+            let counts = resource != Resource::Leases;
+            let scripted = counts.then(|| self.deliveries.remove(&self.batches)).flatten();
+            self.batches += u64::from(counts);
             match scripted {
                 Some(Delivery::Late(more)) => delay += more,
+                // Long enough for objects to come and go unseen.
+                Some(Delivery::Missed) => delay += MISSED,
                 Some(Delivery::Frozen(time)) => self.freeze(operator, resource, time),
                 _ => {}
             }

@@ -39,6 +39,8 @@ pub enum Fate {
     Late(Duration),
     /// The API server refuses it.
     Refused(Refusal),
+    /// The operator is paused for so long just before it is sent.
+    Paused(Duration),
     /// The operator crashes before it is sent.
     CrashBefore,
     /// The operator crashes after it is done and before the answer comes.
@@ -83,6 +85,7 @@ impl Fate {
             Fate::AnswerLost => "lost answers",
             Fate::Late(_) => "late requests",
             Fate::Refused(_) => "refusals",
+            Fate::Paused(_) => "pauses before a request",
             Fate::CrashBefore => "crashes before a request",
             Fate::CrashAfter => "crashes before an answer",
         }
