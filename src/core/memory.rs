@@ -45,7 +45,7 @@ pub struct Memory {
     replaced: Arc<BTreeMap<Slot, Replacement>>,
     /// Slots for which pods were made, and how often since we deleted one there.
     made: Arc<BTreeMap<Slot, Made>>,
-    /// When a revision was renumbered for this generation of the owner, and how often.
+    /// When a revision was made or renumbered for this generation of the owner, and how often.
     renumbered: Option<Made>,
     /// Names of pods of which nobody knows whether they were, or will be, made.
     unsure: Arc<BTreeMap<Slot, (String, Duration)>>,
@@ -175,13 +175,13 @@ impl Memory {
         (made.at + pause).checked_sub(now).filter(|d| !d.is_zero())
     }
 
-    /// Remembers that a revision was renumbered for the present template.
+    /// Remembers that a revision was made, or renumbered, for the present template.
     pub fn renumber(&mut self, now: Duration) {
         let times = self.renumbered.as_ref().map_or(0, |made| made.times).saturating_add(1);
         self.renumbered = Some(Made { at: now, times });
     }
 
-    /// How long no revision is renumbered again. One template takes that once, unless another operator with an older view of the
+    /// How long no revision is made or renumbered again. One template takes that once, unless another operator with an older view of the
     /// owner undoes it: then two would fight as fast as the API server lets them, and with every turn pods would go and come. The
     /// pauses double from 1 s to 60 s (X9, X10). `None` when it may be done now.
     pub fn renumbering_held(&self, now: Duration) -> Option<Duration> {

@@ -285,7 +285,7 @@ pub enum Waiting {
         #[serde(skip)]
         delay: Duration,
     },
-    /// Somebody else renumbers the revisions of this owner; ours is renumbered again later (X10).
+    /// Somebody else renumbers or deletes the revisions of this owner; ours is made the newest again later (X10).
     Renumbering {
         /// How long from now.
         #[serde(skip)]
@@ -365,8 +365,8 @@ impl fmt::Display for Waiting {
                 write!(f, "pods of {slot} keep vanishing, though nobody here deletes them; the next one is made later")
             }
             Waiting::Renumbering { .. } => f.write_str(
-                "somebody else renumbers its revisions, as another operator with an older view of it does; ours is renumbered \
-                 again later",
+                "somebody else changes its revisions, as another operator with an older view of it does; ours is made the \
+                 newest again later",
             ),
             Waiting::Rival => f.write_str(
                 "kube-controller-manager writes its status too, so nothing is done for it; start kube-controller-manager \

@@ -226,6 +226,11 @@ fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
             return false;
         }
         let before = stage.units.len();
+        let first = stage.units.iter().position(|unit| unit.iter().any(is_held));
+        // What goes one after the other ends here: a rollout in order does not pass by a pod that it may not delete (S7).
+        if let Some(first) = first.filter(|_| stage.pace == Pace::OneByOne) {
+            stage.units.truncate(first);
+        }
         stage.units.retain(|unit| !unit.iter().any(is_held));
         let held = stage.units.len() < before;
         any |= held;

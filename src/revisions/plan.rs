@@ -73,14 +73,16 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             .map(|r| Arc::clone(r))
             .collect(),
     };
+    let in_place = recorded.is_some_and(|revision| revision.revision == newest);
+    if let Some(delay) = observation.memory.renumbering_held(observation.now.mono).filter(|_| !in_place) {
+        plan.update = None;
+        plan.waiting = Some((Waiting::Renumbering { delay }, Some(delay)));
+        return plan;
+    }
     match recorded {
-        Some(revision) if revision.revision == newest => {}
+        Some(_) if in_place => {}
         Some(revision) => {
             plan.update = None;
-            if let Some(delay) = observation.memory.renumbering_held(observation.now.mono) {
-                plan.waiting = Some((Waiting::Renumbering { delay }, Some(delay)));
-                return plan;
-            }
             let to = newest.saturating_add(1);
             plan.actions.push(Action {
                 act: Act::Patch {

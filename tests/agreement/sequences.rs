@@ -250,9 +250,12 @@ fn body(of: &ObjectRef) -> Value {
         json!({ "apiVersion": of.resource.api_version(), "kind": of.resource.kind(), "metadata": metadata });
     let containers = json!([{ "name": "main", "image": "app:1" }]);
     match of.resource {
-        // Nobody schedules it.
+        // Nobody schedules it; every other one is on a node already, whose kubelet nobody hears: it takes its time to go.
         Resource::Pods => {
             body["spec"] = json!({ "containers": containers, "schedulerName": "nobody", "terminationGracePeriodSeconds": 10 });
+            if of.name.ends_with(['0', '2', '4', '6', '8']) {
+                body["spec"]["nodeName"] = json!("silent");
+            }
         }
         Resource::Claims => {
             body["spec"] = json!({ "accessModes": ["ReadWriteOnce"], "storageClassName": "nobody", "resources": { "requests": { "storage": "1Gi" } } });

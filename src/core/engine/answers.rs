@@ -96,10 +96,13 @@ impl Engine {
             memory.succeed();
         }
         match (&action.act, &action.why) {
+            (Act::Create { .. }, Reason::NewTemplate) => memory.renumber(now.mono),
             (Act::Create { .. }, why) => {
                 why.slot().into_iter().for_each(|slot| memory.make(slot.clone(), now.mono))
             }
             (Act::Patch { .. }, Reason::Rollback { .. }) => memory.renumber(now.mono),
+            // Nothing is expected to come back in its place: whoever made it may make it again and again.
+            (Act::Delete { .. }, Reason::Duplicate { .. }) => {}
             (Act::Delete { .. }, why) => why.slot().into_iter().for_each(|slot| memory.unmake(slot)),
             _ => {}
         }

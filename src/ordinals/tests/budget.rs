@@ -183,3 +183,19 @@ fn below_the_partition_nothing_is_replaced() {
     assert_eq!(written(Surface::Apps, spec("Parallel", 4, rolling()), &above), ["delete Pod web-3"]);
     assert_eq!(written(Surface::Apps, spec("OrderedReady", 4, rolling()), &above), Vec::<String>::new());
 }
+
+/// In order a pod that may not be deleted keeps those below it waiting; in parallel it keeps nobody waiting (X6).
+#[test]
+fn a_deletion_that_was_refused_stops_a_rollout_in_order() {
+    for (policy, expected) in [("OrderedReady", deletes(&[])), ("Parallel", deletes(&[1, 0]))] {
+        let mut observation = super::observe(spec(policy, 3, json!({ "maxUnavailable": 3 })), &old(3, &[]));
+        let refused = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", "web-2");
+        let reason = crate::api::status::ConditionReason::FailedDelete;
+        observation.memory.refuse(reason, refused, "no".to_owned(), None, true, observation.now.mono);
+        let plan = super::super::plan(&observation);
+        assert_eq!(fixture::writes(&plan), expected, "{policy}: {plan}");
+        observation.now.mono += std::time::Duration::from_secs(2);
+        let plan = super::super::plan(&observation);
+        assert_eq!(plan.actions().count(), 3, "{policy}, after the pause: {plan}");
+    }
+}

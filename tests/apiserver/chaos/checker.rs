@@ -19,14 +19,24 @@ pub struct Found {
     pods_gone: usize,
     /// Pods that were made before those below them were ready: requests that a former leader had on its way.
     out_of_order: usize,
+    /// Ready pods whose deletion was asked for though that left more than the budget without one: the same.
+    over_budget: usize,
+}
+
+impl Found {
+    /// How many acts went beyond order or budget.
+    pub fn beyond(&self) -> usize {
+        self.out_of_order + self.over_budget
+    }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { commits, pods_made, pods_gone, out_of_order, .. } = self;
+        let Self { commits, pods_made, pods_gone, out_of_order, over_budget, .. } = self;
         write!(
             f,
-            "{commits} commits, {pods_made} pods made, {pods_gone} gone, {out_of_order} made out of order"
+            "{commits} commits, {pods_made} pods made, {pods_gone} gone, {out_of_order} made out of order, {over_budget} deleted \
+             beyond the budget"
         )
     }
 }
@@ -117,10 +127,13 @@ impl Checker {
             "OrdinalSet" => self.ordinal_made(pod, owner),
             "NodeDaemonSet" => {
                 let node = node_of(pod);
+                // With surge a new pod comes beside an old one, or beside one that is on its way out.
+                let surges = name(pod).starts_with("surging-");
+                let makes_room = |p: &Value| surges && (revision(p) != revision(pod) || is_leaving(p));
                 let twins: Vec<String> = self
                     .pods_of(owner)
                     .into_iter()
-                    .filter(|p| node_of(p) == node)
+                    .filter(|p| node_of(p) == node && !makes_room(p))
                     .map(|p| name(p).to_owned())
                     .collect();
                 if !twins.is_empty() {
@@ -165,6 +178,37 @@ impl Checker {
         }
     }
 
+    /// S7, D4, D5: whether the deletion of a ready pod that is wanted leaves more than the budget without one. Only once the status says
+    /// that the present spec was seen: before, an operator may well act on the one before.
+    fn exceeds(&self, pod: &Value) -> bool {
+        let (owner, kind) =
+            (text(pod, "/metadata/ownerReferences/0/uid"), text(pod, "/metadata/ownerReferences/0/kind"));
+        let plural = if kind == "OrdinalSet" { "ordinalsets" } else { "nodedaemonsets" };
+        let set = text(pod, "/metadata/ownerReferences/0/name");
+        let Some(set) = self.now.get(&(plural, set.to_owned())) else { return false };
+        if number(set, "/status/observedGeneration") != number(set, "/metadata/generation") {
+            return false;
+        }
+        let serves = |p: &&Value| is_ready(p) && !is_leaving(p) && uid(p) != uid(pod);
+        let serving: Vec<&Value> = self.pods_of(owner).into_iter().filter(serves).collect();
+        if kind != "OrdinalSet" {
+            if name(pod).starts_with("surging-") {
+                return !serving.iter().any(|p| node_of(p) == node_of(pod));
+            }
+            let nodes: BTreeSet<&str> = serving.iter().map(|p| node_of(p)).collect();
+            return number(set, "/status/desiredNumberScheduled") - i64::try_from(nodes.len()).unwrap() > 1;
+        }
+        let ordinal =
+            |p: &Value| name(p).rsplit('-').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(-1);
+        let wanted = number(set, "/spec/replicas");
+        if ordinal(pod) >= wanted {
+            return false;
+        }
+        let left = serving.iter().filter(|p| ordinal(p) < wanted).count();
+        let budget = number(set, "/spec/updateStrategy/rollingUpdate/maxUnavailable").max(1);
+        wanted - i64::try_from(left).unwrap() > budget
+    }
+
     /// A pod keeps its owner, its node, its revision and its volumes; nobody touches that of somebody else.
     fn pod_changed(&mut self, before: &Value, after: &Value) {
         if uid(before) != uid(after) {
@@ -175,10 +219,17 @@ impl Checker {
         if of(before) != of(after) {
             self.wrong(format!("S11: {} has other owners or labels than before", name(after)));
         }
+        if !is_leaving(before) && is_leaving(after) && is_ready(before) {
+            self.found.over_budget += usize::from(self.exceeds(before));
+        }
         if name(after) == "foreign" && after["metadata"].get("deletionTimestamp").is_some() {
             self.wrong("S11: the pod of somebody else is deleted".to_owned());
         }
     }
+}
+
+fn is_leaving(pod: &Value) -> bool {
+    pod["metadata"].get("deletionTimestamp").is_some()
 }
 
 fn node_of(pod: &Value) -> &str {

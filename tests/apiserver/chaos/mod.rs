@@ -1,9 +1,11 @@
-//! Two operators with the shipped roles, killed (SIGKILL) and paused (SIGSTOP) at random while sets are created, updated and scaled.
-//! An independent checker reads the history of the API server's store through watches of its own and asserts what must hold.
+//! Two operators with the shipped roles, killed (SIGKILL), ended (SIGTERM) and paused (SIGSTOP) at random while sets are created, updated and scaled.
+//! An independent checker reads the history of the API server's store through watches of its own, compares it with that of etcd, and
+//! asserts what must hold.
 //!
 //! One minute; `BERTH_CHAOS_SECONDS=600` takes ten. `BERTH_CHAOS_SEED` chooses what happens; when, the machine decides.
 
 mod checker;
+mod store;
 
 use std::env;
 use std::thread;
@@ -18,10 +20,13 @@ use crate::support::read::{CLAIM, NDS, OSET, POD, REVISION};
 use crate::support::{Chronicle, Scene, existing};
 
 use checker::Checker;
+use store::Store;
 
 const NAMESPACE: &str = "chaos";
 /// How long it takes unless somebody says otherwise, in seconds.
 const USUAL: u64 = 60;
+/// What a leader may have on its way: one pod of `web`, two of `bulk`, one of `agent` and one of `surging`.
+const BATCH: usize = 5;
 /// How long nobody may write anything at the end.
 const QUIET: Duration = Duration::from_secs(10);
 /// A lease is valid for 15 s; some pauses are longer.
@@ -48,13 +53,28 @@ struct Candidate {
     name: String,
     process: Process,
     paused_until: Option<Instant>,
+    /// Whether it was killed or asked to end.
+    ends: bool,
 }
 
 impl Candidate {
     fn start(scene: &Scene, name: &str) -> Self {
         let lease = format!("--lease-namespace={NAMESPACE}");
         let process = scene.operator(name, &[&lease]);
-        Self { name: name.to_owned(), process, paused_until: None }
+        Self { name: name.to_owned(), process, paused_until: None, ends: false }
+    }
+
+    /// Sends a signal that it does not survive.
+    fn end(&mut self, signal: &str) {
+        self.process.signal(signal).unwrap();
+        self.ends = true;
+    }
+
+    /// Whether it runs, and will.
+    fn runs(&mut self, scene: &Scene) -> Result<(), String> {
+        self.paused_until = self.paused_until.map(|_| Instant::now());
+        self.tend(scene);
+        if self.ends { Err(format!("{} has not ended yet", self.name)) } else { Ok(()) }
     }
 
     /// Goes on after a pause, and comes back after an end.
@@ -77,6 +97,7 @@ fn operators_that_are_killed_and_paused_at_random_harm_nothing() {
     let seed = number("BERTH_CHAOS_SEED", 1);
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let scene = scene();
+    let store = Store::watch(&scene.plane.cluster.store(), NAMESPACE);
     let kinds = [POD, CLAIM, REVISION, OSET, NDS];
     let chronicles: Vec<Chronicle> = kinds.map(|kind| Chronicle::begin(&scene.plane, kind, NAMESPACE)).into();
     foreign_pod(&scene);
@@ -87,18 +108,25 @@ fn operators_that_are_killed_and_paused_at_random_harm_nothing() {
     parallel["spec"]["podManagementPolicy"] = json!("Parallel");
     parallel["spec"]["updateStrategy"] = json!({ "rollingUpdate": { "maxUnavailable": 2 } });
     let agent = node_daemon_set("agent", ORDINALS);
-    for set in [&ordered, &parallel, &agent] {
+    let mut surging = node_daemon_set("surging", ORDINALS);
+    surging["spec"]["updateStrategy"] = json!({ "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } });
+    for set in [&ordered, &parallel, &agent, &surging] {
         scene.apply(set);
     }
     let until = Instant::now() + Duration::from_secs(number("BERTH_CHAOS_SECONDS", USUAL));
-    let (mut kills, mut pauses, mut deeds) = (0, 0, 0);
+    let (mut kills, mut ends, mut pauses, mut deeds) = (0, 0, 0, 0);
     while Instant::now() < until {
         thread::sleep(Duration::from_millis(300 + chance.below(1500)));
         candidates.iter_mut().for_each(|candidate| candidate.tend(&scene));
         match chance.below(6) {
-            0 | 1 => {
+            0 => {
                 kills += 1;
-                candidates[chance.below(2) as usize].process.kill().unwrap();
+                candidates[chance.below(2) as usize].end("KILL");
+            }
+            // Whoever leads gives the lease back, and the other goes on at once.
+            1 => {
+                ends += 1;
+                candidates[chance.below(2) as usize].end("TERM");
             }
             2 => {
                 let candidate = &mut candidates[chance.below(2) as usize];
@@ -113,8 +141,9 @@ fn operators_that_are_killed_and_paused_at_random_harm_nothing() {
                 deeds += 1;
                 let image = [OLD, NEW, OTHER][chance.below(3) as usize];
                 let replicas = 1 + chance.below(5);
-                match chance.below(6) {
+                match chance.below(7) {
                     0 => scene.apply(&with_image(&agent, image)),
+                    6 => scene.apply(&with_image(&surging, image)),
                     1 => scene.patch(OSET, "web", &json!({ "spec": { "replicas": replicas } })),
                     2 => scene.patch(OSET, "bulk", &json!({ "spec": { "replicas": replicas } })),
                     set => {
@@ -127,13 +156,13 @@ fn operators_that_are_killed_and_paused_at_random_harm_nothing() {
             }
         }
     }
-    for candidate in &mut candidates {
-        candidate.paused_until = candidate.paused_until.map(|_| Instant::now());
-        candidate.tend(&scene);
-    }
+    scene.wait("both operators to run again", || {
+        candidates.iter_mut().try_for_each(|candidate| candidate.runs(&scene))
+    });
     scene.settled(OSET, "web");
     scene.settled(OSET, "bulk");
     scene.settled(NDS, "agent");
+    scene.settled(NDS, "surging");
     let mut before = scene.requests().len();
     scene.wait("nobody to write anything any more", || {
         candidates.iter_mut().for_each(|candidate| candidate.tend(&scene));
@@ -142,12 +171,23 @@ fn operators_that_are_killed_and_paused_at_random_harm_nothing() {
         let more = now - std::mem::replace(&mut before, now);
         if more == 0 { Ok(()) } else { Err(format!("{more} requests in {} s", QUIET.as_secs())) }
     });
+    scene.wait("the watches to tell all that etcd has", || {
+        let mut all = kinds.iter().zip(&chronicles);
+        all.try_for_each(|(kind, chronicle)| store.is_told_by(kind.plural, &chronicle.entries()))
+    });
     let checker =
         Checker::new(kinds.iter().map(|kind| kind.plural).zip(chronicles.iter().map(Chronicle::entries)));
     let found = checker.check();
-    println!("seed {seed}: {kills} kills, {pauses} pauses, {deeds} changes by people; {found}");
+    println!("seed {seed}: {kills} kills, {ends} ends, {pauses} pauses, {deeds} changes by people; {found}");
     assert!(found.wrong.is_empty(), "seed {seed}: {:#?}", found.wrong);
-    assert!(kills > 0 && pauses > 0 && deeds > 0, "nothing happened");
+    // Each end and each pause leaves at most what was on its way: one batch for each of the sets.
+    let most = (kills + ends + pauses) * BATCH;
+    assert!(
+        found.beyond() <= most,
+        "seed {seed}: {} acts beyond order or budget, {most} may be",
+        found.beyond()
+    );
+    assert!(kills > 0 && ends > 0 && pauses > 0 && deeds > 0, "nothing happened");
 }
 
 /// The namespace, with the rights of `deploy/namespaced.yaml` and of the ClusterRole of `deploy/rbac.yaml`.

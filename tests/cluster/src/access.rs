@@ -36,6 +36,12 @@ impl Cluster {
         self.dir.join("kubeconfig")
     }
 
+    /// The socket of etcd.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.dir.join("etcd.sock")
+    }
+
     /// A kubeconfig with a fresh token (24 h) of an existing ServiceAccount, its namespace being the default one.
     pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         let namespace_flag = format!("--namespace={namespace}");

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use super::defect::{Defect, project};
 
 /// Schedules that each defect gets at most, unless `BERTH_SEEDS` says otherwise.
-const SCHEDULES: &str = "3000";
+const SCHEDULES: &str = "10000";
 /// The tests of the simulator, cheapest first; those of the first two say which invariant was broken.
 const TESTS: [&[&str]; 3] =
     [&["random_schedules"], &["each_fault"], &["--skip", "random_schedules", "--skip", "each_fault"]];
@@ -105,7 +105,9 @@ impl Workshop {
 
     fn cargo(&self) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["test", "--locked", "--package", "berth", "--test", "model"]).current_dir(self.tree());
+        cargo
+            .args(["test", "--locked", "--release", "--package", "berth", "--test", "model"])
+            .current_dir(self.tree());
         cargo.env("CARGO_TARGET_DIR", self.root.join("build")).env("BERTH_SHRINK", "0");
         cargo.env_remove("BERTH_SEEDS");
         cargo

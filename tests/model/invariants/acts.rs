@@ -224,9 +224,10 @@ impl<'a> Act<'a> {
         pod.is_some_and(|r| r["uid"] == self.owner_uid.as_str())
     }
 
-    /// Whether the same plan has asked for the deletion of this pod too.
-    pub fn also_goes(&self, pod: &Value) -> bool {
-        self.known.has_asked(self.sent, pod)
+    /// Whether the sender has asked for the deletion of this pod too: in order by the same plan, for then one that may not be deleted
+    /// keeps those below it waiting.
+    pub fn also_goes(&self, pod: &Value, ordered: bool) -> bool {
+        self.known.has_asked(self.sent, pod, !ordered)
     }
 
     /// The revision of the last pod of this name; empty if there was none.

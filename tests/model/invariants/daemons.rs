@@ -196,7 +196,8 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
             && object::entries(there, "/spec/taints")
                 .iter()
                 .all(|t| t["effect"] != "NoExecute" || tolerated(t));
-        let outdated = object::image(act.pod) != object::text(set, "/spec/template/spec/containers/0/image");
+        let outdated = !act.knew_revision(revision(act.pod))
+            || object::image(act.pod) != object::text(set, "/spec/template/spec/containers/0/image");
         // One that was not bound yet will never start there.
         let bound = !object::text(act.pod, "/spec/nodeName").is_empty();
         if only_kept_off && !outdated && bound {

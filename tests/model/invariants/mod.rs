@@ -52,6 +52,15 @@ pub type Judgement = Result<Verdict, String>;
 /// A pod that was deleted, its uid, and by which plan.
 type Removed = (ObjectRef, String, u64);
 
+/// An object that was written, the version that this made, and by which plan.
+type Doubt = (ObjectRef, u64, u64);
+
+/// A write that was done: the resource, the version that it made, and by which plan.
+type Done = (Resource, u64, u64);
+
+/// When a slot was emptied, and by which operator in which of its lives.
+type Emptied = (Timestamp, Option<(usize, u64)>);
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Invariants {
@@ -65,7 +74,7 @@ pub struct Invariants {
     exceeded: BTreeMap<(usize, u64, String), u64>,
     /// Writes that were done before their sender was told that nobody knows: by operator and owner, the object, the version, and by
     /// which plan.
-    in_doubt: BTreeMap<(usize, String), Vec<(ObjectRef, u64, u64)>>,
+    in_doubt: BTreeMap<(usize, String), Vec<Doubt>>,
     /// Who managed each pod when each operator looked at it last, and for which plan.
     looked_at: BTreeMap<(usize, ObjectRef), (u64, String)>,
     /// Since when each operator leads.
@@ -74,6 +83,8 @@ pub struct Invariants {
     belated: BTreeSet<String>,
     /// The newest write of each operator to each object that was done.
     acknowledged: BTreeMap<(usize, ObjectRef), u64>,
+    /// What each operator knows that it has made or changed for each owner: the resource, the version, and by which plan.
+    written: BTreeMap<(usize, String), Vec<Done>>,
     /// What each operator knows that it has deleted: by owner, the pods and their uids, and by which plan.
     removed: BTreeMap<(usize, String), Vec<Removed>>,
     /// Pods (by uid) that each operator has deleted, and by which plan.
@@ -84,7 +95,7 @@ pub struct Invariants {
     made: BTreeMap<usize, Vec<(u64, Value)>>,
     /// Slots of owners (by uid) that were emptied by requests that nobody waited for any more, when, and by which life of an
     /// operator, if that is still to be told that nobody knows: it has to look before it goes on.
-    emptied: BTreeMap<(String, String), (Timestamp, Option<(usize, u64)>)>,
+    emptied: BTreeMap<(String, String), Emptied>,
     /// When each operator asked last for each owner, and which uid it had if it was not being deleted.
     confirmed: BTreeMap<(usize, ObjectRef), Option<String>>,
     /// The highest observedGeneration of each set, by uid.
@@ -97,6 +108,7 @@ impl Invariants {
         self.acknowledged.retain(|(o, _), _| *o != operator);
         self.removed.retain(|(o, _), _| *o != operator);
         self.in_doubt.retain(|(o, _), _| *o != operator);
+        self.written.retain(|(o, _), _| *o != operator);
         self.looked_at.retain(|(o, _), _| *o != operator);
         self.confirmed.retain(|(o, _), _| *o != operator);
         self.terms.forget(operator);
@@ -110,6 +122,7 @@ impl Invariants {
         requests::bounded(server, sent, writes)?;
         requests::keeps_history(server, sent)?;
         requests::keeps_references(server, sent)?;
+        requests::deletes_its_own(server, sent)?;
         if let Some(act) = Act::status(server, sent, self) {
             return act.status_is_true();
         }
@@ -147,9 +160,10 @@ impl Invariants {
         Err(format!("S7, D4: {object}: a former leader goes beyond order or budget with a second batch"))
     }
 
-    /// Whether the plan that a request is of has asked for the deletion of a pod.
-    fn has_asked(&self, sent: &Sent, pod: &Value) -> bool {
-        self.asked.get(&(sent.operator, object::uid(pod).to_owned())) == Some(&sent.plan)
+    /// Whether the sender of a request has asked for the deletion of a pod, by the same plan or (`ever`) by any.
+    fn has_asked(&self, sent: &Sent, pod: &Value, ever: bool) -> bool {
+        let asked = self.asked.get(&(sent.operator, object::uid(pod).to_owned()));
+        asked.is_some_and(|plan| ever || *plan == sent.plan)
     }
 
     /// Takes in that a request was done, before anybody else does anything.
@@ -218,7 +232,7 @@ impl Invariants {
 
     fn emptied_lately(&self, owner: &str, sent: &Sent, now: Timestamp) -> BTreeSet<&str> {
         let own = Some((sent.operator, sent.incarnation));
-        let excuses = |((of, _), (at, by)): &(&(String, String), &(Timestamp, _))| {
+        let excuses = |((of, _), (at, by)): &(&(String, String), &Emptied)| {
             of == owner && now < *at + EXCUSED && *by != own
         };
         self.emptied.iter().filter(excuses).map(|((_, slot), _)| slot.as_str()).collect()

@@ -221,12 +221,16 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         }
         let outdated_above = pods.all.iter().find(|(name, p)| {
             let (above, here) = (self::ordinal(p), wanted(name));
-            here && above > ordinal && revision(p) != update && pods.available(set, p) && !act.also_goes(p)
+            here && above > ordinal
+                && revision(p) != update
+                && pods.available(set, p)
+                && !act.also_goes(p, spec.ordered)
         });
         outdated_above.map_or(Ok(()), |(name, _)| Err(format!("S7: {name} goes before it")))?;
         let broken = pods.all.iter().find(|(name, p)| {
             let outdated = self::ordinal(p) >= spec.first_updated && revision(p) != update;
-            let stays = !object::is_terminal(p) && !object::is_terminating(p) && !act.also_goes(p);
+            let stays =
+                !object::is_terminal(p) && !object::is_terminating(p) && !act.also_goes(p, spec.ordered);
             wanted(name) && outdated && stays && !object::is_serving(p) && !pods.excuses(name)
         });
         let broken = broken.filter(|_| spec.has_parameters);

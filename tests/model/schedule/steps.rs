@@ -108,7 +108,8 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
     };
     let seconds = 1 + random.below(60);
     match random.below(if schedule.disturbed { 40 } else { 16 }) {
-        3 if random.chance(300) => Step::Undo(set),
+        // What there is to go back to is a question of time.
+        3 if random.chance(300) && !schedule.patient => Step::Undo(set),
         0..=3 => Step::Image(set, *random.pick(&image())),
         5 if kind == Kind::Ordinal && random.chance(200) => Step::Start(random.below(3)),
         4 | 5 if kind == Kind::Ordinal => Step::Scale(random.below(5)),

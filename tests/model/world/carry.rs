@@ -7,6 +7,7 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
+use crate::api_server::object;
 use crate::invariants::{Verdict, slot_of};
 
 use super::operator::Basis;
@@ -181,7 +182,8 @@ impl World {
             _ => {
                 let judgement = self.invariants.judge(&self.server, &sent, &self.writes);
                 let before = self.server.version();
-                let object = self.server.shared(&sent.request.object);
+                let before_it = self.server.shared(&sent.request.object);
+
                 let answer = self.server.handle(&sent.request);
                 let done = matches!(answer, Answer::Done(_));
                 if sent.request.verb == Verb::Get && matches!(&answer, Answer::Refused(r) if r.code == 404) {
@@ -195,7 +197,7 @@ impl World {
                     }
                     Ok(Verdict::Exceeds) if done => {
                         self.tally("acts of a former leader beyond order or budget");
-                        if let Err(broken) = self.invariants.exceed(object.as_deref(), &sent) {
+                        if let Err(broken) = self.invariants.exceed(before_it.as_deref(), &sent) {
                             self.fail(&broken);
                         }
                     }
@@ -207,7 +209,7 @@ impl World {
                 let waits = self.operators[sent.operator].in_flight.contains_key(&sent.id);
                 let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done {
-                    self.invariants.done(&self.server, object.as_deref(), &sent, waits && lives);
+                    self.invariants.done(&self.server, before_it.as_deref(), &sent, waits && lives);
                 }
                 if done && lives && self.holds_lease(&sent) {
                     self.invariants.terms.held(&sent, self.server.version());
@@ -216,10 +218,12 @@ impl World {
                     let slot = slot_of(&self.server, &sent);
                     let Request { verb, object, status, .. } = sent.request.clone();
                     let at = self.clock;
-                    self.writes.push(Write { verb, object, slot, status, done, at });
+                    let again =
+                        verb == Verb::Delete && before_it.as_deref().is_some_and(object::is_terminating);
+                    self.writes.push(Write { verb, object, slot, status, done, again, at });
                 }
                 if done && lives && fate == Fate::Carried && self.server.version() > before {
-                    self.invariants.acknowledge(&sent, object.as_deref(), self.server.version());
+                    self.invariants.acknowledge(&sent, before_it.as_deref(), self.server.version());
                 }
                 // A list of the past may end the doubt though it shows nothing.
                 if done
@@ -229,7 +233,7 @@ impl World {
                     && !self.invariants.rules.past
                     && self.server.version() > before
                 {
-                    self.invariants.doubt(&sent, object.as_deref(), self.server.version());
+                    self.invariants.doubt(&sent, before_it.as_deref(), self.server.version());
                 }
                 answer
             }
@@ -254,7 +258,7 @@ impl World {
     pub fn summary(&self) -> BTreeMap<(ObjectRef, &'static str), usize> {
         let mut summary = BTreeMap::new();
         let mut nodes: BTreeMap<&str, &str> = BTreeMap::new();
-        for write in self.writes.iter().filter(|w| w.done) {
+        for write in self.writes.iter().filter(|w| w.done && !w.again) {
             let mut object = write.object.clone();
             let what = match write.verb {
                 Verb::Create => "creates",

@@ -3,6 +3,7 @@
 
 mod carry;
 mod kubelet;
+mod lives;
 mod nodes;
 mod operator;
 mod report;
@@ -74,6 +75,8 @@ pub struct Write {
     pub status: bool,
     /// Whether it was done.
     pub done: bool,
+    /// Whether it was the deletion of what was on its way out already.
+    pub again: bool,
     /// When it reached the API server, since the beginning.
     pub at: Duration,
 }
@@ -233,6 +236,9 @@ impl World {
 
     /// Tells everybody what was committed since the last time.
     fn spread(&mut self) {
+        if self.server.version() == self.spread {
+            return;
+        }
         for change in self.server.all_after(self.spread) {
             self.spread = change.version;
             let what = if change.removed { "gone" } else { "stored" };
