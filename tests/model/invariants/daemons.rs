@@ -12,9 +12,11 @@ use crate::world::NAMESPACE;
 /// The node that a pod is on or meant for.
 pub fn node_of(pod: &Value) -> &str {
     let bound = object::text(pod, "/spec/nodeName");
-    if !bound.is_empty() {
-        return bound;
-    }
+    if bound.is_empty() { meant_for(pod) } else { bound }
+}
+
+/// The node that a daemon pod was made for; empty for any other pod.
+pub fn meant_for(pod: &Value) -> &str {
     object::text(
         pod,
         "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0",

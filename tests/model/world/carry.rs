@@ -8,7 +8,7 @@ use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
 use crate::api_server::object;
-use crate::invariants::{Verdict, slot_of};
+use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;
 use super::{Fate, Happening, World, Write, tell};
@@ -204,7 +204,12 @@ impl World {
                     _ => {}
                 }
                 if done && sent.given_up && counts(&sent.request) {
-                    self.belated.push(sent.request.object.clone());
+                    let mut object = sent.request.object.clone();
+                    let node = daemons::meant_for(before_it.as_deref().unwrap_or(&sent.request.body));
+                    if object.resource == Resource::Pods && !node.is_empty() {
+                        object.name = node.to_owned();
+                    }
+                    self.belated.push(object);
                 }
                 let waits = self.operators[sent.operator].in_flight.contains_key(&sent.id);
                 let lives = self.operators[sent.operator].incarnation == sent.incarnation;

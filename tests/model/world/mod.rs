@@ -107,7 +107,7 @@ pub struct World {
     pub writes: Vec<Write>,
     /// Pods (by uid) that are kept from being ready.
     pub sick: BTreeSet<String>,
-    /// Objects to which something was done that nobody waited for any more.
+    /// Objects to which something was done that nobody waited for any more; of a pod of a node, the node.
     pub belated: Vec<ObjectRef>,
     /// How many writes were sent, also those that never arrived.
     pub sent: u64,

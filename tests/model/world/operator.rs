@@ -14,6 +14,9 @@ use super::{Happening, World, tell};
 /// More calls than this in a second without anything coming in is a hot loop.
 const MOST_TICKS: u32 = 200;
 
+/// One in so many watch events is looked at for what it did to the cache.
+const SAMPLE: u32 = 8;
+
 /// What a plan rests on.
 #[derive(Clone, Debug)]
 pub struct Basis {
@@ -151,6 +154,12 @@ impl World {
                 }
                 Input::Page { resource, .. } => moved.push(*resource),
                 Input::Event { resource, event: Event::Bookmark(_), .. } => moved.push(*resource),
+                // Now and then, for it takes its time.
+                Input::Event { resource, event: Event::Put(_) | Event::Deleted(_), .. }
+                    if now.mono.subsec_millis().is_multiple_of(SAMPLE) =>
+                {
+                    moved.push(*resource);
+                }
                 _ => {}
             }
         }
