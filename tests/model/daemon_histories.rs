@@ -9,6 +9,7 @@ use crate::invariants::daemons::node_of as daemons_node;
 use crate::outcome::comes_to_rest;
 use crate::world::{Weather, World, daemons};
 use berth::api::Resource;
+use berth::core::request::Verb;
 
 #[test]
 fn a_pod_that_cannot_go_stops_no_rollout_elsewhere() {
@@ -51,4 +52,50 @@ fn a_node_that_only_keeps_new_pods_off_leaves_the_set_ready() {
     comes_to_rest(&mut world, &agent);
     assert_eq!(world.server.all(Resource::Pods).count(), 2, "D3: the pod that runs may stay");
     assert_eq!(world.server.get(&agent).unwrap()["status"]["numberMisscheduled"], json!(1));
+}
+
+/// A node joins, and is tainted between the creation of its pod and the scheduler's look at that.
+#[test]
+fn a_node_that_is_tainted_before_its_pod_gets_there_stops_no_rollout() {
+    let mut world = World::new(1, Weather::calm());
+    world.add_node("a", &json!({}));
+    world.add_node("b", &json!({}));
+    world.add_operator();
+    let agent = daemons("agent");
+    world.create_set(&agent, "app:1", &json!({}));
+    world.run_for(Duration::from_secs(60));
+    world.add_node("c", &json!({}));
+    while world.server.all(Resource::Pods).count() < 3 {
+        world.run_for(Duration::from_millis(1));
+    }
+    world.taint("c", "NoSchedule");
+    let unbound = |w: &World| {
+        w.server.all(Resource::Pods).filter(|(_, pod)| object::text(pod, "/spec/nodeName").is_empty()).count()
+    };
+    assert_eq!(unbound(&world), 1, "it has been made, and has no node");
+    world.set_image(&agent, "app:2");
+    comes_to_rest(&mut world, &agent);
+    assert_eq!(unbound(&world), 0, "what never starts is not waited for");
+}
+
+/// A webhook takes the labels off new pods: each is let go, and the next one is made more and more slowly, with surge too.
+#[test]
+fn with_surge_pods_that_lose_their_labels_are_made_more_and_more_slowly() {
+    let mut world = World::new(1, Weather::calm());
+    world.add_node("a", &json!({}));
+    world.add_operator();
+    let agent = daemons("agent");
+    let surging = json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
+    world.create_set(&agent, "app:1", &surging);
+    world.run_for(Duration::from_secs(60));
+    world.server.admission.strips_labels = true;
+    world.set_image(&agent, "app:2");
+    let before = world.writes.len();
+    world.run_for(Duration::from_secs(60));
+    let made = world.writes[before..]
+        .iter()
+        .filter(|w| w.verb == Verb::Create && w.object.resource == Resource::Pods);
+    assert_eq!(made.count(), 8, "X9: in the first minute");
+    world.server.admission.strips_labels = false;
+    comes_to_rest(&mut world, &agent);
 }
