@@ -1,5 +1,5 @@
 //! Small scope, exhaustively: about twenty workloads on at most three nodes, four ordinals and two revisions, each of them once
-//! without a fault, and then once for each fault at each write and at each batch of watch events. The end is always the same, and no
+//! without a fault, and then once for each fault at each request and at each batch of watch events. The end is always the same, and no
 //! object is made or deleted more often than without the fault, unless by a request that arrived after its sender had given it up
 //! (X4, X5, X6, S21; Sieve's three families: intermediate, stale and unobserved states).
 
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(25);
 /// How long a watch lags or shows nothing but bookmarks.
 const LAG: Duration = Duration::from_secs(30);
 
-/// What can become of a write.
+/// What can become of a request.
 fn fates() -> Vec<Fate> {
     let refused = REFUSALS.map(|(code, reason)| Fate::Refused(refusal(code, reason, "the test says so")));
     let busy = [0, 7].map(|seconds| Fate::Refused(busy(seconds)));
@@ -74,7 +74,7 @@ fn compare(plan: &Schedule, world: &World, expected: &Summary) -> Result<(), Str
 /// All plans for a workload, after its reference run.
 fn plans(workload: &Schedule) -> (Vec<Schedule>, Summary) {
     let reference = workload.history(false);
-    let fates = (0..reference.sent).flat_map(|at| fates().into_iter().map(move |fate| (at, fate)));
+    let fates = (0..reference.asked).flat_map(|at| fates().into_iter().map(move |fate| (at, fate)));
     let with_fate = fates.map(|fate| Schedule { fate: Some(fate), ..workload.clone() });
     let deliveries = (0..reference.batches).flat_map(|at| deliveries().into_iter().map(move |d| (at, d)));
     let with_delivery = deliveries.map(|delivery| Schedule { delivery: Some(delivery), ..workload.clone() });

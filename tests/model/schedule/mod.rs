@@ -42,7 +42,7 @@ pub struct Schedule {
     pub steps: Vec<(Duration, Step)>,
     /// Faults that do not happen.
     pub muted: BTreeSet<u64>,
-    /// What becomes of one write, counted from 0, whatever the weather.
+    /// What becomes of one request about a set, counted from 0, whatever the weather.
     pub fate: Option<(u64, Fate)>,
     /// What becomes of one batch of watch events, counted from 0, whatever the weather.
     pub delivery: Option<(u64, Delivery)>,

@@ -77,7 +77,9 @@ impl World {
         }
         self.tally("requests");
         self.invariants.ask(operator, &request, plan);
-        let scripted = counts(&request).then(|| self.script.remove(&self.sent)).flatten();
+        let about_sets = !matches!(request.object.resource, Resource::Events | Resource::Leases);
+        let scripted = about_sets.then(|| self.script.remove(&self.asked)).flatten();
+        self.asked += u64::from(about_sets);
         self.sent += u64::from(counts(&request));
         let fate = scripted.unwrap_or_else(|| {
             let fate = self.weather.fate(&mut self.random);

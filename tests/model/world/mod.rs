@@ -93,7 +93,7 @@ pub struct World {
     pub operators: Vec<Operator>,
     /// What goes wrong.
     pub weather: Weather,
-    /// What becomes of the n-th write, counted from 0, whatever the weather.
+    /// What becomes of the n-th request about a set, counted from 0, whatever the weather.
     pub script: BTreeMap<u64, Fate>,
     /// What becomes of the n-th batch of watch events, counted from 0, whatever the weather.
     pub deliveries: BTreeMap<u64, Delivery>,
@@ -111,6 +111,8 @@ pub struct World {
     pub belated: Vec<ObjectRef>,
     /// How many writes were sent, also those that never arrived.
     pub sent: u64,
+    /// How many requests about sets were sent, reads too.
+    pub asked: u64,
     /// Nodes whose kubelet cannot be reached. Containers go on running there.
     pub cut_off: BTreeSet<String>,
     /// Nodes whose kubelet refuses every pod.
@@ -153,6 +155,7 @@ impl World {
             sick: BTreeSet::new(),
             belated: vec![],
             sent: 0,
+            asked: 0,
             cut_off: BTreeSet::new(),
             full: BTreeSet::new(),
             muted: BTreeSet::new(),
