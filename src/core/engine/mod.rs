@@ -90,11 +90,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The owner that a request on its way is for; `None` for an answered one, and for one of the election or an event, or a fresh
-    /// read of what is in doubt.
-    pub fn owner_of(&self, id: u64) -> Option<&Key> {
+    /// The owner that a request on its way is for, and which of all plans it belongs to, counted from 1; `None` for an answered one, and
+    /// for one of the election or an event, or a fresh read of what is in doubt.
+    pub fn plan_of(&self, id: u64) -> Option<(&Key, u64)> {
         match self.purposes.get(&id)? {
-            Purpose::Act { key, .. } => Some(key),
+            Purpose::Act { key, .. } => self.active.get(key).map(|active| (key, active.number)),
             Purpose::Check { .. } | Purpose::Lease | Purpose::Event => None,
         }
     }

@@ -35,6 +35,8 @@ pub(super) struct Active {
     pub(super) refused: bool,
     /// Whether anything was sent.
     pub(super) acted: bool,
+    /// Which of all plans it is.
+    pub(super) number: u64,
     /// The incarnation and the generation of the owner that the plan was made for.
     basis: (Uid, i64),
     /// Whether it was begun at the end: it writes the last status.
@@ -128,7 +130,8 @@ impl Engine {
         }
         let run = Run::new(plan.stages);
         let (basis, last) = (basis(&owner), self.stopping);
-        let active = Active { run, stale: false, refused: false, acted: false, basis, last };
+        let active =
+            Active { run, stale: false, refused: false, acted: false, number: self.plans, basis, last };
         self.active.insert(key.clone(), active);
         self.advance_run(key, now);
         Ok(())

@@ -146,6 +146,12 @@ impl<'a> Act<'a> {
         let all: BTreeMap<&str, &Value> = all.into_iter().map(|p| (object::name(p), p)).collect();
         let now = Pods { all, gone: BTreeSet::new(), excused: BTreeSet::new(), at: self.server.now };
         let Err(why) = judge(&now) else { return Ok(Verdict::Fine) };
+        // While it was on its way others may have become available: none of them was to go before it.
+        let then =
+            Pods { all: now.all.clone(), gone: BTreeSet::new(), excused: BTreeSet::new(), at: self.sent.at };
+        if judge(&then).is_ok() {
+            return Ok(Verdict::Fine);
+        }
         let excused =
             Pods { excused: self.known.emptied_lately(&self.owner_uid, self.sent, self.server.now), ..now };
         if self.sent.given_up || judge(&excused).is_ok() { Ok(Verdict::Exceeds) } else { Err(why) }
@@ -252,6 +258,14 @@ impl<'a> Act<'a> {
             }
             None => Ok(()),
         }
+    }
+
+    /// The labels that a revision of this name had when the act was decided, and has had since.
+    pub fn labels_of(&self, revision: &str) -> Vec<&'a str> {
+        let of = ObjectRef::new(Resource::Revisions, NAMESPACE, revision);
+        let seen = self.sent.view.get(&Resource::Revisions).copied().unwrap_or(0);
+        let views = self.server.since(&of, seen).into_iter().flatten();
+        views.map(|r| object::text(r, "/metadata/labels/controller-revision-hash")).collect()
     }
 
     /// Whether a revision of the set with this label was there when the act was decided.

@@ -160,11 +160,8 @@ fn paused(act: &Act<'_>, set: &Value, node: &str) -> Result<(), String> {
     // Also one of an earlier set of this name.
     let pods = act.server.history(Resource::Pods).iter().map(|change| &*change.value);
     let mut had = pods.filter(|p| node_of(p) == node);
-    let current =
-        ObjectRef::new(Resource::Revisions, NAMESPACE, object::text(set, "/status/currentRevision"));
-    let current =
-        act.server.get(&current).map_or("", |r| object::text(r, "/metadata/labels/controller-revision-hash"));
-    if revision(act.pod) == current || had.any(|p| revision(p) == revision(act.pod)) {
+    let current = object::text(set, "/status/currentRevision");
+    if act.labels_of(current).contains(&revision(act.pod)) || had.any(|p| revision(p) == revision(act.pod)) {
         return Ok(());
     }
     Err(format!("D8: it comes at {}, and the set is paused", revision(act.pod)))

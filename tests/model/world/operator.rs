@@ -1,6 +1,6 @@
 //! Operators: the shipped engine, and how it is called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use berth::api::{Key, Resource, Surface};
@@ -39,7 +39,7 @@ pub struct Operator {
     /// Requests of plans that have not been answered, and whom they are for.
     pub in_flight: BTreeMap<u64, Key>,
     /// What the plans rest on whose requests are being sent.
-    pub(super) bases: BTreeMap<Key, Basis>,
+    pub(super) bases: BTreeMap<Key, (u64, Basis)>,
     /// Numbers its plans, through all of its lives.
     plans: u64,
     pub(super) sessions: BTreeMap<Resource, Session>,
@@ -144,8 +144,6 @@ impl World {
             return backlog.extend(inputs);
         }
         let Some(engine) = &mut o.engine else { return };
-        // What is sent now for these may belong to a plan that was made earlier, on an older view.
-        let busy: BTreeSet<Key> = o.in_flight.values().cloned().collect();
         let mut moved = vec![];
         for input in &inputs {
             match input {
@@ -164,7 +162,6 @@ impl World {
             }
         }
         let outputs = engine.step(inputs, now);
-        o.bases.retain(|key, _| busy.contains(key));
         for resource in moved {
             if let Some(engine) = &self.operators[operator].engine
                 && let Err(broken) = self.invariants.cache(&self.server, engine, resource)
@@ -217,15 +214,18 @@ impl World {
     pub(super) fn basis(&mut self, operator: usize, id: u64) -> (Option<Key>, Basis) {
         let decided = self.now_of(operator).wall;
         let o = &mut self.operators[operator];
-        let owner = o.engine.as_ref().and_then(|engine| engine.owner_of(id)).cloned();
-        if let Some(known) = owner.as_ref().and_then(|key| o.bases.get(key)) {
+        let of = o.engine.as_ref().and_then(|engine| engine.plan_of(id));
+        let (owner, number) = of.map_or((None, 0), |(key, number)| (Some(key.clone()), number));
+        if let Some((_, known)) =
+            owner.as_ref().and_then(|key| o.bases.get(key)).filter(|(known, _)| *known == number)
+        {
             return (owner, known.clone());
         }
         o.plans += 1;
         let seen = |resource| o.engine.as_ref().map_or(0, |engine| engine.stores().seen(resource));
         let view = judged(self.surface).map(|resource| (resource, seen(resource))).into();
         let basis = Basis { view, decided, plan: o.plans };
-        o.bases.extend(owner.clone().map(|key| (key, basis.clone())));
+        o.bases.extend(owner.clone().map(|key| (key, (number, basis.clone()))));
         (owner, basis)
     }
 
