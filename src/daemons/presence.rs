@@ -31,14 +31,17 @@ impl<'a> Place<'a> {
     /// Whether there is nothing to be made and nothing to be taken away: by far the most common case.
     fn is_in_order(&self) -> bool {
         match (&self.verdict, self.pods.as_slice()) {
-            (Verdict::Run, [only]) => !only.metadata.is_terminating() && !pod::is_terminal(only),
-            (Verdict::Keep(_), [only]) => {
-                let bound = !only.spec.node_name.is_empty();
-                bound && !only.metadata.is_terminating() && !pod::is_terminal(only)
+            (Verdict::Run | Verdict::Keep(_), [only]) => {
+                self.is_reached_by(only) && !only.metadata.is_terminating() && !pod::is_terminal(only)
             }
             (Verdict::Keep(_) | Verdict::Leave(_), []) => true,
             _ => false,
         }
+    }
+
+    /// Whether a pod is on the node, or may still get there: where new pods are kept off, one that has no node yet never will (D10).
+    pub fn is_reached_by(&self, pod: &Pod) -> bool {
+        self.verdict.runs() || !pod.spec.node_name.is_empty()
     }
 
     /// Pods that are not being deleted.

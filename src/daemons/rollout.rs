@@ -85,21 +85,17 @@ struct Turn<'a> {
 fn turns<'a>(places: &BTreeMap<&'a str, Place<'a>>, aim: &Aim<'_>) -> Vec<Turn<'a>> {
     let concerned = |place: &Place<'_>| {
         !matches!(place.verdict, Verdict::Leave(_))
-            && (place.pods.iter().any(|p| stays(place, p)) || place.verdict.runs())
+            && (place.pods.iter().any(|p| place.is_reached_by(p)) || place.verdict.runs())
     };
     places
         .iter()
         .filter(|(_, place)| concerned(place))
         .map(|(node, place)| {
-            let (old, new) = place.live().filter(|p| stays(place, p)).partition(|p| aim.is_outdated(p));
+            let (old, new) =
+                place.live().filter(|p| place.is_reached_by(p)).partition(|p| aim.is_outdated(p));
             Turn { node, runs: place.verdict.runs(), old, new, any: place.pods.first().copied() }
         })
         .collect()
-}
-
-/// Whether a pod is not taken away already because its node keeps new pods off and it has not got there yet.
-fn stays(place: &Place<'_>, pod: &Pod) -> bool {
-    place.verdict.runs() || !pod.spec.node_name.is_empty()
 }
 
 /// Old pods go first: those that are not available always, for that costs nobody anything, and available ones as far as
