@@ -90,15 +90,6 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The owner that a request on its way is for, and which of all plans it belongs to, counted from 1; `None` for an answered one, and
-    /// for one of the election or an event, or a fresh read of what is in doubt.
-    pub fn plan_of(&self, id: u64) -> Option<(&Key, u64)> {
-        match self.purposes.get(&id)? {
-            Purpose::Act { key, .. } => self.active.get(key).map(|active| (key, active.number)),
-            Purpose::Check { .. } | Purpose::Lease | Purpose::Event => None,
-        }
-    }
-
     /// An engine that has seen nothing yet.
     pub fn new(config: Config) -> Self {
         let mut resources =
@@ -169,8 +160,19 @@ impl Engine {
         let reflectors = self.reflectors.values().filter(|_| self.watches()).filter_map(Reflector::next_at);
         let election = self.election.as_ref().filter(|_| !self.stopping).and_then(Election::next_at);
         let sending = if self.sent.len() < self.config.in_flight { self.outbox.next_at() } else { None };
-        let queue = if self.queue.running() < self.config.workers { self.queue.next_at() } else { None };
+        // Nobody works on what is due to a follower.
+        let works = self.leads() && self.queue.running() < self.config.workers;
+        let queue = if works { self.queue.next_at() } else { None };
         reflectors.chain(election).chain(sending).chain(queue).chain(self.pending.next_check()).min()
+    }
+
+    /// The owner that a request on its way is for, and which of all plans it belongs to, counted from 1; `None` for an answered one, and
+    /// for one of the election or an event, or a fresh read of what is in doubt.
+    pub fn plan_of(&self, id: u64) -> Option<(&Key, u64)> {
+        match self.purposes.get(&id)? {
+            Purpose::Act { key, .. } => self.active.get(key).map(|active| (key, active.number)),
+            Purpose::Check { .. } | Purpose::Lease | Purpose::Event => None,
+        }
     }
 
     /// What keeps the engine from serving, one line each; empty when it is ready.

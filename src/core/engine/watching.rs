@@ -145,10 +145,8 @@ impl Engine {
         self.remember_place(changed);
         let keys = triggers::keys(&self.stores, changed);
         self.wake(keys);
-        // Who begins to lead looks at all of them.
-        let leads = self.leading_since.is_some();
         for key in triggers::later(&self.stores, changed) {
-            if leads && self.config.surfaces.contains(&key.surface) {
+            if self.config.surfaces.contains(&key.surface) {
                 self.queue.add_at(key, now.mono + REVISION_SETTLED);
             }
         }
