@@ -63,7 +63,7 @@ impl<'a> Act<'a> {
         let pod = if creates { &request.body } else { server.get(&request.object)? };
         let owner = owner_of(pod)?;
         let owner_uid = object::text(object::controller(pod)?, "/uid").to_owned();
-        let since = sent.view.get(&owner.resource).copied().unwrap_or(0);
+        let since = sent.seen(owner.resource);
         Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
     }
 
@@ -72,7 +72,7 @@ impl<'a> Act<'a> {
         let owner = sent.request.object.clone();
         let pod = server.get(&owner).filter(|_| sent.request.status)?;
         let owner_uid = object::uid(pod).to_owned();
-        let since = sent.view.get(&owner.resource).copied().unwrap_or(0);
+        let since = sent.seen(owner.resource);
         Some(Act { server, creates: false, pod, owner, sent, owner_uid, since, known })
     }
 
@@ -160,7 +160,7 @@ impl<'a> Act<'a> {
     /// The pods of the set as the sender saw them when it decided, and as they have been since; each without what it has deleted
     /// itself meanwhile, and with what it has made by the same plan.
     fn views(&self) -> Vec<Pods<'a>> {
-        let since = self.sent.view.get(&Resource::Pods).copied().unwrap_or(0);
+        let since = self.sent.seen(Resource::Pods);
         let gone = self.known.deleted_by(self.sent);
         let ours = |pod: &Value| object::controller(pod).is_some_and(|r| r["uid"] == self.owner_uid.as_str());
         let mut all: BTreeMap<&str, &Value> =
@@ -186,7 +186,7 @@ impl<'a> Act<'a> {
 
     /// The nodes as the sender saw them when it decided, and as they have been since.
     pub fn nodes(&self) -> Vec<Vec<&'a Value>> {
-        let since = self.sent.view.get(&Resource::Nodes).copied().unwrap_or(0);
+        let since = self.sent.seen(Resource::Nodes);
         let then = self.server.at(Resource::Nodes, since);
         let mut all: BTreeMap<&str, &Value> =
             then.into_iter().map(|(o, change)| (o.name.as_str(), &*change.value)).collect();
@@ -214,7 +214,7 @@ impl<'a> Act<'a> {
 
     /// How a claim was when the act was decided, and all that it has been since; `None` stands for its absence.
     pub fn claim(&self, name: &str) -> Vec<Option<&'a Value>> {
-        let seen = self.sent.view.get(&Resource::Claims).copied().unwrap_or(0);
+        let seen = self.sent.seen(Resource::Claims);
         self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen)
     }
 
@@ -225,7 +225,7 @@ impl<'a> Act<'a> {
 
     /// Whether the set managed a pod as the sender saw it when it decided.
     pub fn was_ours(&self, pod: &ObjectRef) -> bool {
-        let seen = self.sent.view.get(&Resource::Pods).copied().unwrap_or(0);
+        let seen = self.sent.seen(Resource::Pods);
         let pod = self.server.was(pod, seen).and_then(|change| object::controller(&change.value));
         pod.is_some_and(|r| r["uid"] == self.owner_uid.as_str())
     }
@@ -263,14 +263,14 @@ impl<'a> Act<'a> {
     /// The labels that a revision of this name had when the act was decided, and has had since.
     pub fn labels_of(&self, revision: &str) -> Vec<&'a str> {
         let of = ObjectRef::new(Resource::Revisions, NAMESPACE, revision);
-        let seen = self.sent.view.get(&Resource::Revisions).copied().unwrap_or(0);
+        let seen = self.sent.seen(Resource::Revisions);
         let views = self.server.since(&of, seen).into_iter().flatten();
         views.map(|r| object::text(r, "/metadata/labels/controller-revision-hash")).collect()
     }
 
     /// Whether a revision of the set with this label was there when the act was decided.
     pub fn knew_revision(&self, label: &str) -> bool {
-        let seen = self.sent.view.get(&Resource::Revisions).copied().unwrap_or(0);
+        let seen = self.sent.seen(Resource::Revisions);
         self.server.at(Resource::Revisions, seen).into_values().any(|change| {
             let ours = object::controller(&change.value).is_some_and(|r| r["uid"] == self.owner_uid.as_str());
             ours && object::text(&change.value, "/metadata/labels/controller-revision-hash") == label

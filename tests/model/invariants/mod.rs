@@ -119,7 +119,7 @@ impl Invariants {
     /// Judges a request that has arrived, before it is done; it counts only if it is.
     pub fn judge(&self, server: &ApiServer, sent: &Sent, writes: &[Write]) -> Judgement {
         requests::hands_off(self, server, sent)?;
-        requests::bounded(server, sent, writes)?;
+        requests::bounded(self.rules, server, sent, writes)?;
         requests::keeps_history(server, sent)?;
         requests::keeps_references(server, sent)?;
         requests::deletes_its_own(server, sent)?;

@@ -281,7 +281,7 @@ pub fn claim_owners(server: &ApiServer, sent: &Sent) -> Result<(), String> {
         let ordinal = name.rsplit_once('-').and_then(|(_, n)| n.parse::<i64>().ok()).unwrap_or(-1);
         let allowed = [Surface::Berth, Surface::Apps].into_iter().any(|surface| {
             let of = set_of(Kind::Ordinal, surface, set);
-            let since = sent.view.get(&of.resource).copied().unwrap_or(0);
+            let since = sent.seen(of.resource);
             server.since(&of, since).into_iter().flatten().any(|set| {
                 let spec = Spec::of(set);
                 let condemned = !(spec.start..spec.end).contains(&ordinal);

@@ -6,13 +6,16 @@ use berth::core::request::{Request, Verb};
 use serde_json::Value;
 
 use super::acts::owner_of;
-use super::{Invariants, daemons};
+use super::{Invariants, Rules, daemons};
 use crate::api_server::{ApiServer, object};
 use crate::world::{NAMESPACE, SHARED, Sent, Write};
 
 /// Creations of one identity in a minute by one life of an operator for one spec: eight where pods vanish (X9), and six that fail, 1, 2,
 /// 4, ... s after each other (B4.4).
 const MOST_CREATIONS: usize = 14;
+/// Creations of pods in a minute for one spec of a set, whoever makes them; where several operators act at once, each makes so many.
+const MOST_PODS: usize = 90;
+
 type Found = Result<(), String>;
 
 impl Invariants {
@@ -175,7 +178,7 @@ fn manager_of(request: &Request, before: Option<&Value>) -> Option<String> {
 pub fn hands_off(known: &Invariants, server: &ApiServer, sent: &Sent) -> Found {
     let request = &sent.request;
     let Some(before) = server.get(&request.object).filter(|_| request.is_write()) else { return Ok(()) };
-    let since = sent.view.get(&request.object.resource).copied().unwrap_or(0);
+    let since = sent.seen(request.object.resource);
     let elsewhere = |v: &Value| object::controller(v).is_some_and(|r| r["kind"] == "ReplicaSet");
     let managed =
         elsewhere(before) && server.since(&request.object, since).into_iter().flatten().all(elsewhere);
@@ -192,7 +195,7 @@ pub fn recorded_once(server: &ApiServer, sent: &Sent) -> Found {
         return Ok(());
     }
     let Some(owner) = object::controller(&request.body) else { return Ok(()) };
-    let seen = sent.view.get(&Resource::Revisions).copied().unwrap_or(0);
+    let seen = sent.seen(Resource::Revisions);
     let twin = server.at(Resource::Revisions, seen).into_values().find(|change| {
         let ours = object::controller(&change.value).is_some_and(|r| r["uid"] == owner["uid"]);
         let same = change.value["data"] == request.body["data"];
@@ -218,7 +221,7 @@ pub fn keeps_references(server: &ApiServer, sent: &Sent) -> Found {
     if request.object.resource != Resource::Pods || after.iter().any(|r| r["uid"] == controller["uid"]) {
         return Ok(());
     }
-    let seen = |resource| sent.view.get(&resource).copied().unwrap_or(0);
+    let seen = |resource| sent.seen(resource);
     let pods: Vec<&Value> =
         server.since(&request.object, seen(Resource::Pods)).into_iter().flatten().collect();
     let deselected = |set: &Value| {
@@ -242,7 +245,7 @@ pub fn deletes_its_own(server: &ApiServer, sent: &Sent) -> Found {
     else {
         return Ok(());
     };
-    let seen = sent.view.get(&Resource::Pods).copied().unwrap_or(0);
+    let seen = sent.seen(Resource::Pods);
     let mut views = server.since(&request.object, seen).into_iter().flatten();
     if !views.any(|v| object::uid(v) == object::uid(pod) && owner_of(v).is_some()) {
         return Err(format!("S2, S11: {} is nobody's, and deleted", request.object));
@@ -258,7 +261,7 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
     }
     let Some(revision) = server.get(&request.object) else { return Ok(()) };
     let (Some(owner), Some(of)) = (object::controller(revision), owner_of(revision)) else { return Ok(()) };
-    let seen = |resource| sent.view.get(&resource).copied().unwrap_or(0);
+    let seen = |resource| sent.seen(resource);
     let limits = server.since(&of, seen(of.resource)).into_iter().flatten();
     let limit = limits.filter_map(|set| set["spec"]["revisionHistoryLimit"].as_u64()).min().unwrap_or(10);
     let left = server.managed(Resource::Revisions, object::text(owner, "/uid")).len() as u64 - 1;
@@ -283,7 +286,7 @@ pub fn slot_of(server: &ApiServer, sent: &Sent) -> String {
     let body = &sent.request.body;
     let node = daemons::node_of(body);
     let slot = if node.is_empty() { &sent.request.object.name } else { node };
-    let seen = |of: &ObjectRef| sent.view.get(&of.resource).copied().unwrap_or(0);
+    let seen = |of: &ObjectRef| sent.seen(of.resource);
     let set = owner_of(body).and_then(|of| server.was(&of, seen(&of)));
     let spec = set.map_or(&Value::Null, |set| &set.value["metadata"]["generation"]);
     let set = set.map_or("", |set| object::uid(&set.value));
@@ -291,7 +294,7 @@ pub fn slot_of(server: &ApiServer, sent: &Sent) -> String {
 }
 
 /// S16, X9: what is made again and again is made more and more rarely.
-pub fn bounded(server: &ApiServer, sent: &Sent, writes: &[Write]) -> Found {
+pub fn bounded(rules: Rules, server: &ApiServer, sent: &Sent, writes: &[Write]) -> Found {
     let request = &sent.request;
     let resource = request.object.resource;
     if request.verb != Verb::Create || !matches!(resource, Resource::Pods | Resource::Revisions) {
@@ -305,6 +308,14 @@ pub fn bounded(server: &ApiServer, sent: &Sent, writes: &[Write]) -> Found {
     let same = lately.iter().filter(|w| w.slot == slot).count();
     if same > MOST_CREATIONS {
         return Err(format!("S16, D6, X9: {same} of {resource} were made for {slot} in a minute"));
+    }
+    // Without the first word and the operator.
+    let spec =
+        |slot: &str| slot.split_once(" of ").and_then(|(_, of)| of.split(" by ").next()).map(str::to_owned);
+    let (of, all) = (spec(&slot), lately.iter());
+    let together = all.filter(|w| spec(&w.slot) == of).count();
+    if together > MOST_PODS * if rules.crowd { 2 } else { 1 } {
+        return Err(format!("X9: {together} of {resource} were made in a minute: {slot}"));
     }
     Ok(())
 }

@@ -40,6 +40,13 @@ pub struct Sent {
     pub former: bool,
 }
 
+impl Sent {
+    /// How far the cache of a resource was when it was decided.
+    pub fn seen(&self, resource: Resource) -> u64 {
+        self.view.get(&resource).copied().unwrap_or(0)
+    }
+}
+
 /// How long it takes to notice that a connection broke.
 const BROKEN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
@@ -135,25 +142,17 @@ impl World {
         }
     }
 
-    /// Whether the sender of a request has ended, or has lost the lease to somebody else.
-    fn is_former(&self, sent: &Sent) -> bool {
-        let operator = &self.operators[sent.operator];
-        let identity = operator.identity(sent.operator, sent.incarnation);
+    /// Whether the sender of a request holds the lease; `None` where nobody elects a leader.
+    fn leads(&self, sent: &Sent) -> Option<bool> {
+        let identity = self.operators[sent.operator].identity(sent.operator, sent.incarnation)?;
         let lease = ObjectRef::new(Resource::Leases, super::NAMESPACE, "berth");
-        let holder = self.server.get(&lease).map(|v| v["spec"]["holderIdentity"].clone());
-        let lost = identity.is_some_and(|own| holder.is_none_or(|holder| holder != own.as_str()));
-        operator.incarnation != sent.incarnation || lost
+        let holder = self.server.get(&lease).map_or("", |v| object::text(v, "/spec/holderIdentity"));
+        Some(holder == identity)
     }
 
-    /// Whether a request was for the lease, and its sender holds that now.
-    fn holds_lease(&self, sent: &Sent) -> bool {
-        let object = &sent.request.object;
-        if object.resource != Resource::Leases || !sent.request.is_write() {
-            return false;
-        }
-        let identity = self.operators[sent.operator].identity(sent.operator, sent.incarnation);
-        let holder = self.server.get(object).map(|v| v["spec"]["holderIdentity"].clone());
-        identity.is_some_and(|own| holder.is_some_and(|holder| holder == own.as_str()))
+    /// Whether the sender of a request has ended, or has lost the lease to somebody else.
+    fn is_former(&self, sent: &Sent) -> bool {
+        self.operators[sent.operator].incarnation != sent.incarnation || self.leads(sent) == Some(false)
     }
 
     /// The operator learns that nobody knows.
@@ -183,9 +182,8 @@ impl World {
             }
             _ => {
                 let judgement = self.invariants.judge(&self.server, &sent, &self.writes);
-                let before = self.server.version();
-                let before_it = self.server.shared(&sent.request.object);
-
+                let version = self.server.version();
+                let before = self.server.shared(&sent.request.object);
                 let answer = self.server.handle(&sent.request);
                 let done = matches!(answer, Answer::Done(_));
                 if sent.request.verb == Verb::Get && matches!(&answer, Answer::Refused(r) if r.code == 404) {
@@ -199,7 +197,7 @@ impl World {
                     }
                     Ok(Verdict::Exceeds) if done => {
                         self.tally("acts of a former leader beyond order or budget");
-                        if let Err(broken) = self.invariants.exceed(before_it.as_deref(), &sent) {
+                        if let Err(broken) = self.invariants.exceed(before.as_deref(), &sent) {
                             self.fail(&broken);
                         }
                     }
@@ -207,7 +205,7 @@ impl World {
                 }
                 if done && sent.given_up && counts(&sent.request) {
                     let mut object = sent.request.object.clone();
-                    let node = daemons::meant_for(before_it.as_deref().unwrap_or(&sent.request.body));
+                    let node = daemons::meant_for(before.as_deref().unwrap_or(&sent.request.body));
                     if object.resource == Resource::Pods && !node.is_empty() {
                         object.name = node.to_owned();
                     }
@@ -216,21 +214,25 @@ impl World {
                 let waits = self.operators[sent.operator].in_flight.contains_key(&sent.id);
                 let lives = self.operators[sent.operator].incarnation == sent.incarnation;
                 if done {
-                    self.invariants.done(&self.server, before_it.as_deref(), &sent, waits && lives);
+                    self.invariants.done(&self.server, before.as_deref(), &sent, waits && lives);
                 }
-                if done && lives && self.holds_lease(&sent) {
+                if done
+                    && lives
+                    && sent.request.is_write()
+                    && sent.request.object.resource == Resource::Leases
+                    && self.leads(&sent) == Some(true)
+                {
                     self.invariants.terms.held(&sent, self.server.version());
                 }
                 if counts(&sent.request) {
                     let slot = slot_of(&self.server, &sent);
                     let Request { verb, object, status, .. } = sent.request.clone();
                     let at = self.clock;
-                    let again =
-                        verb == Verb::Delete && before_it.as_deref().is_some_and(object::is_terminating);
+                    let again = verb == Verb::Delete && before.as_deref().is_some_and(object::is_terminating);
                     self.writes.push(Write { verb, object, slot, status, done, again, at });
                 }
-                if done && lives && fate == Fate::Carried && self.server.version() > before {
-                    self.invariants.acknowledge(&sent, before_it.as_deref(), self.server.version());
+                if done && lives && fate == Fate::Carried && self.server.version() > version {
+                    self.invariants.acknowledge(&sent, before.as_deref(), self.server.version());
                 }
                 // A list of the past may end the doubt though it shows nothing.
                 if done
@@ -238,9 +240,9 @@ impl World {
                     && lives
                     && fate == Fate::AnswerLost
                     && !self.invariants.rules.past
-                    && self.server.version() > before
+                    && self.server.version() > version
                 {
-                    self.invariants.doubt(&sent, before_it.as_deref(), self.server.version());
+                    self.invariants.doubt(&sent, before.as_deref(), self.server.version());
                 }
                 answer
             }
