@@ -205,7 +205,11 @@ pub fn recreation(conditions: &mut Vec<Condition>, stage: Recreation, now: Times
 }
 
 /// What must be written for the status `before` to become `after`; `None` when nothing differs. `settled` makes it urgent.
-pub fn status_write<T: Serialize>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
+pub fn status_write<T: Serialize + PartialEq>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
+    // Most plans change nothing, and to compare costs less than to write down.
+    if before == after {
+        return None;
+    }
     let (before, after) = (fields(before), fields(after));
     let mut changes = Map::new();
     // The first status is written whole: an absent count is no zero to those who read it.

@@ -66,7 +66,7 @@ pub fn report<S: Set, T: SetStatus>(observation: &Observation<S>, invalid: Waiti
 }
 
 /// A status of either kind.
-pub trait SetStatus: Clone + Serialize {
+pub trait SetStatus: Clone + PartialEq + Serialize {
     /// The conditions, of Berth and of others.
     fn conditions(&self) -> &[Condition];
     /// Replaces all conditions.

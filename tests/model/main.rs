@@ -19,6 +19,7 @@ mod invariants;
 mod ordinal_histories;
 mod ordinal_matrix;
 mod outcome;
+mod pauses;
 mod random;
 mod rollback;
 mod schedule;

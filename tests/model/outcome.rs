@@ -72,6 +72,7 @@ pub fn comes_to_rest(world: &mut World, of: &ObjectRef) {
 /// [`comes_to_rest`] for several sets.
 pub fn come_to_rest(world: &mut World, sets: &[ObjectRef]) {
     world.weather = world.weather.clone().after_the_storm();
+    world.calmed = true;
     let all = |w: &World| {
         sets.iter().try_for_each(|of| reached(w, of).map_err(|reason| format!("{reason}\n{}", why(w, of))))
     };

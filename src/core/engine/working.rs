@@ -101,13 +101,17 @@ impl Engine {
         if self.stopping {
             plan.stages.retain(|stage| stage.part == Part::Record);
         }
-        // What failed last was the owner itself: leave it alone until the pause is over.
+        // A status that was refused waits until the pause is over, and with it only what rests on it.
         let memory = self.memory.get(key);
         let refused = memory.and_then(|m| m.refused.as_ref()).filter(|r| r.object == key.object());
         if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
             self.queue.add_at(key.clone(), now.mono + delay);
-            self.closing.remove(key);
-            return Err(Outcome::Paused);
+            plan.status = None;
+            let recorded_first = plan.stages.first().is_some_and(|stage| stage.part == Part::Record);
+            if recorded_first || plan.stages.is_empty() {
+                self.closing.remove(key);
+                return Err(Outcome::Paused);
+            }
         }
         self.status_held.remove(key);
         if let Some(write) = plan.status.take() {

@@ -21,22 +21,24 @@ pub struct Found {
     out_of_order: usize,
     /// Ready pods whose deletion was asked for though that left more than the budget without one: the same.
     over_budget: usize,
+    /// Pods whose deletion was asked for though they were wanted just as they were: the same, after people had changed their minds.
+    in_vain: usize,
 }
 
 impl Found {
-    /// How many acts went beyond order or budget.
+    /// How many acts were right only for an earlier state.
     pub fn beyond(&self) -> usize {
-        self.out_of_order + self.over_budget
+        self.out_of_order + self.over_budget + self.in_vain
     }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { commits, pods_made, pods_gone, out_of_order, over_budget, .. } = self;
+        let Self { commits, pods_made, pods_gone, out_of_order, over_budget, in_vain, .. } = self;
         write!(
             f,
             "{commits} commits, {pods_made} pods made, {pods_gone} gone, {out_of_order} made out of order, {over_budget} deleted \
-             beyond the budget"
+             beyond the budget, {in_vain} in vain"
         )
     }
 }
@@ -198,15 +200,24 @@ impl Checker {
             let nodes: BTreeSet<&str> = serving.iter().map(|p| node_of(p)).collect();
             return number(set, "/status/desiredNumberScheduled") - i64::try_from(nodes.len()).unwrap() > 1;
         }
-        let ordinal =
-            |p: &Value| name(p).rsplit('-').next().and_then(|n| n.parse::<i64>().ok()).unwrap_or(-1);
         let wanted = number(set, "/spec/replicas");
-        if ordinal(pod) >= wanted {
+        if ordinal_of(pod) >= wanted {
             return false;
         }
-        let left = serving.iter().filter(|p| ordinal(p) < wanted).count();
+        let left = serving.iter().filter(|p| ordinal_of(p) < wanted).count();
         let budget = number(set, "/spec/updateStrategy/rollingUpdate/maxUnavailable").max(1);
         wanted - i64::try_from(left).unwrap() > budget
+    }
+
+    /// S21, D9: whether a pod is just as its set wants it. Nobody but operators deletes pods here, and no node goes.
+    fn is_wanted(&self, pod: &Value) -> bool {
+        let kind = text(pod, "/metadata/ownerReferences/0/kind");
+        let plural = if kind == "OrdinalSet" { "ordinalsets" } else { "nodedaemonsets" };
+        let set = text(pod, "/metadata/ownerReferences/0/name");
+        let Some(set) = self.now.get(&(plural, set.to_owned())) else { return false };
+        let condemned = kind == "OrdinalSet" && ordinal_of(pod) >= number(set, "/spec/replicas");
+        let image = text(set, "/spec/template/spec/containers/0/image");
+        !condemned && text(pod, "/spec/containers/0/image") == image
     }
 
     /// A pod keeps its owner, its node, its revision and its volumes; nobody touches that of somebody else.
@@ -219,13 +230,19 @@ impl Checker {
         if of(before) != of(after) {
             self.wrong(format!("S11: {} has other owners or labels than before", name(after)));
         }
-        if !is_leaving(before) && is_leaving(after) && is_ready(before) {
-            self.found.over_budget += usize::from(self.exceeds(before));
+        if !is_leaving(before) && is_leaving(after) {
+            self.found.over_budget += usize::from(is_ready(before) && self.exceeds(before));
+            self.found.in_vain += usize::from(self.is_wanted(before));
         }
         if name(after) == "foreign" && after["metadata"].get("deletionTimestamp").is_some() {
             self.wrong("S11: the pod of somebody else is deleted".to_owned());
         }
     }
+}
+
+/// The ordinal of a pod of an ordinal set.
+fn ordinal_of(pod: &Value) -> i64 {
+    name(pod).rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(-1)
 }
 
 fn is_leaving(pod: &Value) -> bool {

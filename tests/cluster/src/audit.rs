@@ -32,6 +32,8 @@ pub struct AuditEvent {
     pub code: u16,
     /// Whether the request asked for a dry run, and so changed nothing.
     pub dry_run: bool,
+    /// For the deletion of a pod: the uid that it was to have; empty where any would do.
+    pub uid: String,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +52,22 @@ struct Line {
     #[serde(default)]
     object_ref: Object,
     #[serde(default)]
+    request_object: Options,
+    #[serde(default)]
     response_status: Answer,
+}
+
+/// The body of a deletion.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Options {
+    preconditions: Preconditions,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Preconditions {
+    uid: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -91,6 +108,7 @@ impl From<Line> for AuditEvent {
             name: line.object_ref.name,
             code: line.response_status.code,
             dry_run,
+            uid: line.request_object.preconditions.uid,
         }
     }
 }
@@ -114,6 +132,14 @@ mod tests {
     use super::*;
 
     const LINE: &str = r#"{"kind":"Event","level":"Metadata","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/a/pods?dryRun=All&fieldManager=x","verb":"create","user":{"username":"admin","groups":["system:masters"]},"userAgent":"kubectl/v1","objectRef":{"resource":"pods","namespace":"a","name":"web-0","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":201},"requestReceivedTimestamp":"2026-01-02T03:04:05.000006Z"}"#;
+
+    #[test]
+    fn the_precondition_of_a_deletion_is_read() {
+        let body =
+            r#""requestObject":{"kind":"DeleteOptions","preconditions":{"uid":"u-1"}},"verb":"delete""#;
+        assert_eq!(parse(&LINE.replace(r#""verb":"create""#, body))[0].uid, "u-1");
+        assert_eq!(parse(LINE)[0].uid, "");
+    }
 
     #[test]
     fn half_a_last_line_is_left_out() {

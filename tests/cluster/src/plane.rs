@@ -21,7 +21,8 @@ const CLIENTS: [(&str, &str, &str); 5] = [
 pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 pub(crate) const SCHEDULER_NAME: &str = "kube-scheduler";
 
-/// Every write by anybody, except those that say nothing about a workload. Volumes are logged with their body, for the `stop` script.
+/// Every write by anybody, except those that say nothing about a workload. New volumes are logged with
+/// their body, for the `stop` script, and deletions of pods, for their preconditions.
 const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
@@ -41,6 +42,9 @@ rules:
 - level: Request
   verbs: [create]
   resources: [{group: "", resources: [persistentvolumes]}]
+- level: Request
+  verbs: [delete]
+  resources: [{group: "", resources: [pods]}]
 - level: Metadata
 "#;
 

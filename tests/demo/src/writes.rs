@@ -102,6 +102,7 @@ mod tests {
             name: String::new(),
             code,
             dry_run,
+            uid: String::new(),
         };
         let events = [
             event("we", "create", "pods", 201, false),

@@ -11,10 +11,14 @@ use super::{ApiServer, object, refusal};
 pub struct Admission {
     /// How many pods there may be; more are refused as a ResourceQuota does.
     pub pod_quota: Option<usize>,
+    /// How many claims there may be.
+    pub claim_quota: Option<usize>,
     /// Whether the namespaces are being deleted, so that nothing can be created.
     pub namespace_terminating: bool,
     /// Whether a policy refuses every new pod.
     pub refuses_pods: bool,
+    /// Whether a policy refuses every status of a set.
+    pub refuses_status: bool,
     /// Whether a webhook takes the labels off every new pod.
     pub strips_labels: bool,
     /// Whether a webhook adds an annotation, a container and a toleration to every new pod, as service meshes do.
@@ -28,6 +32,11 @@ impl ApiServer {
         if admission.namespace_terminating && object.resource.is_namespaced() {
             return Err(namespace_terminating());
         }
+        if object.resource == Resource::Claims {
+            let claims = self.all(Resource::Claims).count();
+            let full = admission.claim_quota.is_some_and(|quota| claims >= quota);
+            return if full { Err(exceeded("persistentvolumeclaims")) } else { Ok(()) };
+        }
         if object.resource != Resource::Pods {
             return Ok(());
         }
@@ -38,14 +47,24 @@ impl ApiServer {
             value["metadata"]["labels"] = json!({});
         }
         if admission.refuses_pods {
-            return Err(refusal(403, "Forbidden", "admission webhook \"policy\" denied the request"));
+            return Err(denied());
         }
         let pods = self.all(Resource::Pods).count();
         if admission.pod_quota.is_some_and(|quota| pods >= quota) {
-            return Err(refusal(403, "Forbidden", "exceeded quota: pods"));
+            return Err(exceeded("pods"));
         }
         Ok(())
     }
+}
+
+/// The refusal of a ResourceQuota.
+fn exceeded(what: &str) -> Refusal {
+    refusal(403, "Forbidden", &format!("exceeded quota: {what}"))
+}
+
+/// The refusal of a policy.
+pub(super) fn denied() -> Refusal {
+    refusal(403, "Forbidden", "admission webhook \"policy\" denied the request")
 }
 
 fn mutate(pod: &mut Value) {

@@ -4,6 +4,7 @@ use berth::api::{ObjectRef, Resource, Surface};
 use berth::core::request::{Answer, Refusal, Request, Verb};
 use serde_json::{Value, json};
 
+use super::admission::denied;
 use super::{ApiServer, bump, object, refusal};
 
 /// What keeps a claim while a pod uses it.
@@ -102,6 +103,9 @@ impl ApiServer {
     fn patch(&mut self, request: &Request) -> Result<Value, Refusal> {
         let object = &request.object;
         let before = self.get(object).ok_or_else(|| not_found(object))?;
+        if request.status && self.admission.refuses_status {
+            return Err(denied());
+        }
         let wanted = &request.body["metadata"];
         if wanted["resourceVersion"].is_string()
             && wanted["resourceVersion"] != before["metadata"]["resourceVersion"]

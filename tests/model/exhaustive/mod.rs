@@ -1,5 +1,5 @@
 //! Small scope, exhaustively: about twenty workloads on at most three nodes, four ordinals and two revisions, each of them once
-//! without a fault, and then once for each fault at each request and at each batch of watch events. The end is always the same, and no
+//! without a fault, and then once for each fault at each request, each batch of watch events and each page of a list. The end is always the same, and no
 //! object is made or deleted more often than without the fault, unless by a request that arrived after its sender had given it up
 //! (X4, X5, X6, S21; Sieve's three families: intermediate, stale and unobserved states).
 
@@ -13,7 +13,7 @@ use berth::api::{ObjectRef, Resource};
 use crate::api_server::refusal;
 use crate::explore::{attempt, explore};
 use crate::schedule::{Schedule, Step};
-use crate::world::{Delivery, Fate, REFUSALS, World, busy};
+use crate::world::{Delivery, Fate, Listing, REFUSALS, World, busy};
 
 /// How long what is late is late.
 const LATE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
@@ -33,6 +33,11 @@ fn fates() -> Vec<Fate> {
 /// What can become of a batch of watch events.
 fn deliveries() -> [Delivery; 5] {
     [Delivery::Late(LAG), Delivery::Frozen(LAG), Delivery::Missed, Delivery::Ended, Delivery::Twice]
+}
+
+/// What can become of a page of a list. What is shown of the past is from before the last step, or the one before that.
+fn listings() -> [Listing; 5] {
+    [Listing::Broken, Listing::Expired, Listing::Late(LAG), Listing::Past(4), Listing::Past(30)]
 }
 
 type Summary = BTreeMap<(ObjectRef, &'static str), usize>;
@@ -78,11 +83,13 @@ fn plans(workload: &Schedule) -> (Vec<Schedule>, Summary) {
     let with_fate = fates.map(|fate| Schedule { fate: Some(fate), ..workload.clone() });
     let deliveries = (0..reference.batches).flat_map(|at| deliveries().into_iter().map(move |d| (at, d)));
     let with_delivery = deliveries.map(|delivery| Schedule { delivery: Some(delivery), ..workload.clone() });
-    (with_fate.chain(with_delivery).collect(), summary(&reference))
+    let listings = (0..reference.listed).flat_map(|at| listings().into_iter().map(move |l| (at, l)));
+    let with_listing = listings.map(|listing| Schedule { listing: Some(listing), ..workload.clone() });
+    (with_fate.chain(with_delivery).chain(with_listing).collect(), summary(&reference))
 }
 
 #[test]
-fn each_fault_at_each_write_and_each_event_changes_nothing() {
+fn each_fault_at_each_request_and_each_event_and_each_list_changes_nothing() {
     let began = Instant::now();
     let mut all = vec![];
     for (name, workload) in workloads::all() {
@@ -107,9 +114,10 @@ fn each_fault_at_each_write_and_each_event_changes_nothing() {
     for (index, failure) in &seen.failures {
         let (name, plan, _) = &all[*index as usize];
         println!(
-            "{name}: {:?} {:?}: {}",
+            "{name}: {:?} {:?} {:?}: {}",
             plan.fate,
             plan.delivery,
+            plan.listing,
             failure.wrong.lines().next().unwrap_or_default()
         );
     }
@@ -118,11 +126,12 @@ fn each_fault_at_each_write_and_each_event_changes_nothing() {
         let (name, plan, _) = &all[*index as usize];
         let failure = crate::explore::quietly(|| run(*index, true)).unwrap_err();
         panic!(
-            "{}\n\n{}\n\n{name}: {:?} {:?} ({} failures)",
+            "{}\n\n{}\n\n{name}: {:?} {:?} {:?} ({} failures)",
             failure.story.join("\n"),
             failure.wrong,
             plan.fate,
             plan.delivery,
+            plan.listing,
             seen.failures.len(),
         );
     }

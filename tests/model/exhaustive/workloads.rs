@@ -25,6 +25,7 @@ fn workload(surface: Surface, kind: Kind, spec: Value, steps: &[Step]) -> Schedu
         muted: BTreeSet::new(),
         fate: None,
         delivery: None,
+        listing: None,
     }
 }
 
@@ -45,7 +46,7 @@ fn claims(replicas: u64, more: Value) -> Value {
 
 /// All of them, with their names.
 pub fn all() -> Vec<(&'static str, Schedule)> {
-    use Step::{Disown, Evict, Image, Join, Kill, Leave, Partition, Replace, Retention, Scale, Taint};
+    use Step::{Crash, Disown, Evict, Image, Join, Kill, Leave, Partition, Replace, Retention, Scale, Taint};
     let update = Image(0, "app:2");
     let ordinal = |spec, steps: &[Step]| workload(Surface::Berth, Kind::Ordinal, spec, steps);
     let daemon = |spec, steps: &[Step]| workload(Surface::Berth, Kind::Daemon, spec, steps);
@@ -138,6 +139,21 @@ pub fn all() -> Vec<(&'static str, Schedule)> {
             daemon(json!({}), &[Leave(2), Join(2), Taint(1, "NoExecute"), Taint(1, "")]),
         ),
         ("native daemons, update", native(Kind::Daemon, json!({}), std::slice::from_ref(&update))),
+        (
+            "restarted between an update and a scale down",
+            ordinal(claims(3, go.clone()), &[update.clone(), Crash(0), Scale(1)]),
+        ),
+        (
+            "daemons, restarted between two updates",
+            daemon(json!({}), &[update.clone(), Crash(0), Image(0, "app:3")]),
+        ),
+        (
+            "daemons, surge, restarted between two updates",
+            daemon(
+                rolling(json!({ "maxSurge": 1, "maxUnavailable": 0 })),
+                &[update.clone(), Crash(0), Image(0, "app:3")],
+            ),
+        ),
         (
             "two operators, ordered, claims go",
             elected(ordinal(claims(3, go.clone()), &[update.clone(), Scale(1)])),

@@ -51,6 +51,7 @@ impl Schedule {
             muted: BTreeSet::new(),
             fate: None,
             delivery: None,
+            listing: None,
         };
         for _ in 0..1 + random.below(STEPS) {
             let longest = if random.chance(AT_ONCE) { SOON } else { LONGEST_PAUSE };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use berth::api::{Kind, Surface};
 use serde_json::Value;
 
-use crate::world::{Delivery, Fate, Weather};
+use crate::world::{Delivery, Fate, Listing, Weather};
 
 pub use steps::Step;
 
@@ -46,4 +46,13 @@ pub struct Schedule {
     pub fate: Option<(u64, Fate)>,
     /// What becomes of one batch of watch events, counted from 0, whatever the weather.
     pub delivery: Option<(u64, Delivery)>,
+    /// What becomes of one page of a list, counted from 0, whatever the weather.
+    pub listing: Option<(u64, Listing)>,
+}
+
+impl Schedule {
+    /// Whether a list may show what is no longer so.
+    fn sees_the_past(&self) -> bool {
+        self.weather.past > 0 || matches!(self.listing, Some((_, Listing::Past(_))))
+    }
 }

@@ -62,11 +62,12 @@ impl Schedule {
         world.muted = self.muted.clone();
         world.script.extend(self.fate.clone());
         world.deliveries.extend(self.delivery);
+        world.listings.extend(self.listing);
         let alone = self.operators == 1 || self.elects;
         world.invariants.rules = Rules {
-            disruption: !self.disturbed && alone && self.weather.past == 0,
+            disruption: !self.disturbed && alone && !self.sees_the_past(),
             crowd: !alone,
-            past: self.weather.past > 0,
+            past: self.sees_the_past(),
         };
         for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));

@@ -30,7 +30,7 @@ pub use operator::Operator;
 pub use report::Failure;
 pub(crate) use report::tell;
 pub use user::{NAMESPACE, SHARED, daemons, node, ordinals, pod, set_of};
-pub use watching::Delivery;
+pub use watching::{Delivery, Listing};
 pub use weather::{Fate, REFUSALS, Weather, busy};
 
 /// Something that will happen.
@@ -99,6 +99,12 @@ pub struct World {
     pub deliveries: BTreeMap<u64, Delivery>,
     /// How many batches of watch events were sent.
     pub batches: u64,
+    /// What becomes of the n-th page of a list, counted from 0, whatever the weather.
+    pub listings: BTreeMap<u64, Listing>,
+    /// How many pages of lists were asked for while there were faults.
+    pub listed: u64,
+    /// Whether there are no more faults.
+    pub calmed: bool,
     /// What is watched over.
     pub invariants: Invariants,
     /// Chance.
@@ -149,6 +155,9 @@ impl World {
             script: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             batches: 0,
+            listings: BTreeMap::new(),
+            listed: 0,
+            calmed: false,
             invariants: Invariants::default(),
             random: Random::new(seed),
             writes: vec![],

@@ -42,6 +42,19 @@ pub enum Delivery {
     Frozen(Duration),
 }
 
+/// What becomes of a page of a list, whatever the weather.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Listing {
+    /// The connection breaks before it comes.
+    Broken,
+    /// The list has to be begun anew.
+    Expired,
+    /// It comes this much later.
+    Late(Duration),
+    /// It shows, all in one page, what was there so many commits ago.
+    Past(u64),
+}
+
 impl World {
     pub(super) fn list(
         &mut self,
@@ -51,19 +64,31 @@ impl World {
         session: u64,
         token: &str,
     ) {
-        let delay = self.random.between(self.weather.request);
+        let mut delay = self.random.between(self.weather.request);
+        let counts = resource != Resource::Leases && !self.calmed;
+        let scripted = counts.then(|| self.listings.remove(&self.listed)).flatten();
+        self.listed += u64::from(counts);
+        if let Some(Listing::Late(more)) = scripted {
+            delay += more;
+        }
+        let broken =
+            self.mishap(self.weather.break_watch, "broken lists") || scripted == Some(Listing::Broken);
+        let back = match scripted {
+            Some(Listing::Past(back)) => Some(back),
+            _ if broken || !token.is_empty() => None,
+            _ => self.mishap(self.weather.past, "lists of the past").then(|| self.random.below(PAST)),
+        };
         let page = |(items, token, version)| Input::Page { resource, session, items, token, version };
-        let input = if self.mishap(self.weather.break_watch, "broken lists") {
+        let input = if broken {
             Input::Event { resource, session, event: Event::Failed("the connection broke".to_owned()) }
-        } else if token.is_empty() && self.mishap(self.weather.past, "lists of the past") {
-            let back = self.random.below(PAST);
+        } else if let Some(back) = back {
             let version = self.server.version().saturating_sub(back);
             tell!(self, "a list of {resource} for operator {operator} is read at {version}");
             page(self.server.list_of_the_past(resource, version))
         } else {
             match self.server.list(resource, token, PAGE) {
-                Some(found) => page(found),
-                None => Input::Event { resource, session, event: Event::Expired },
+                Some(found) if scripted != Some(Listing::Expired) => page(found),
+                _ => Input::Event { resource, session, event: Event::Expired },
             }
         };
         self.later(delay, Happening::Inputs { operator, incarnation, inputs: vec![input] });
