@@ -169,6 +169,10 @@ pub fn describe(
         (_, Resource::Revisions | Resource::Claims | Resource::Pods, verb, Some(error)) => {
             format!("{verb:?} {object} failed error: {error}")
         }
+        // The status itself cannot say so.
+        (_, Resource::OrdinalSets(_) | Resource::DaemonSets(_), Verb::Patch, Some(error)) => {
+            format!("Update status of {set} failed error: {error}")
+        }
         _ => return None,
     };
     let reason = match (verb, error.is_some()) {

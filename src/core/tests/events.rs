@@ -140,6 +140,10 @@ fn the_wording_is_upstreams_on_both_surfaces() {
     let revision = ObjectRef::new(Revisions, "ns", "x");
     let told = describe(&key(apps, Ordinal), Verb::Create, &revision, None, Some("no")).unwrap();
     assert_eq!((told.severity, told.reason), (Severity::Warning, "FailedCreate"));
+    let web = key(berth, Ordinal);
+    let told = describe(&web, Verb::Patch, &web.object(), None, Some("no")).unwrap();
+    assert_eq!((told.severity, told.reason), (Severity::Warning, "FailedUpdate"));
+    assert_eq!(told.message, "Update status of OrdinalSet web failed error: no");
 }
 
 #[test]
