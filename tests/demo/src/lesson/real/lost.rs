@@ -115,12 +115,14 @@ fn daemons_go_on(lesson: &mut Lesson<'_>, node: &str) -> Result<()> {
         old.map_or(Look::Holds, |name| Look::NotYet(format!("{name} is not yet updated")))
     };
     lesson.until(&format!("maxUnavailable 2, one node dead: all nodes but {node} are updated"), |world| {
-        // A pod that is not available yet (minReadySeconds) would be replaced again at once, whatever the budget.
-        let available =
-            world.sets.get(agents::SET).map_or(0, |set| if set.observed { set.available } else { 0 });
+        // A pod that is not available yet (minReadySeconds) would be replaced again at once, whatever the budget. That as many are
+        // updated says that these are the counts after the last replacement: they are written some seconds later.
+        let counts = world.sets.get(agents::SET).filter(|set| set.observed).map(|s| [s.updated, s.available]);
+        let [updated, available] = counts.unwrap_or_default();
+        let all = i64::try_from(others.len());
         match elsewhere(world, agents::SECOND) {
-            Look::Holds => Look::at(i64::try_from(others.len()) == Ok(available), || {
-                format!("{available} of {} available", others.len())
+            Look::Holds => Look::at([Ok(updated), Ok(available)] == [all, all], || {
+                format!("{updated} updated and {available} available of {}", others.len())
             }),
             other => other,
         }
