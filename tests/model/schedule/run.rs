@@ -140,6 +140,7 @@ impl Schedule {
             world.rejoin(node);
             world.fill(node, false);
         }
+        make_room(world);
         steps::take_back(world);
         let others: Vec<ObjectRef> = world
             .server
@@ -177,6 +178,20 @@ impl Schedule {
             world.run_for(Duration::from_secs(1));
         }
         // A foreground deletion waits for pods on nodes that are cut off.
+    }
+}
+
+/// One node at least takes any pod.
+fn make_room(world: &mut World) {
+    let nodes: Vec<(String, bool)> = world
+        .server
+        .all(Resource::Nodes)
+        .map(|(node, v)| (node.name.clone(), object::entries(v, "/spec/taints").is_empty()))
+        .collect();
+    match nodes.first() {
+        _ if nodes.iter().any(|(_, free)| *free) => {}
+        Some((first, _)) => world.taint(first, ""),
+        None => world.add_node(steps::NODES[0], &json!({ "disk": "ssd" })),
     }
 }
 
