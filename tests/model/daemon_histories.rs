@@ -7,17 +7,13 @@ use serde_json::json;
 use crate::api_server::object;
 use crate::invariants::daemons::node_of as daemons_node;
 use crate::outcome::comes_to_rest;
-use crate::world::{Weather, World, daemons};
+use crate::world::{World, daemons};
 use berth::api::Resource;
 use berth::core::request::Verb;
 
 #[test]
 fn a_pod_that_cannot_go_stops_no_rollout_elsewhere() {
-    let mut world = World::new(1, Weather::calm());
-    for node in ["a", "b", "c", "d"] {
-        world.add_node(node, &json!({}));
-    }
-    world.add_operator();
+    let mut world = World::calm(&["a", "b", "c", "d"]);
     let agent = daemons("agent");
     world.create_set(
         &agent,
@@ -41,10 +37,7 @@ fn a_pod_that_cannot_go_stops_no_rollout_elsewhere() {
 
 #[test]
 fn a_node_that_only_keeps_new_pods_off_leaves_the_set_ready() {
-    let mut world = World::new(1, Weather::calm());
-    world.add_node("a", &json!({}));
-    world.add_node("b", &json!({}));
-    world.add_operator();
+    let mut world = World::calm(&["a", "b"]);
     let agent = daemons("agent");
     world.create_set(&agent, "app:1", &json!({}));
     world.run_for(Duration::from_secs(60));
@@ -57,10 +50,7 @@ fn a_node_that_only_keeps_new_pods_off_leaves_the_set_ready() {
 /// A node joins, and is tainted between the creation of its pod and the scheduler's look at that.
 #[test]
 fn a_node_that_is_tainted_before_its_pod_gets_there_stops_no_rollout() {
-    let mut world = World::new(1, Weather::calm());
-    world.add_node("a", &json!({}));
-    world.add_node("b", &json!({}));
-    world.add_operator();
+    let mut world = World::calm(&["a", "b"]);
     let agent = daemons("agent");
     world.create_set(&agent, "app:1", &json!({}));
     world.run_for(Duration::from_secs(60));
@@ -81,9 +71,7 @@ fn a_node_that_is_tainted_before_its_pod_gets_there_stops_no_rollout() {
 /// A webhook takes the labels off new pods: each is let go, and the next one is made more and more slowly, with surge too.
 #[test]
 fn with_surge_pods_that_lose_their_labels_are_made_more_and_more_slowly() {
-    let mut world = World::new(1, Weather::calm());
-    world.add_node("a", &json!({}));
-    world.add_operator();
+    let mut world = World::calm(&["a"]);
     let agent = daemons("agent");
     let surging = json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
     world.create_set(&agent, "app:1", &surging);

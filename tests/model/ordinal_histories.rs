@@ -31,9 +31,7 @@ fn claims_that_go_with_the_earlier_set_are_not_used_by_the_next() {
 
 #[test]
 fn a_quota_that_comes_back_lets_the_set_grow() {
-    let mut world = World::new(1, Weather::calm());
-    world.add_node("a", &json!({}));
-    world.add_operator();
+    let mut world = World::calm(&["a"]);
     world.server.admission.pod_quota = Some(2);
     let web = ordinals("web");
     world.create_set(&web, "app:1", &json!({ "replicas": 4, "podManagementPolicy": "Parallel" }));

@@ -9,20 +9,12 @@ use serde_json::{Value, json};
 
 use crate::api_server::object;
 use crate::outcome::{comes_to_rest, reached};
-use crate::world::{Weather, World, Write, daemons, ordinals, pod};
+use crate::world::{World, Write, daemons, ordinals, pod};
 
 /// How long requests and events take at most in calm weather, there and back.
 const ROUND: Duration = Duration::from_millis(50);
 /// How long a scheduler and a kubelet take in calm weather to refuse a pod.
 const REFUSED: Duration = Duration::from_secs(3);
-
-/// A world with as many nodes and one operator.
-fn world(nodes: &[&str]) -> World {
-    let mut world = World::new(1, Weather::calm());
-    nodes.iter().for_each(|node| world.add_node(node, &json!({})));
-    world.add_operator();
-    world
-}
 
 /// The writes that match.
 fn writes(world: &World, matches: impl Fn(&Write) -> bool) -> Vec<Duration> {
@@ -52,7 +44,7 @@ fn grow(pauses: &[Duration], longest: Duration, slack: Duration) {
 
 /// A node refuses every pod for five hours. `of` has one pod there.
 fn refused_by_the_kubelet(of: &ObjectRef, spec: &Value) {
-    let mut world = world(&["a"]);
+    let mut world = World::calm(&["a"]);
     world.fill("a", true);
     world.create_set(of, "app:1", spec);
     world.run_for(Duration::from_secs(5 * 3600));
@@ -75,7 +67,7 @@ fn refused_by_a_policy(
     refuse: impl Fn(&mut World, bool),
     tries: impl Fn(&Write) -> bool,
 ) -> World {
-    let mut world = world(&["a"]);
+    let mut world = World::calm(&["a"]);
     refuse(&mut world, true);
     world.create_set(of, "app:1", spec);
     world.run_for(Duration::from_secs(2 * 3600));
@@ -118,7 +110,7 @@ fn a_status_that_a_policy_refuses_is_tried_more_and_more_rarely_and_the_work_goe
     for (of, spec, lost) in
         [(ordinals("web"), json!({ "replicas": 2 }), "web-1"), (daemons("agent"), json!({}), "")]
     {
-        let mut world = world(&["a"]);
+        let mut world = World::calm(&["a"]);
         world.create_set(&of, "app:1", &spec);
         world.run_until(Duration::from_secs(60), |w| reached(w, &of));
         world.server.admission.refuses_status = true;
@@ -154,7 +146,7 @@ fn to_the_second(due: Duration, at: Duration) {
 
 #[test]
 fn the_next_pod_is_made_when_the_one_before_is_available_and_no_later() {
-    let mut world = world(&["a"]);
+    let mut world = World::calm(&["a"]);
     let web = ordinals("web");
     world.create_set(&web, "app:1", &json!({ "replicas": 3, "minReadySeconds": 37 }));
     world.run_until(Duration::from_secs(300), |w| reached(w, &web));
@@ -170,7 +162,7 @@ fn a_rollout_goes_on_when_a_new_pod_is_available_and_no_later() {
         (ordinals("web"), json!({ "replicas": 2, "minReadySeconds": 37 })),
         (daemons("agent"), json!({ "minReadySeconds": 37 })),
     ] {
-        let mut world = world(&["a", "b"]);
+        let mut world = World::calm(&["a", "b"]);
         world.create_set(&of, "app:1", &spec);
         world.run_until(Duration::from_secs(300), |w| reached(w, &of));
         world.set_image(&of, "app:2");

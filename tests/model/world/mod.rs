@@ -181,6 +181,14 @@ impl World {
         }
     }
 
+    /// A world in calm weather with these nodes and one operator.
+    pub fn calm(nodes: &[&str]) -> Self {
+        let mut world = World::new(1, Weather::calm());
+        nodes.iter().for_each(|node| world.add_node(node, &serde_json::json!({})));
+        world.add_operator();
+        world
+    }
+
     /// The time.
     pub fn now(&self) -> Now {
         let start = Timestamp::from_second(START).unwrap();
