@@ -193,11 +193,19 @@ pub fn trim<S: Set, T: SetStatus>(
 }
 
 /// What was refused last is tried last, and what came after it first: a refusal that concerns one pod alone, such as a
-/// policy about its node, never keeps the others waiting (X6).
+/// policy about its node, never keeps the others waiting (X6). A pod whose creation was refused once is deleted in its turn all the
+/// same (S7).
 fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     let Some(refused) = &observation.memory.refused else { return };
     for stage in plan.stages.iter_mut().filter(|s| s.pace == Pace::SlowStart) {
-        let is_it = |unit: &Unit| unit.iter().any(|action| action.act.object() == &refused.object);
+        let is_it = |unit: &Unit| {
+            let same = |act: &Act| match act {
+                Act::Create { .. } => refused.reason == ConditionReason::FailedCreate,
+                Act::Delete { .. } => refused.reason == ConditionReason::FailedDelete,
+                _ => refused.reason == ConditionReason::FailedUpdate,
+            };
+            unit.iter().any(|action| action.act.object() == &refused.object && same(&action.act))
+        };
         if let Some(at) = stage.units.iter().position(is_it) {
             stage.units.rotate_left(at + 1);
         }

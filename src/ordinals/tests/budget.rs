@@ -1,11 +1,14 @@
 //! How many pods a rollout takes at once, and which.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::super::rollout::Target;
 use super::surface::{check_both, written};
 use super::{ok, v2};
-use crate::api::Surface;
+use crate::api::status::ConditionReason;
+use crate::api::{ObjectRef, Resource, Surface};
 use crate::core::fixture::{self, broken, revision, terminating};
 
 /// `maxUnavailable` of so many replicas (A9.4): percentages are rounded down, and one pod may always go.
@@ -198,4 +201,26 @@ fn a_deletion_that_was_refused_stops_a_rollout_in_order() {
         let plan = super::super::plan(&observation);
         assert_eq!(plan.actions().count(), 3, "{policy}, after the pause: {plan}");
     }
+}
+
+/// What was refused when a pod was made says nothing about its deletion: that comes in its turn (S7; seed 478509).
+#[test]
+fn a_pod_that_was_once_refused_goes_in_its_turn() {
+    let mut set = fixture::ordinal_set(json!({
+        "podManagementPolicy": "Parallel",
+        "template": fixture::template("v2"),
+        "updateStrategy": { "rollingUpdate": { "maxUnavailable": 2 } },
+    }));
+    set.status.observed_generation = 1;
+    set.status.current_revision = "v1".to_owned();
+    set.status.update_revision = "v2".to_owned();
+    set.status.replicas = 3;
+    let pods = (0..3).map(|n| fixture::pod::<super::Set>(&format!("web-{n}"), "v1", ok())).collect();
+    let revisions = vec![revision::<super::Set>("v1", 1, "v1"), revision::<super::Set>("v2", 2, "v2")];
+    let mut observation = fixture::observe(set, pods, revisions);
+    let (pod, now) = (ObjectRef::new(Resource::Pods, "ns", "web-2"), observation.now.mono);
+    let reason = ConditionReason::FailedCreate;
+    observation.memory.refuse(reason, pod, "try again later".to_owned(), None, false, now);
+    observation.now.mono += Duration::from_secs(60);
+    assert_eq!(fixture::writes(&crate::ordinals::plan(&observation)), deletes(&[2, 1]));
 }
