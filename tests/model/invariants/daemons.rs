@@ -80,9 +80,7 @@ pub fn at_most_one(known: &Invariants, server: &ApiServer, pod: &Value) -> Resul
     let twins: Vec<&str> = twins.iter().filter(counts).map(|p| object::name(p)).collect();
     // What arrives when nobody waits for it any more was decided on what was there long ago (docs/adr/0003, "What is left").
     let late = known.belated.contains(object::uid(pod));
-    // With surge the pod may be in slot 1, which a list from before it does not show.
-    let unseen = rules.past && surges;
-    let most = 1 + usize::from(rules.crowd) + usize::from(late || unseen);
+    let most = 1 + usize::from(rules.crowd) + usize::from(late);
     if twins.len() > most { Err(format!("D1: {twins:?} are on node {node}")) } else { Ok(()) }
 }
 
