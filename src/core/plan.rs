@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::events::Event;
 use super::reason::{Reason, Waiting};
 use super::request::{Request, Verb};
+use crate::api::status::ConditionReason;
 use crate::api::{Meta, ObjectRef, ResourceVersion, Uid};
 
 /// What a write was decided on. If it no longer holds, the API server refuses the write.
@@ -90,6 +91,15 @@ impl Act {
             | Act::Patch { object, .. }
             | Act::Confirm { object, .. }
             | Act::Default { object, .. } => object,
+        }
+    }
+
+    /// What it is called when the API server refuses it.
+    pub fn refused(&self) -> ConditionReason {
+        match self {
+            Act::Create { .. } | Act::Default { .. } => ConditionReason::FailedCreate,
+            Act::Delete { .. } => ConditionReason::FailedDelete,
+            Act::Patch { .. } | Act::Confirm { .. } => ConditionReason::FailedUpdate,
         }
     }
 

@@ -198,14 +198,8 @@ pub fn trim<S: Set, T: SetStatus>(
 fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     let Some(refused) = &observation.memory.refused else { return };
     for stage in plan.stages.iter_mut().filter(|s| s.pace == Pace::SlowStart) {
-        let is_it = |unit: &Unit| {
-            let same = |act: &Act| match act {
-                Act::Create { .. } => refused.reason == ConditionReason::FailedCreate,
-                Act::Delete { .. } => refused.reason == ConditionReason::FailedDelete,
-                _ => refused.reason == ConditionReason::FailedUpdate,
-            };
-            unit.iter().any(|action| action.act.object() == &refused.object && same(&action.act))
-        };
+        let same = |act: &Act| act.object() == &refused.object && act.refused() == refused.reason;
+        let is_it = |unit: &Unit| unit.iter().any(|action| same(&action.act));
         if let Some(at) = stage.units.iter().position(is_it) {
             stage.units.rotate_left(at + 1);
         }

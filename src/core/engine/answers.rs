@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::{Engine, Note, Purpose};
-use crate::api::status::ConditionReason;
 use crate::api::{Key, Meta, Uid};
 use crate::core::apply::{Ended, UnitId};
 use crate::core::classify::{self, Failure};
@@ -12,7 +11,7 @@ use crate::core::limiter::Class;
 use crate::core::pending::Expected;
 use crate::core::plan::{Act, Action};
 use crate::core::reason::{Reason, Slot};
-use crate::core::request::{Answer, Verb};
+use crate::core::request::Answer;
 use crate::core::time::Now;
 
 /// How long an owner rests whose namespace is being deleted.
@@ -177,13 +176,9 @@ impl Engine {
         reported: bool,
         now: Now,
     ) {
-        let reason = match action.act.request().verb {
-            Verb::Create => ConditionReason::FailedCreate,
-            Verb::Delete => ConditionReason::FailedDelete,
-            _ => ConditionReason::FailedUpdate,
-        };
         let memory = self.memory.entry(key.clone()).or_default();
-        memory.refuse(reason, action.act.object().clone(), message, wait, reported, now.mono);
+        let (reason, object) = (action.act.refused(), action.act.object().clone());
+        memory.refuse(reason, object, message, wait, reported, now.mono);
     }
 
     /// Tells the event of an action, if upstream has one for it.
