@@ -121,6 +121,13 @@ impl Checker {
         pods.filter(|pod| text(pod, "/metadata/ownerReferences/0/uid") == owner).collect()
     }
 
+    /// The set that a pod names as its owner.
+    fn set_of(&self, pod: &Value) -> Option<&Value> {
+        let ordinals = text(pod, "/metadata/ownerReferences/0/kind") == "OrdinalSet";
+        let plural = if ordinals { "ordinalsets" } else { "nodedaemonsets" };
+        self.now.get(&(plural, text(pod, "/metadata/ownerReferences/0/name").to_owned()))
+    }
+
     fn pod_made(&mut self, pod: &Value) {
         let (owner, kind) =
             (text(pod, "/metadata/ownerReferences/0/uid"), text(pod, "/metadata/ownerReferences/0/kind"));
@@ -185,9 +192,7 @@ impl Checker {
     fn exceeds(&self, pod: &Value) -> bool {
         let (owner, kind) =
             (text(pod, "/metadata/ownerReferences/0/uid"), text(pod, "/metadata/ownerReferences/0/kind"));
-        let plural = if kind == "OrdinalSet" { "ordinalsets" } else { "nodedaemonsets" };
-        let set = text(pod, "/metadata/ownerReferences/0/name");
-        let Some(set) = self.now.get(&(plural, set.to_owned())) else { return false };
+        let Some(set) = self.set_of(pod) else { return false };
         if number(set, "/status/observedGeneration") != number(set, "/metadata/generation") {
             return false;
         }
@@ -211,11 +216,9 @@ impl Checker {
 
     /// S21, D9: whether a pod is just as its set wants it. Nobody but operators deletes pods here, and no node goes.
     fn is_wanted(&self, pod: &Value) -> bool {
-        let kind = text(pod, "/metadata/ownerReferences/0/kind");
-        let plural = if kind == "OrdinalSet" { "ordinalsets" } else { "nodedaemonsets" };
-        let set = text(pod, "/metadata/ownerReferences/0/name");
-        let Some(set) = self.now.get(&(plural, set.to_owned())) else { return false };
-        let condemned = kind == "OrdinalSet" && ordinal_of(pod) >= number(set, "/spec/replicas");
+        let Some(set) = self.set_of(pod) else { return false };
+        let ordinals = text(pod, "/metadata/ownerReferences/0/kind") == "OrdinalSet";
+        let condemned = ordinals && ordinal_of(pod) >= number(set, "/spec/replicas");
         let image = text(set, "/spec/template/spec/containers/0/image");
         !condemned && text(pod, "/spec/containers/0/image") == image
     }

@@ -1,7 +1,7 @@
-//! Small scope, exhaustively: about twenty workloads on at most three nodes, four ordinals and two revisions, each of them once
-//! without a fault, and then once for each fault at each request, each batch of watch events and each page of a list. The end is always the same, and no
-//! object is made or deleted more often than without the fault, unless by a request that arrived after its sender had given it up
-//! (X4, X5, X6, S21; Sieve's three families: intermediate, stale and unobserved states).
+//! Small scope, exhaustively: about thirty workloads on at most three nodes, four ordinals and two or three revisions, each of them
+//! once without a fault, and then once for each fault at each request, at each batch of watch events and at each page of a list. The end
+//! is always the same, and no object is made or deleted more often than without the fault, unless by a request that arrived after its
+//! sender had given it up (X4, X5, X6, S21; Sieve's three families: intermediate, stale and unobserved states).
 
 mod workloads;
 
@@ -35,7 +35,7 @@ fn deliveries() -> [Delivery; 5] {
     [Delivery::Late(LAG), Delivery::Frozen(LAG), Delivery::Missed, Delivery::Ended, Delivery::Twice]
 }
 
-/// What can become of a page of a list. What is shown of the past is from before the last step, or the one before that.
+/// What can become of a page of a list. It may show the past: a few commits ago, or about a whole step.
 fn listings() -> [Listing; 5] {
     [Listing::Broken, Listing::Expired, Listing::Late(LAG), Listing::Past(4), Listing::Past(30)]
 }

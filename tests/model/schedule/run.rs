@@ -140,7 +140,9 @@ impl Schedule {
             world.rejoin(node);
             world.fill(node, false);
         }
-        make_room(world);
+        if self.sets.iter().any(|(kind, _)| *kind == Kind::Ordinal) {
+            make_room(world);
+        }
         steps::take_back(world);
         let others: Vec<ObjectRef> = world
             .server
@@ -181,7 +183,7 @@ impl Schedule {
     }
 }
 
-/// One node at least takes any pod.
+/// One node at least takes any pod: daemons need none, and the others have nowhere else to go.
 fn make_room(world: &mut World) {
     let nodes: Vec<(String, bool)> = world
         .server
