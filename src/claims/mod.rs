@@ -4,7 +4,7 @@
 pub mod owners;
 pub mod plan;
 
-pub use plan::{Need, for_new_pod, for_present_pod, name, names, prefix, volumes};
+pub use plan::{Need, for_new_pod, for_present_pod, hand_over, name, names, prefix, volumes};
 
 #[cfg(test)]
 mod tests;

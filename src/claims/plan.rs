@@ -6,9 +6,9 @@ use super::owners::{Owners, is_left_over};
 use crate::api::{ObjectRef, OrdinalSet, Pod, Resource, Template};
 use crate::core::events::Event;
 use crate::core::observation::Observation;
-use crate::core::owner;
-use crate::core::plan::{Act, Action, Guard};
+use crate::core::plan::{Act, Action, Guard, Pace, Part, Plan, Unit};
 use crate::core::reason::{Reason, Waiting};
+use crate::core::{membership, owner};
 
 /// What is to be done about the claims of one pod.
 #[derive(Debug, Default)]
@@ -168,6 +168,25 @@ fn mend(owners: &Owners<'_>, claim: &crate::api::Claim) -> Option<Action> {
         },
         why: Reason::Retention,
     })
+}
+
+/// Changes the owners of claims. Before the set becomes one it is read afresh: when it is deleted and its claims are to stay, the
+/// garbage collector takes its references off, and one that was put on again by a view from before that would have the data
+/// deleted. A claim that is seen without its reference for that reason is seen after the deletion of the set, and so the read shows
+/// that; one whose reference is still to be taken off has another version by then.
+pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: &mut Plan) {
+    let set = json!(observation.set.metadata.uid);
+    let gets_set = |action: &Action| match &action.act {
+        Act::Patch { body, .. } => {
+            let references = body["metadata"]["ownerReferences"].as_array();
+            references.is_some_and(|all| all.iter().any(|reference| reference["uid"] == set))
+        }
+        _ => false,
+    };
+    if mends.iter().flatten().any(gets_set) {
+        plan.stage(Part::Claims, Pace::OneByOne, vec![vec![membership::owner_is_there(observation)]]);
+    }
+    plan.stage(Part::Claims, Pace::SlowStart, mends);
 }
 
 /// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), and

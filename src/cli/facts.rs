@@ -175,7 +175,13 @@ impl Facts {
     }
 
     /// What the operator would see of a node daemon set.
-    pub(super) fn daemon(&self, key: &Key, memory: Memory) -> Option<Observation<crate::api::NodeDaemonSet>> {
+    pub(super) fn daemon(
+        &self,
+        key: &Key,
+        mut memory: Memory,
+    ) -> Option<Observation<crate::api::NodeDaemonSet>> {
+        // An operator that has just begun only looks twice, and does the same.
+        memory.caught_up = true;
         self.stores.observe_daemon(key, memory, Gates::default(), self.now)
     }
 }

@@ -166,7 +166,7 @@ fn write<S: Set + DeserializeOwned>(next: &mut Observation<S>, action: &Action, 
         Act::Patch { object, body, .. } => patch(next, object, body),
         // Nobody was asked: what is not the same as it stands counts as different.
         Act::Default { template, .. } => next.memory.remember_defaults(template, Some(template.clone())),
-        Act::Confirm { .. } => {}
+        Act::Confirm { .. } | Act::ConfirmAbsent { .. } => {}
     }
 }
 

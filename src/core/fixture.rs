@@ -168,6 +168,7 @@ pub fn observe<S: Set>(set: S, pods: Vec<Arc<Pod>>, revisions: Vec<Arc<Revision>
         gates: Gates::default(),
         now: now(),
     };
+    observation.memory.caught_up = true;
     observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     observation.revisions.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     observation
@@ -186,7 +187,7 @@ pub fn writes(plan: &Plan) -> Vec<String> {
                 Act::Create { object, .. } => ("create", object),
                 Act::Delete { object, .. } => ("delete", object),
                 Act::Patch { object, .. } => ("patch", object),
-                Act::Confirm { .. } | Act::Default { .. } => return None,
+                Act::Confirm { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => return None,
             };
             Some(format!("{verb} {} {}", object.resource.kind(), object.name))
         })

@@ -84,17 +84,17 @@ pub fn stages<S: Set, T: Object>(
         .map(|o| change(o.meta(), owner::with_reference(o.meta(), observation.reference()), Reason::Orphan))
         .collect();
     if !adopt.is_empty() {
-        let confirm = Action {
-            act: Act::Confirm {
-                object: observation.key.object(),
-                uid: owner.uid.clone(),
-                live: true,
-                not_of: Uid::default(),
-            },
-            why: Reason::OwnerMayBeGone,
-        };
-        stages.push(Stage::new(Part::Membership, Pace::OneByOne, vec![vec![confirm]]));
+        stages.push(Stage::new(Part::Membership, Pace::OneByOne, vec![vec![owner_is_there(observation)]]));
         stages.push(Stage::new(Part::Membership, Pace::Together, adopt));
     }
     stages
+}
+
+/// Makes sure that the owner is still there, and is not being deleted, before anything is tied to it.
+pub fn owner_is_there<S: Set>(observation: &Observation<S>) -> Action {
+    let (object, uid) = (observation.key.object(), observation.set.meta().uid.clone());
+    Action {
+        act: Act::Confirm { object, uid, live: true, not_of: Uid::default() },
+        why: Reason::OwnerMayBeGone,
+    }
 }

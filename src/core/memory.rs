@@ -39,6 +39,8 @@ pub struct Memory {
     pub refused: Option<Refused>,
     /// Whether a write has succeeded since the process started, so that an old report of a refusal is out of date.
     pub cleared: bool,
+    /// Whether the pods that are seen are known to be no older than the time since which we lead.
+    pub caught_up: bool,
     /// The incarnation and the generation of the owner that all this is about.
     owner: (Uid, i64),
     /// Slots whose pods ended and were replaced.

@@ -73,6 +73,11 @@ pub enum Act {
         /// The owner that must not manage it; empty if that does not matter.
         not_of: Uid,
     },
+    /// Reads a name afresh and goes on only if nobody has it.
+    ConfirmAbsent {
+        /// What.
+        object: ObjectRef,
+    },
     /// Has the API server validate and default a pod template, as a dry run. The answer is remembered for the next plan.
     Default {
         /// A pod template that does not exist and will not.
@@ -90,8 +95,14 @@ impl Act {
             | Act::Delete { object, .. }
             | Act::Patch { object, .. }
             | Act::Confirm { object, .. }
+            | Act::ConfirmAbsent { object }
             | Act::Default { object, .. } => object,
         }
+    }
+
+    /// Whether it is only read.
+    pub fn is_look(&self) -> bool {
+        matches!(self, Act::Confirm { .. } | Act::ConfirmAbsent { .. })
     }
 
     /// What it is called when the API server refuses it.
@@ -99,7 +110,9 @@ impl Act {
         match self {
             Act::Create { .. } | Act::Default { .. } => ConditionReason::FailedCreate,
             Act::Delete { .. } => ConditionReason::FailedDelete,
-            Act::Patch { .. } | Act::Confirm { .. } => ConditionReason::FailedUpdate,
+            Act::Patch { .. } | Act::Confirm { .. } | Act::ConfirmAbsent { .. } => {
+                ConditionReason::FailedUpdate
+            }
         }
     }
 
@@ -127,7 +140,7 @@ impl Act {
                 }
                 Request { verb: Verb::Patch, object, status: *status, dry_run: false, body }
             }
-            Act::Confirm { .. } => Request::get(object),
+            Act::Confirm { .. } | Act::ConfirmAbsent { .. } => Request::get(object),
             Act::Default { template, .. } => {
                 let body = json!({
                     "apiVersion": "v1", "kind": "PodTemplate",
@@ -286,7 +299,7 @@ impl fmt::Display for Act {
             Act::Delete { object, .. } => write!(f, "delete {object}"),
             Act::Patch { object, status: true, .. } => write!(f, "write status of {object}"),
             Act::Patch { object, .. } => write!(f, "change {object}"),
-            Act::Confirm { object, .. } => write!(f, "read {object} afresh"),
+            Act::Confirm { object, .. } | Act::ConfirmAbsent { object } => write!(f, "read {object} afresh"),
             Act::Default { object, .. } => write!(f, "default {object} by a dry run"),
         }
     }

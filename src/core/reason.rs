@@ -105,6 +105,8 @@ pub enum Reason {
     OwnerMayBeGone,
     /// A name further on is used only if the earlier ones are really held.
     NameHeld,
+    /// A pod is made only if no other name of its node turns out to be in use (D1).
+    NameUnseen,
     /// The template differs from every recorded revision.
     NewTemplate,
     /// The template is not recorded as it stands, but may differ from the newest revision in defaults only (A7.5).
@@ -166,6 +168,7 @@ impl fmt::Display for Reason {
             Reason::NoLongerOurs => f.write_str("the selector or the name no longer matches"),
             Reason::OwnerMayBeGone => f.write_str("nothing is taken over for an owner that is gone"),
             Reason::NameHeld => f.write_str("the next name is used only while this one is held"),
+            Reason::NameUnseen => f.write_str("a pod of this name may be there that is not seen yet"),
             Reason::DefaultsMayDiffer => {
                 f.write_str("the template may differ from the newest revision in defaults only")
             }

@@ -8,7 +8,7 @@ use super::events::Event;
 use super::membership::Members;
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Act, Action, Pace, Part, Plan, Unit};
+use super::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
 use super::pod;
 use super::reason::{Reason, Waiting};
 use crate::api::status::{Condition, ConditionReason};
@@ -242,6 +242,9 @@ fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     if !any {
         return;
     }
+    // A look that nothing rests on any more would be taken again and again until the pause is over (X10).
+    let looks = |stage: &Stage| stage.units.iter().flatten().all(|action| action.act.is_look());
+    while plan.stages.pop_if(|stage| looks(stage)).is_some() {}
     plan.recheck(delay);
     // A namespace that ends is no error, so nothing was remembered but the pause.
     let message =

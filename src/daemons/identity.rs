@@ -16,6 +16,9 @@ use crate::revisions;
 
 /// Longest part of the set's name that a pod's name repeats: with a dash and the digits it stays a DNS label of 63.
 const PREFIX: usize = 50;
+/// How many slots after the one that is used are read afresh where that is needed: with surge a pod may be in the second one, and
+/// in the third if one that was let go held the first.
+const FURTHER: u32 = 2;
 /// Digits of the hash, base 27: 57 bits.
 const DIGITS: usize = 12;
 
@@ -57,9 +60,11 @@ pub fn pod_prefix(set: &str) -> String {
 }
 
 /// Creates a pod for `node` in its lowest free slot. A slot further on is used only after each earlier one was read afresh
-/// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin. A
-/// pod of ours that has ended and is about to vanish is waited for, so that the first slot is the only one in use wherever
-/// nobody else holds it; and where the answer to an earlier creation never came, that very name is tried again.
+/// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin. As
+/// long as the view may be from before our time (an API server may answer a list with the past), the slots after it are read
+/// afresh too, and must be as they were seen. A pod of ours that has ended and is about to vanish is waited for, so that the
+/// first slot is the only one in use wherever nobody else holds it; and where the answer to an earlier creation never came,
+/// that very name is tried again.
 ///
 /// # Errors
 /// What is waited for, or what is wrong.
@@ -92,28 +97,41 @@ fn free_name(
     node: &str,
     unit: &mut Unit,
 ) -> Result<String, Waiting> {
+    let name = |slot| pod_name(&observation.key.name, uid, node, slot);
     let mut slot = 0;
-    loop {
-        let name = pod_name(&observation.key.name, uid, node, slot);
-        let Some(holder) = observation.pod(&name) else { return Ok(name) };
+    while let Some(holder) = observation.pod(&name(slot)) {
         if holder.metadata.is_controlled_by(uid) {
             if holder.unreadable.is_some() {
-                return Err(Waiting::PodNotAvailable { pod: name, because: pod::describe(holder) });
+                let (pod, because) = (name(slot), pod::describe(holder));
+                return Err(Waiting::PodNotAvailable { pod, because });
             }
             let vanishes = holder.metadata.is_terminating() && holder.metadata.finalizers.is_empty();
             if pod::is_terminal(holder) && vanishes {
-                return Err(Waiting::PodTerminating { pod: name });
+                return Err(Waiting::PodTerminating { pod: name(slot) });
             }
         }
-        // A pod that was let go may have been taken back by another leader: then it serves the node.
-        let not_of = if holder.metadata.is_controlled_by(uid) { Uid::default() } else { uid.clone() };
-        let uid = holder.metadata.uid.clone();
-        unit.push(Action {
-            act: Act::Confirm { object: pod::object(holder), uid, live: false, not_of },
-            why: Reason::NameHeld,
-        });
+        unit.push(still_held(holder, uid));
         slot += 1;
     }
+    if !observation.memory.caught_up {
+        unit.extend((slot + 1..=slot + FURTHER).map(name).map(|further| match observation.pod(&further) {
+            Some(holder) => still_held(holder, uid),
+            None => {
+                let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, further);
+                Action { act: Act::ConfirmAbsent { object }, why: Reason::NameUnseen }
+            }
+        }));
+    }
+    Ok(name(slot))
+}
+
+/// Makes sure that a pod which has one of our names is there.
+fn still_held(holder: &Pod, ours: &Uid) -> Action {
+    // A pod that was let go may have been taken back by another leader: then it serves the node.
+    let not_of = if holder.metadata.is_controlled_by(ours) { Uid::default() } else { ours.clone() };
+    let uid = holder.metadata.uid.clone();
+    let act = Act::Confirm { object: pod::object(holder), uid, live: false, not_of };
+    Action { act, why: Reason::NameHeld }
 }
 
 fn body(

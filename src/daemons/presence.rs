@@ -163,12 +163,15 @@ impl Work {
         why: Reason,
         plan: &mut Plan,
     ) -> bool {
-        if self.create.len() >= BURST {
+        // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
+        let memory = &observation.memory;
+        let most = if memory.caught_up || memory.refused.is_some() { BURST } else { 1 };
+        if self.create.len() >= most {
             return false;
         }
         let now = observation.now.mono;
         if let Some(slot) = why.slot()
-            && let Some(delay) = observation.memory.making_held(slot, now)
+            && let Some(delay) = memory.making_held(slot, now)
         {
             plan.recheck(delay);
             plan.waiting.push(Waiting::Vanishing { slot: slot.clone(), delay });

@@ -99,7 +99,7 @@ pub fn pass(
         }
     }
     let pace = if ordered { Pace::OneByOne } else { Pace::SlowStart };
-    plan.stage(Part::Claims, Pace::SlowStart, work.claims);
+    claims::hand_over(observation, work.claims, plan);
     plan.stage(Part::Pods, pace, work.pods);
     outcome
 }
@@ -218,7 +218,7 @@ pub fn bequeath(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, 
         mends.extend(need.mend.into_iter().map(|action| vec![action]));
         plan.notices.extend(need.notices);
     }
-    plan.stage(Part::Claims, Pace::SlowStart, mends);
+    claims::hand_over(observation, mends, plan);
 }
 
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks

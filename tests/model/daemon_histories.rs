@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::api_server::object;
 use crate::invariants::daemons::node_of as daemons_node;
 use crate::outcome::comes_to_rest;
-use crate::world::{World, daemons};
+use crate::world::{Listing, Weather, World, daemons};
 use berth::api::Resource;
 use berth::core::request::Verb;
 
@@ -86,4 +86,30 @@ fn with_surge_pods_that_lose_their_labels_are_made_more_and_more_slowly() {
     assert_eq!(made.count(), 8, "X9: in the first minute");
     world.server.admission.strips_labels = false;
     comes_to_rest(&mut world, &agent);
+}
+
+/// An operator starts, and one of its lists shows what was there before the first pod was made. By now that pod has been replaced by
+/// one in slot 1.
+#[test]
+fn a_list_of_the_past_makes_no_second_pod() {
+    for late in 0..10 {
+        let slow = (Duration::from_secs(2), Duration::from_secs(2));
+        let weather = Weather { slow: Some(Resource::Pods), stall_for: slow, ..Weather::calm() };
+        let mut world = World::new(late, weather);
+        world.add_node("a", &json!({}));
+        let operator = world.add_operator();
+        let agent = daemons("agent");
+        let surging =
+            json!({ "updateStrategy": { "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
+        let before = world.server.version();
+        world.create_set(&agent, "app:1", &surging);
+        world.run_for(Duration::from_secs(60));
+        world.set_image(&agent, "app:2");
+        world.run_for(Duration::from_secs(60));
+        world.crash(operator);
+        world.listings.insert(world.listed + late, Listing::Past(world.server.version() - before));
+        // D1 is judged at each commit.
+        world.run_for(Duration::from_secs(60));
+        comes_to_rest(&mut world, &agent);
+    }
 }

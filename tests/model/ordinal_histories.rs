@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::api_server::object;
 use crate::outcome::{comes_to_rest, reached};
-use crate::world::{Weather, World, ordinals, pod};
-use berth::api::Resource;
+use crate::world::{Fate, NAMESPACE, Weather, World, ordinals, pod};
+use berth::api::{ObjectRef, Resource, Surface};
 
 #[test]
 fn claims_that_go_with_the_earlier_set_are_not_used_by_the_next() {
@@ -26,6 +26,40 @@ fn claims_that_go_with_the_earlier_set_are_not_used_by_the_next() {
         world.delete(&web, "Background");
         world.create_set(&web, "app:1", &spec);
         comes_to_rest(&mut world, &web);
+    }
+}
+
+/// A set is deleted and its claims are to stay: the garbage collector takes the set off their owners. An operator that sees that
+/// before it sees the deletion would put it on again, and if that arrives when the set is gone, the data goes.
+#[test]
+fn claims_that_outlive_their_set_are_not_tied_to_it_again() {
+    for seed in 0..10 {
+        let slow = Some(Resource::OrdinalSets(Surface::Berth));
+        let lagging = (Duration::from_secs(20), Duration::from_secs(20));
+        let mut world = World::new(seed, Weather { slow, stall_for: lagging, ..Weather::calm() });
+        world.add_node("a", &json!({}));
+        world.add_operator();
+        let web = ordinals("web");
+        let spec = json!({
+            "replicas": 1,
+            "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Delete" },
+            "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+        });
+        world.create_set(&web, "app:1", &spec);
+        world.run_until(Duration::from_secs(300), |w| reached(w, &web));
+        let claim = ObjectRef::new(Resource::Claims, NAMESPACE, "data-web-0");
+        let owners = |w: &World| w.server.get(&claim).map_or(0, |claim| object::owners(claim).len());
+        assert_eq!(owners(&world), 1, "it would go with the set");
+        world.delete(&web, "Orphan");
+        while owners(&world) > 0 {
+            world.run_for(Duration::from_millis(1));
+        }
+        // Whatever is sent next arrives late.
+        world.script.insert(world.asked, Fate::Late(Duration::from_secs(10)));
+        world.run_for(Duration::from_secs(60));
+        assert!(world.server.get(&web).is_none(), "the set is gone");
+        let kept = world.server.get(&claim).is_some_and(|claim| !object::is_terminating(claim));
+        assert!(kept, "S3: the data stays, with seed {seed}");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Engine, Note, Purpose};
-use crate::api::{Key, Meta, Uid};
+use crate::api::{Key, Meta, Resource, Uid};
 use crate::core::apply::{Ended, UnitId};
 use crate::core::classify::{self, Failure};
 use crate::core::events::{self, Event};
@@ -40,7 +40,11 @@ impl Engine {
 
     /// Takes in how an action of a plan ended.
     fn acted(&mut self, key: &Key, unit: UnitId, action: Action, answer: Answer, now: Now) {
-        let result = classify::answer(answer).and_then(|value| confirm(&action.act, value));
+        let result = match (&action.act, answer) {
+            (Act::ConfirmAbsent { .. }, Answer::Refused(refusal)) if refusal.code == 404 => Ok(Value::Null),
+            (Act::ConfirmAbsent { .. }, Answer::Done(_)) => Err(Failure::Exists),
+            (act, answer) => classify::answer(answer).and_then(|value| confirm(act, value)),
+        };
         let how = match result {
             Ok(value) => {
                 self.succeeded(key, &action, &value, now);
@@ -80,10 +84,13 @@ impl Engine {
             return self.memory.entry(key.clone()).or_default().remember_defaults(template, defaulted);
         }
         let expected = match &action.act {
-            Act::Confirm { .. } | Act::Default { .. } => None,
+            Act::Confirm { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => None,
             Act::Delete { guard, .. } => Some(Expected::Deletion(guard.uid.clone())),
             Act::Create { .. } | Act::Patch { .. } => {
                 let version = meta(value).resource_version.number();
+                if object.resource == Resource::Pods {
+                    self.first_written = self.first_written.or(version);
+                }
                 Some(version.map_or(Expected::Unknown, Expected::Version))
             }
         };

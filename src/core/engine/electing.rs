@@ -60,6 +60,7 @@ impl Engine {
         match verdict {
             Some(Verdict::Acquired) => {
                 self.leading_since = Some(now.mono);
+                self.first_written = None;
                 self.following = None;
                 self.tally.led += 1;
                 self.notes.push(Note::Leading);

@@ -72,6 +72,8 @@ pub struct Engine {
     election: Option<Election>,
     /// When we began to lead: caches must have been listed after that.
     leading_since: Option<Duration>,
+    /// The version of the first pod that we wrote since then.
+    first_written: Option<u64>,
     book: Book,
     outbox: Outbox<(u64, Request)>,
     purposes: BTreeMap<u64, Purpose>,
@@ -101,6 +103,7 @@ impl Engine {
         Engine {
             election: config.lease.clone().map(Election::new),
             leading_since: config.lease.is_none().then_some(Duration::ZERO),
+            first_written: None,
             book: Book::new(&config.component),
             outbox: Outbox::new(config.qps, config.burst),
             config,

@@ -148,7 +148,8 @@ impl Engine {
 
     /// The plan for an owner, and how many pods and nodes it looked at.
     fn measured_plan(&self, key: &Key, now: Now) -> Option<(Plan, usize)> {
-        let memory = self.memory.get(key).cloned().unwrap_or_default();
+        let mut memory = self.memory.get(key).cloned().unwrap_or_default();
+        memory.caught_up = self.is_caught_up();
         Some(match key.kind {
             Kind::Ordinal => {
                 let observation = self.stores.observe_ordinal(key, memory, self.config.gates, now)?;
@@ -235,6 +236,12 @@ impl Engine {
     fn is_fresh(&self, resource: Resource) -> bool {
         let listed = self.reflectors.get(&resource).and_then(|r| r.listed());
         listed.zip(self.leading_since).is_some_and(|(listed, since)| listed >= since)
+    }
+
+    /// Whether the pods that are seen are known to be of this term: as many as there were after a write of it are among them. A list
+    /// alone does not tell, for an API server that does not keep its word may give one of the past.
+    fn is_caught_up(&self) -> bool {
+        self.first_written.is_some_and(|version| self.stores.seen(Resource::Pods) >= version)
     }
 
     fn remember_waits(&mut self, key: &Key, plan: &Plan) {

@@ -134,7 +134,7 @@ fn check_writes(plan: &Plan) -> Result<(), TestCaseError> {
                 prop_assert_eq!(&body["metadata"]["name"], &json!(object.name), "named, never generated");
                 prop_assert_eq!(&body["metadata"]["namespace"], "ns", "X8");
             }
-            Act::Confirm { .. } | Act::Default { .. } => {}
+            Act::Confirm { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => {}
         }
     }
     Ok(())

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::super::{identity, plan};
 use super::{Set, name, observe, ok, pod, readable};
+use crate::api::status::ConditionReason;
 use crate::core::fixture;
+use crate::core::plan::Act;
 use crate::core::reason::Slot;
 
 #[test]
@@ -36,6 +38,37 @@ fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
         [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]
     );
     assert_eq!(plan.stages[0].units.len(), 1, "in this order, in one unit: {plan}");
+}
+
+/// An operator that has just begun may have been given a list of the past, which lacks the pod in slot 1.
+#[test]
+fn before_anything_was_seen_that_we_wrote_one_pod_is_made_after_a_look_at_the_names_after_its_own() {
+    let acts = |observation: &crate::core::observation::Observation<Set>| -> Vec<String> {
+        plan(observation).actions().map(|a| a.act.to_string()).collect()
+    };
+    let looks = |slot| format!("read pod ns/{} afresh", name("a", slot));
+    let mut observation = observe(json!({}), vec![pod("c", "v1", ok())]);
+    observation.memory.caught_up = false;
+    let makes = format!("create pod ns/{}", name("a", 0));
+    assert_eq!(acts(&observation), [looks(1), looks(2), makes]);
+    assert_eq!(plan(&observation).stages[0].units.len(), 1, "in this order, in one unit");
+
+    // What is there must be what was seen.
+    let let_go = json!({ "metadata": { "ownerReferences": null, "labels": { "app": "debug" } } });
+    observation.pods.push(fixture::pod::<Set>(&name("a", 1), "v1", let_go));
+    observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    let held = plan(&observation).actions().find_map(|a| match &a.act {
+        Act::Confirm { uid, .. } => Some(uid.clone()),
+        _ => None,
+    });
+    assert_eq!(held, Some(observation.pod(&name("a", 1)).unwrap().metadata.uid.clone()));
+
+    // A pod that is refused keeps no other node waiting (X6).
+    let object = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", 0));
+    let now = observation.now.mono;
+    observation.memory.refuse(ConditionReason::FailedCreate, object, "no".to_owned(), None, true, now);
+    observation.now.mono += std::time::Duration::from_secs(2);
+    assert_eq!(readable(&observation), ["create b0", "create a0"], "what was refused comes last");
 }
 
 #[test]

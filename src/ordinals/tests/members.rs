@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::{identity, plan};
 use super::{Set, observe};
+use crate::api::status::ConditionReason;
 use crate::core::fixture::{self, pod, revision, writes};
 
 #[test]
@@ -80,4 +81,17 @@ fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
 
     std::sync::Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
     assert!(plan(&observation).stages.is_empty(), "a set that is being deleted touches nothing");
+}
+
+/// As long as what would follow is held, nobody looks at the owner over and over.
+#[test]
+fn an_adoption_that_was_refused_is_not_prepared_either_until_the_pause_is_over() {
+    let orphan = pod::<Set>("web-0", "v1", json!({ "metadata": { "ownerReferences": null } }));
+    let mut observation = observe(json!({}), &[]);
+    let (object, now) = (crate::core::pod::object(&orphan), observation.now.mono);
+    observation.pods = vec![orphan];
+    observation.memory.refuse(ConditionReason::FailedUpdate, object, "no".to_owned(), None, true, now);
+    assert!(plan(&observation).stages.is_empty(), "{}", plan(&observation));
+    observation.now.mono += std::time::Duration::from_secs(2);
+    assert_eq!(plan(&observation).actions().count(), 2, "then both are tried");
 }

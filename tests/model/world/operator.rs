@@ -13,6 +13,8 @@ use super::{Happening, World, tell};
 
 /// More calls than this in a second without anything coming in is a hot loop.
 const MOST_TICKS: u32 = 200;
+/// More fresh reads than this in a second are one, too.
+const MOST_LOOKS: u32 = 60;
 
 /// One in so many watch events is looked at for what it did to the cache.
 const SAMPLE: u32 = 8;
@@ -51,6 +53,8 @@ pub struct Operator {
     pub(super) replaced: bool,
     pub(super) tick: Option<Duration>,
     ticks: (u64, u32),
+    /// In which second it read something afresh last, and how often in that.
+    looks: (u64, u32),
     /// What reaches a paused process waits here.
     pub(super) backlog: Option<Vec<Input>>,
 }
@@ -104,6 +108,7 @@ impl World {
             replaced: false,
             tick: None,
             ticks: (0, 0),
+            looks: (0, 0),
             backlog: None,
         });
         let operator = self.operators.len() - 1;
@@ -128,6 +133,18 @@ impl World {
             self.fail(&format!("X10: operator {operator} spins: more than {MOST_TICKS} wakeups a second"));
         }
         self.step(operator, vec![Input::Tick]);
+    }
+
+    /// Takes in that an operator reads something afresh.
+    pub(super) fn looks(&mut self, operator: usize) {
+        let second = self.clock.as_secs();
+        let o = &mut self.operators[operator];
+        o.looks = if o.looks.0 == second { (second, o.looks.1 + 1) } else { (second, 1) };
+        if o.looks.1 > MOST_LOOKS {
+            self.fail(&format!(
+                "X10: operator {operator} spins: more than {MOST_LOOKS} fresh reads a second"
+            ));
+        }
     }
 
     pub(super) fn inputs(&mut self, operator: usize, incarnation: u64, inputs: Vec<Input>) {
