@@ -96,8 +96,8 @@ pub struct Invariants {
     /// Slots of owners (by uid) that were emptied by requests that nobody waited for any more, when, and by which life of an
     /// operator, if that is still to be told that nobody knows: it has to look before it goes on.
     emptied: BTreeMap<(String, String), Emptied>,
-    /// By which plan each operator asked last for each owner, and which uid it had if it was not being deleted.
-    confirmed: BTreeMap<(usize, ObjectRef), (u64, Option<String>)>,
+    /// By which plan each operator asked for each owner, and which uid it had if it was not being deleted.
+    confirmed: BTreeMap<(usize, u64, ObjectRef), Option<String>>,
     /// The highest observedGeneration of each set, by uid.
     observed: BTreeMap<String, i64>,
 }
@@ -110,7 +110,7 @@ impl Invariants {
         self.in_doubt.retain(|(o, _), _| *o != operator);
         self.written.retain(|(o, _), _| *o != operator);
         self.looked_at.retain(|(o, _), _| *o != operator);
-        self.confirmed.retain(|(o, _), _| *o != operator);
+        self.confirmed.retain(|(o, _, _), _| *o != operator);
         self.terms.forget(operator);
         self.deleted.remove(&operator);
         self.made.remove(&operator);
@@ -172,7 +172,7 @@ impl Invariants {
         if request.verb == Verb::Get {
             let alive = server.get(&request.object).filter(|v| !object::is_terminating(v));
             let uid = alive.map(|v| object::uid(v).to_owned());
-            self.confirmed.insert((sent.operator, request.object.clone()), (sent.plan, uid));
+            self.confirmed.insert((sent.operator, sent.plan, request.object.clone()), uid);
         }
         if request.object.resource != Resource::Pods {
             return;

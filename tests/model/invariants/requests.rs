@@ -174,8 +174,7 @@ impl Invariants {
         if object::is_terminating(before) && of.resource != Resource::Claims {
             return Err(format!("S11: {of} is taken over though it is being deleted"));
         }
-        let looked = self.confirmed.get(&(sent.operator, owner)).filter(|(plan, _)| *plan == sent.plan);
-        let seen = looked.and_then(|(_, uid)| uid.as_deref());
+        let seen = self.confirmed.get(&(sent.operator, sent.plan, owner)).and_then(Option::as_deref);
         if !sent.given_up && seen != reference["uid"].as_str() {
             return Err(format!("S11: {of} is taken over without a fresh look at the set"));
         }
