@@ -108,6 +108,7 @@ fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
     let (current, update) =
         (object::text(status, "/currentRevision"), object::text(status, "/updateRevision"));
     let image = object::text(set, "/spec/template/spec/containers/0/image");
+    let recreates = set["spec"]["updateStrategy"]["type"] == "Recreate" && !spec.paused;
     for pod in &pods {
         let (name, ordinal) = (object::name(pod), ordinals::ordinal(pod));
         ensure!(object::is_serving(pod), "{name} does not serve");
@@ -118,7 +119,7 @@ fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
             object::image(pod)
         );
         // Below the partition a pod may have stopped half way, at whatever revision an earlier rollout gave it.
-        let right = !spec.rolls || ordinal < spec.first_updated || updated;
+        let right = updated || if spec.rolls { ordinal < spec.first_updated } else { !recreates };
         ensure!(right, "{name} is at {} ({current} -> {update})", ordinals::revision(pod));
         claims(world, set, &spec, name)?;
     }

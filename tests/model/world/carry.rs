@@ -85,7 +85,7 @@ impl World {
         self.tally("requests");
         self.invariants.ask(operator, &request, plan);
         if request.verb == Verb::Get && request.object.resource != Resource::Leases {
-            self.looks(operator);
+            self.looks(operator, &request.object);
         }
         let about_sets = !matches!(request.object.resource, Resource::Events | Resource::Leases);
         let scripted = about_sets.then(|| self.script.remove(&self.asked)).flatten();

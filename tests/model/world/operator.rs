@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use berth::api::{Key, Resource, Surface};
+use berth::api::{Key, ObjectRef, Resource, Surface};
 use berth::core::engine::{Config, Engine, Event, Input, Note, Output};
 use berth::core::time::Now;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +13,7 @@ use super::{Happening, World, tell};
 
 /// More calls than this in a second without anything coming in is a hot loop.
 const MOST_TICKS: u32 = 200;
-/// More fresh reads than this in a second are one, too.
+/// More fresh reads of one object than this in a second are one, too.
 const MOST_LOOKS: u32 = 60;
 
 /// One in so many watch events is looked at for what it did to the cache.
@@ -53,8 +53,8 @@ pub struct Operator {
     pub(super) replaced: bool,
     pub(super) tick: Option<Duration>,
     ticks: (u64, u32),
-    /// In which second it read something afresh last, and how often in that.
-    looks: (u64, u32),
+    /// In which second it read something afresh last, and what and how often in that.
+    looks: (u64, BTreeMap<ObjectRef, u32>),
     /// What reaches a paused process waits here.
     pub(super) backlog: Option<Vec<Input>>,
 }
@@ -108,7 +108,7 @@ impl World {
             replaced: false,
             tick: None,
             ticks: (0, 0),
-            looks: (0, 0),
+            looks: (0, BTreeMap::new()),
             backlog: None,
         });
         let operator = self.operators.len() - 1;
@@ -135,14 +135,18 @@ impl World {
         self.step(operator, vec![Input::Tick]);
     }
 
-    /// Takes in that an operator reads something afresh.
-    pub(super) fn looks(&mut self, operator: usize) {
+    /// Takes in that an operator reads an object afresh.
+    pub(super) fn looks(&mut self, operator: usize, of: &ObjectRef) {
         let second = self.clock.as_secs();
         let o = &mut self.operators[operator];
-        o.looks = if o.looks.0 == second { (second, o.looks.1 + 1) } else { (second, 1) };
-        if o.looks.1 > MOST_LOOKS {
+        if o.looks.0 != second {
+            o.looks = (second, BTreeMap::new());
+        }
+        let often = o.looks.1.entry(of.clone()).or_default();
+        *often += 1;
+        if *often > MOST_LOOKS {
             self.fail(&format!(
-                "X10: operator {operator} spins: more than {MOST_LOOKS} fresh reads a second"
+                "X10: operator {operator} spins: it reads {of} more than {MOST_LOOKS} times a second"
             ));
         }
     }
