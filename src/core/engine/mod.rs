@@ -72,7 +72,7 @@ pub struct Engine {
     election: Option<Election>,
     /// When we began to lead: caches must have been listed after that.
     leading_since: Option<Duration>,
-    /// The version of the first pod that we wrote since then.
+    /// The version of the first pod that was written since then.
     first_written: Option<u64>,
     book: Book,
     outbox: Outbox<(u64, Request)>,

@@ -238,8 +238,8 @@ impl Engine {
         listed.zip(self.leading_since).is_some_and(|(listed, since)| listed >= since)
     }
 
-    /// Whether the pods that are seen are known to be of this term: as many as there were after a write of it are among them. A list
-    /// alone does not tell, for an API server that does not keep its word may give one of the past.
+    /// Whether the cache of pods has got as far as a write of this term, so that it lacks nothing from before the term. A list alone
+    /// does not tell, for an API server that does not keep its word may give one of the past.
     fn is_caught_up(&self) -> bool {
         self.first_written.is_some_and(|version| self.stores.seen(Resource::Pods) >= version)
     }

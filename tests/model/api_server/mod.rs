@@ -19,7 +19,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use admission::Admission;
-pub use verbs::FOREGROUND;
 
 /// One commit.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::acts::owner_of;
 use super::{Invariants, Rules, daemons};
-use crate::api_server::{ApiServer, FOREGROUND, object};
+use crate::api_server::{ApiServer, object};
 use crate::world::{NAMESPACE, SHARED, Sent, Write};
 
 /// Creations of one identity in a minute by one life of an operator for one spec: eight where pods vanish (X9), and six that fail, 1, 2,
@@ -281,7 +281,7 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
     let left = server.managed(Resource::Revisions, object::text(owner, "/uid")).len() as u64 - 1;
     // The garbage collector takes them all when the set is gone, or is only kept until they are.
     let set = server.get(&of).filter(|set| object::uid(set) == object::text(owner, "/uid"));
-    let kept = set.is_some_and(|set| !object::has_finalizer(set, FOREGROUND));
+    let kept = set.is_some_and(|set| !object::has_finalizer(set, "foregroundDeletion"));
     if kept && left < limit {
         return Err(format!("S9: {} goes, and {left} are left of {limit}", request.object));
     }
