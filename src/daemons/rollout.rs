@@ -50,9 +50,10 @@ pub fn roll(
     plan: &mut Plan,
 ) {
     let set = &observation.set;
-    // The status counts them as available from then on, whatever the strategy.
+    // The status counts them as available from then on, whatever the strategy, and the budget those too whose nodes only keep them.
     let min_ready = i64::from(set.spec.min_ready_seconds);
-    for live in places.values().filter(|p| p.verdict.runs()).flat_map(Place::live) {
+    let stays = |place: &&Place<'_>| !matches!(place.verdict, Verdict::Leave(_));
+    for live in places.values().filter(stays).flat_map(Place::live) {
         if let Availability::In(delay) = pod::availability(live, min_ready, observation.now.wall) {
             plan.recheck(delay);
         }

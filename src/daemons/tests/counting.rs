@@ -163,6 +163,20 @@ fn ready_is_not_available_before_its_time_and_it_is_looked_at_again_then() {
 }
 
 #[test]
+fn a_rollout_that_waits_for_a_pod_whose_node_only_keeps_it_looks_again_when_that_is_available() {
+    let ready = json!({ "status": { "conditions": [
+        { "type": "Ready", "status": "True", "lastTransitionTime": fixture::ago(4) }] } });
+    let spec = json!({ "minReadySeconds": 10, "template": fixture::template("v2") });
+    let mut observation =
+        observe(spec, vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v2", ready)]);
+    let taint = json!({ "spec": { "taints": [{ "key": "k", "effect": "NoSchedule" }] } });
+    observation.nodes = fixture::nodes(vec![node("a", ok()), node("b", ok()), node("c", taint)]);
+    let plan = plan(&observation);
+    assert!(plan.waiting.iter().any(|w| matches!(w, Waiting::Budget { limit: 1, used: 1, .. })), "{plan}");
+    assert_eq!(plan.recheck_after, Some(std::time::Duration::from_secs(6)), "{plan}");
+}
+
+#[test]
 fn a_rollout_that_waits_for_a_dead_node_says_so() {
     let successor = fixture::pod::<Set>(
         &name("a", 1),
