@@ -7,7 +7,7 @@ use berth::api::{Resource, Surface};
 use berth::core::decode;
 use berth::core::engine::{Config, Engine, Event, Input, Output};
 use berth::core::gates::Gates;
-use berth::core::request::{Answer, Request, Verb};
+use berth::core::request::{Answer, Refusal, Request, Verb};
 use berth::core::time::Now;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub struct Cost {
 }
 
 enum Happening {
-    Answer(u64, Value),
+    Answer(u64, Answer),
     /// An object was stored, or is gone.
     Event(Resource, Value, bool),
     Bind(String),
@@ -219,9 +219,7 @@ impl Cluster {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Answer(id, value) => {
-                self.step(vec![Input::Answer { id, answer: Answer::Done(value) }])
-            }
+            Happening::Answer(id, answer) => self.step(vec![Input::Answer { id, answer }]),
             Happening::Event(resource, value, gone) => {
                 let Some(session) = self.sessions.get(&resource).copied() else { return };
                 let json = value.to_string();
@@ -270,7 +268,18 @@ impl Cluster {
                 }
                 Output::Watch { resource, session, .. } => drop(self.sessions.insert(resource, session)),
                 Output::Send { id, request } => {
-                    let answer = self.carry_out(&request);
+                    let missing =
+                        || Refusal { code: 404, reason: "NotFound".to_owned(), ..Refusal::default() };
+                    let of = (request.object.resource, request.object.name.clone());
+                    let answer = if request.verb == Verb::Get && !self.objects.contains_key(&of) {
+                        Answer::Refused(Refusal {
+                            code: 404,
+                            reason: "NotFound".to_owned(),
+                            ..Refusal::default()
+                        })
+                    } else {
+                        Answer::Done(self.carry_out(&request))
+                    };
                     self.later(Duration::from_millis(2), Happening::Answer(id, answer));
                 }
                 _ => {}
