@@ -268,8 +268,6 @@ impl Cluster {
                 }
                 Output::Watch { resource, session, .. } => drop(self.sessions.insert(resource, session)),
                 Output::Send { id, request } => {
-                    let missing =
-                        || Refusal { code: 404, reason: "NotFound".to_owned(), ..Refusal::default() };
                     let of = (request.object.resource, request.object.name.clone());
                     let answer = if request.verb == Verb::Get && !self.objects.contains_key(&of) {
                         Answer::Refused(Refusal {
