@@ -232,7 +232,8 @@ impl World {
                     let Request { verb, object, status, .. } = sent.request.clone();
                     let at = self.clock;
                     let again = verb == Verb::Delete && before.as_deref().is_some_and(object::is_terminating);
-                    self.writes.push(Write { verb, object, slot, status, done, again, at });
+                    let by = sent.operator;
+                    self.writes.push(Write { by, verb, object, slot, status, done, again, at });
                 }
                 if done && lives && fate == Fate::Carried && self.server.version() > version {
                     self.invariants.acknowledge(&sent, before.as_deref(), self.server.version());

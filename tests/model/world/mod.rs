@@ -65,6 +65,8 @@ enum Happening {
 /// A write that an operator sent.
 #[derive(Clone, Debug)]
 pub struct Write {
+    /// Who sent it.
+    pub by: usize,
     /// What.
     pub verb: Verb,
     /// Of which object.
