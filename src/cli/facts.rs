@@ -169,20 +169,14 @@ impl Facts {
         self.raw.get(&key.object())
     }
 
-    /// What the operator would see of an ordinal set.
+    /// What the operator would see of an ordinal set, once it has led for a while.
     pub(super) fn ordinal(&self, key: &Key, memory: Memory) -> Option<Observation<crate::api::OrdinalSet>> {
-        self.stores.observe_ordinal(key, memory, Gates::default(), self.now)
+        self.stores.observe_ordinal(key, memory.established(), Gates::default(), self.now)
     }
 
-    /// What the operator would see of a node daemon set.
-    pub(super) fn daemon(
-        &self,
-        key: &Key,
-        mut memory: Memory,
-    ) -> Option<Observation<crate::api::NodeDaemonSet>> {
-        // An operator that has just begun only looks twice, and does the same.
-        memory.caught_up = true;
-        self.stores.observe_daemon(key, memory, Gates::default(), self.now)
+    /// What the operator would see of a node daemon set, once it has led for a while.
+    pub(super) fn daemon(&self, key: &Key, memory: Memory) -> Option<Observation<crate::api::NodeDaemonSet>> {
+        self.stores.observe_daemon(key, memory.established(), Gates::default(), self.now)
     }
 }
 

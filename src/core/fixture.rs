@@ -164,11 +164,10 @@ pub fn observe<S: Set>(set: S, pods: Vec<Arc<Pod>>, revisions: Vec<Arc<Revision>
         claims: BTreeMap::new(),
         revisions,
         nodes: Arc::default(),
-        memory: Memory::default(),
+        memory: Memory::default().established(),
         gates: Gates::default(),
         now: now(),
     };
-    observation.memory.caught_up = true;
     observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     observation.revisions.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     observation

@@ -90,11 +90,12 @@ pub fn stages<S: Set, T: Object>(
     stages
 }
 
-/// Makes sure that the owner is still there, and is not being deleted, before anything is tied to it.
+/// Makes sure that the owner is there as it was seen, and is not being deleted, before anything rests on it.
 pub fn owner_is_there<S: Set>(observation: &Observation<S>) -> Action {
-    let (object, uid) = (observation.key.object(), observation.set.meta().uid.clone());
+    let (object, owner) = (observation.key.object(), observation.set.meta());
+    let (uid, generation) = (owner.uid.clone(), Some(owner.generation));
     Action {
-        act: Act::Confirm { object, uid, live: true, not_of: Uid::default() },
+        act: Act::Confirm { object, uid, generation, live: true, not_of: Uid::default() },
         why: Reason::OwnerMayBeGone,
     }
 }

@@ -41,6 +41,8 @@ pub struct Memory {
     pub cleared: bool,
     /// Whether the pods that are seen are known to be no older than the time since which we lead.
     pub caught_up: bool,
+    /// Whether the owner turned out to be as it was seen since we lead: a list of the past may have shown an earlier spec.
+    pub owner_confirmed: bool,
     /// The incarnation and the generation of the owner that all this is about.
     owner: (Uid, i64),
     /// Slots whose pods ended and were replaced.
@@ -100,6 +102,11 @@ fn doubled(first: Duration, last: Duration, times: u32) -> Duration {
 const DEFAULTED: usize = 6;
 
 impl Memory {
+    /// The same, of an operator that has led for a while: nothing is left that only a new one looks at twice.
+    pub fn established(self) -> Self {
+        Memory { caught_up: true, owner_confirmed: true, ..self }
+    }
+
     /// Remembers how the API server defaults a template, or that it refuses it.
     pub fn remember_defaults(&mut self, template: &Value, defaulted: Option<Value>) {
         let key = fnv1a_64(template.to_string().as_bytes());

@@ -61,13 +61,15 @@ pub enum Act {
         /// Whether the status subresource is meant.
         status: bool,
     },
-    /// Reads an object afresh and goes on only if it is the incarnation that was seen and, if `live`, is not being deleted, and is
-    /// not managed by `not_of`.
+    /// Reads an object afresh and goes on only if it is the incarnation that was seen, at the `generation` that was seen, if `live`
+    /// is not being deleted, and is not managed by `not_of`.
     Confirm {
         /// What.
         object: ObjectRef,
         /// The incarnation that was seen.
         uid: Uid,
+        /// The generation that was seen; `None` if it does not matter.
+        generation: Option<i64>,
         /// Whether it must not be being deleted.
         live: bool,
         /// The owner that must not manage it; empty if that does not matter.

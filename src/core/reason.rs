@@ -101,7 +101,7 @@ pub enum Reason {
     Orphan,
     /// An object of ours that the selector, or the name, no longer matches.
     NoLongerOurs,
-    /// Nothing is taken over for an owner that may be gone.
+    /// Nothing rests on an owner that may be gone or have changed.
     OwnerMayBeGone,
     /// A name further on is used only if the earlier ones are really held.
     NameHeld,
@@ -166,7 +166,7 @@ impl fmt::Display for Reason {
             Reason::IdentityLost => f.write_str("its labels do not say who it is"),
             Reason::Orphan => f.write_str("it matches the selector and has no owner"),
             Reason::NoLongerOurs => f.write_str("the selector or the name no longer matches"),
-            Reason::OwnerMayBeGone => f.write_str("nothing is taken over for an owner that is gone"),
+            Reason::OwnerMayBeGone => f.write_str("nothing rests on an owner that is gone or has changed"),
             Reason::NameHeld => f.write_str("the next name is used only while this one is held"),
             Reason::NameUnseen => f.write_str("a pod of this name may be there that is not seen yet"),
             Reason::DefaultsMayDiffer => {

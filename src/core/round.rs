@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::condition::{self, Progress, Report, Serving};
 use super::deadline::Deadline;
 use super::events::Event;
-use super::membership::Members;
+use super::membership::{self, Members};
 use super::observation::Observation;
 use super::owner::Set;
 use super::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
@@ -129,6 +129,7 @@ pub fn conclude<S: Set, T: SetStatus>(
 ) {
     refused_last(observation, plan);
     hold(observation, plan);
+    look_first(observation, plan);
     let meta = observation.set.meta();
     let mut progress = if meta.is_terminating() {
         Progress::Terminating
@@ -203,6 +204,20 @@ fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         if let Some(at) = stage.units.iter().position(is_it) {
             stage.units.rotate_left(at + 1);
         }
+    }
+}
+
+/// Before the first pods and claims of an owner are touched since we lead it is read afresh: an API server that does not keep its word
+/// may have given a list of the past, and pods that are not wanted by that would go, with their data (X4, kubernetes#59848).
+fn look_first<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
+    if observation.memory.owner_confirmed {
+        return;
+    }
+    let touches = |stage: &Stage| matches!(stage.part, Part::Claims | Part::Pods);
+    let Some(at) = plan.stages.iter().position(touches) else { return };
+    let look = vec![vec![membership::owner_is_there(observation)]];
+    if plan.stages[at].units != look {
+        plan.stages.insert(at, Stage::new(plan.stages[at].part, Pace::OneByOne, look));
     }
 }
 

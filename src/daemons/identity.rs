@@ -130,7 +130,7 @@ fn still_held(holder: &Pod, ours: &Uid) -> Action {
     // A pod that was let go may have been taken back by another leader: then it serves the node.
     let not_of = if holder.metadata.is_controlled_by(ours) { Uid::default() } else { ours.clone() };
     let uid = holder.metadata.uid.clone();
-    let act = Act::Confirm { object: pod::object(holder), uid, live: false, not_of };
+    let act = Act::Confirm { object: pod::object(holder), uid, generation: None, live: false, not_of };
     Action { act, why: Reason::NameHeld }
 }
 

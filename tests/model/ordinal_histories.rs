@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::api_server::object;
 use crate::outcome::{comes_to_rest, reached};
-use crate::world::{Fate, NAMESPACE, Weather, World, ordinals, pod};
+use crate::world::{Fate, Listing, NAMESPACE, Weather, World, ordinals, pod};
 use berth::api::{ObjectRef, Resource, Surface};
 
 #[test]
@@ -60,6 +60,42 @@ fn claims_that_outlive_their_set_are_not_tied_to_it_again() {
         assert!(world.server.get(&web).is_none(), "the set is gone");
         let kept = world.server.get(&claim).is_some_and(|claim| !object::is_terminating(claim));
         assert!(kept, "S3: the data stays, with seed {seed}");
+    }
+}
+
+/// An operator starts, and one of its lists shows what was there before the set was scaled up: by that, pods are to go, and their data.
+#[test]
+fn a_list_of_the_past_takes_nothing_away() {
+    for late in 0..10 {
+        let slow = Some(Resource::OrdinalSets(Surface::Berth));
+        let lagging = (Duration::from_secs(2), Duration::from_secs(2));
+        let mut world = World::new(late, Weather { slow, stall_for: lagging, ..Weather::calm() });
+        world.add_node("a", &json!({}));
+        let operator = world.add_operator();
+        let web = ordinals("web");
+        let spec = json!({
+            "replicas": 1,
+            "podManagementPolicy": "Parallel",
+            "persistentVolumeClaimRetentionPolicy": { "whenScaled": "Delete" },
+            "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+        });
+        world.create_set(&web, "app:1", &spec);
+        world.run_until(Duration::from_secs(300), |w| reached(w, &web));
+        let before = world.server.version();
+        world.change(&web, &json!({ "replicas": 3 }));
+        world.run_until(Duration::from_secs(300), |w| reached(w, &web));
+        let there = |w: &World| {
+            let all = [Resource::Pods, Resource::Claims].map(|resource| w.server.all(resource));
+            let all = all.into_iter().flatten();
+            all.map(|(of, value)| (of.clone(), object::uid(value).to_owned())).collect::<Vec<_>>()
+        };
+        let wanted = there(&world);
+        assert_eq!(wanted.len(), 6, "three pods and their claims");
+        world.crash(operator);
+        world.listings.insert(world.listed + late, Listing::Past(world.server.version() - before));
+        world.run_for(Duration::from_secs(60));
+        assert_eq!(there(&world), wanted, "S3, S21: list {late} of the past");
+        comes_to_rest(&mut world, &web);
     }
 }
 

@@ -83,6 +83,10 @@ impl Engine {
             let defaulted = value.get("template").cloned();
             return self.memory.entry(key.clone()).or_default().remember_defaults(template, defaulted);
         }
+        // A look at the owner, and a write of its status, go well only if it is as we saw it.
+        if object == &key.object() {
+            self.memory.entry(key.clone()).or_default().owner_confirmed = true;
+        }
         let expected = match &action.act {
             Act::Confirm { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => None,
             Act::Delete { guard, .. } => Some(Expected::Deletion(guard.uid.clone())),
@@ -232,10 +236,11 @@ fn meta(value: &Value) -> Meta {
 
 /// Whether a fresh read shows the incarnation that was meant.
 fn confirm(act: &Act, value: Value) -> Result<Value, Failure> {
-    let Act::Confirm { uid, live, not_of, .. } = act else { return Ok(value) };
+    let Act::Confirm { uid, generation, live, not_of, .. } = act else { return Ok(value) };
     let meta = meta(&value);
     let managed = *not_of != Uid::default() && meta.is_controlled_by(not_of);
-    if &meta.uid != uid || (*live && meta.is_terminating()) || managed {
+    let changed = generation.is_some_and(|seen| seen != meta.generation);
+    if &meta.uid != uid || changed || (*live && meta.is_terminating()) || managed {
         Err(Failure::Stale)
     } else {
         Ok(value)

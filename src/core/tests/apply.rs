@@ -6,7 +6,13 @@ use crate::core::reason::Reason;
 fn action(name: &str) -> Action {
     let object = ObjectRef::new(Resource::Pods, "ns", name);
     Action {
-        act: Act::Confirm { object, uid: Uid::default(), live: false, not_of: Uid::default() },
+        act: Act::Confirm {
+            object,
+            uid: Uid::default(),
+            generation: None,
+            live: false,
+            not_of: Uid::default(),
+        },
         why: Reason::Orphan,
     }
 }

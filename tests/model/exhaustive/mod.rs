@@ -55,15 +55,13 @@ fn summary(world: &World) -> Summary {
 }
 
 /// Compares what was made and deleted with what a run without a fault makes and deletes. What a belated request did may have been
-/// done once more. Whoever does not see a node or a set go makes something for it in vain, and whoever is given a set of the past does
-/// what was wanted then.
+/// done once more. Whoever does not see a node or a set go makes something for it in vain.
 fn compare(plan: &Schedule, world: &World, expected: &Summary) -> Result<(), String> {
     let found = summary(world);
     let count =
         |of: &Summary, object: &ObjectRef, what| of.get(&(object.clone(), what)).copied().unwrap_or(0);
     let goes = |step: &Step| matches!(step, Step::Leave(_) | Step::Replace(..));
-    let past = matches!(plan.listing, Some((_, Listing::Past(_))));
-    let blind = past || plan.delivery.is_some() && plan.steps.iter().any(|(_, step)| goes(step));
+    let blind = plan.delivery.is_some() && plan.steps.iter().any(|(_, step)| goes(step));
     for (object, _) in found.keys().chain(expected.keys()) {
         let of = |summary| ["creates", "deletes"].map(|what| count(summary, object, what));
         let (found, wanted) = (of(&found), of(expected));
