@@ -83,7 +83,9 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
     if let Some(paused) = paused.filter(|_| plan.stages.is_empty() && waiting.iter().all(resting)) {
         return Progress::Paused(paused.to_string());
     }
-    let action = || plan.actions().next().map(ToString::to_string);
+    // A look says nothing of what it is for; what rests on it does.
+    let told = plan.actions().find(|action| !action.act.is_look()).or_else(|| plan.actions().next());
+    let action = || told.map(ToString::to_string);
     Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
 }
 

@@ -178,7 +178,7 @@ pub fn nodes(nodes: Vec<Arc<Node>>) -> Objects<Node> {
     Arc::new(nodes.into_iter().map(|n| ((String::new(), n.meta().name.clone()), n)).collect())
 }
 
-/// The writes of a plan, one line each: `create pod web-0`, `delete pod web-2`, `patch claim www-web-0`.
+/// The writes of a plan, one line each: `create Pod web-0`, `delete Pod web-2`, `patch PersistentVolumeClaim www-web-0`.
 pub fn writes(plan: &Plan) -> Vec<String> {
     plan.actions()
         .filter_map(|action| {

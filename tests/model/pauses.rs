@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::api_server::object;
 use crate::outcome::{comes_to_rest, reached};
-use crate::world::{World, Write, daemons, ordinals, pod};
+use crate::world::{Fate, World, Write, busy, daemons, ordinals, pod};
 
 /// How long requests and events take at most in calm weather, there and back.
 const ROUND: Duration = Duration::from_millis(50);
@@ -169,5 +169,24 @@ fn a_rollout_goes_on_when_a_new_pod_is_available_and_no_later() {
         // Two pods were made at first; the next one is the first new one.
         let new = world.writes.iter().filter(|w| makes_pod(w)).nth(2).unwrap();
         to_the_second(available_from(&world, &new.object.name, 37), gone[1]);
+    }
+}
+
+/// Before an orphan is taken over the set is read afresh. While the takeover waits after a refusal, nobody reads it.
+#[test]
+fn what_rests_on_a_fresh_read_and_was_refused_is_not_prepared_over_and_over() {
+    for of in [ordinals("web"), daemons("agent")] {
+        let mut world = World::calm(&["a"]);
+        world.create_set(&of, "app:1", &json!({}));
+        world.run_until(Duration::from_secs(60), |w| reached(w, &of));
+        let orphan = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).next().unwrap();
+        world.disown(&orphan);
+        // The read, then the takeover.
+        world.script.insert(world.asked + 1, Fate::Refused(busy(30)));
+        let before = world.asked;
+        world.run_for(Duration::from_secs(25));
+        let asked = world.asked - before;
+        assert!((2..10).contains(&asked), "{asked} requests in 25 s");
+        comes_to_rest(&mut world, &of);
     }
 }

@@ -8,6 +8,7 @@ mod condition;
 mod deadline;
 mod electing;
 mod events;
+mod first_look;
 mod lease;
 mod limiter;
 mod memory;
