@@ -244,11 +244,12 @@ fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         }
         let before = stage.units.len();
         let first = stage.units.iter().position(|unit| unit.iter().any(is_held));
-        // What goes one after the other ends here: a rollout in order does not pass by a pod that it may not delete (S7).
-        if let Some(first) = first.filter(|_| stage.pace == Pace::OneByOne) {
-            stage.units.truncate(first);
+        match first {
+            // What goes one after the other ends here: a rollout in order does not pass by a pod that it may not delete (S7).
+            Some(first) if stage.pace == Pace::OneByOne => stage.units.truncate(first),
+            Some(_) => stage.units.retain(|unit| !unit.iter().any(is_held)),
+            None => {}
         }
-        stage.units.retain(|unit| !unit.iter().any(is_held));
         let held = stage.units.len() < before;
         any |= held;
         blocked |= held && !stage.independent;

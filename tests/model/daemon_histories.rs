@@ -113,3 +113,30 @@ fn a_list_of_the_past_makes_no_second_pod() {
         comes_to_rest(&mut world, &agent);
     }
 }
+
+/// Two operators act at once. A person takes a pod out of the selector and puts it back; one operator takes it over again, and the
+/// other, which does not see that, has yet to make the next one, for a policy refused that at first.
+#[test]
+fn a_pod_that_was_taken_back_gets_no_second_one_beside_it() {
+    let mut world = World::calm(&["a"]);
+    let other = world.add_operator();
+    let agent = daemons("agent");
+    world.create_set(&agent, "app:1", &json!({}));
+    world.run_for(Duration::from_secs(60));
+    let pod = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).next().unwrap();
+    let is_owned = |w: &World| object::controller(w.server.get(&pod).unwrap()).is_some();
+
+    world.server.admission.refuses_pods = true;
+    world.relabel(&pod, false);
+    world.run_for(Duration::from_secs(5));
+    assert!(!is_owned(&world), "it was let go");
+    world.freeze(other, Resource::Pods, Duration::from_secs(120));
+    world.relabel(&pod, true);
+    world.run_for(Duration::from_secs(1));
+    assert!(is_owned(&world), "it was taken back");
+    world.server.admission.refuses_pods = false;
+    // D1 is judged at each request.
+    world.run_for(Duration::from_secs(180));
+    assert_eq!(world.count(|w| w.verb == Verb::Create && w.object.resource == Resource::Pods), 1);
+    comes_to_rest(&mut world, &agent);
+}

@@ -29,6 +29,38 @@ fn claims_that_go_with_the_earlier_set_are_not_used_by_the_next() {
     }
 }
 
+/// A set is scaled down, and its claims go too. Once the pod is gone people think better of it: but the garbage collector takes the
+/// claim whatever the policy says now (A5.14), so the next pod waits for a new one.
+#[test]
+fn a_claim_that_goes_with_the_earlier_pod_is_not_used_by_the_next() {
+    let mut world = World::new(0, Weather::even());
+    world.add_node("a", &json!({}));
+    world.add_operator();
+    let web = ordinals("web");
+    let spec = json!({
+        "replicas": 2,
+        "persistentVolumeClaimRetentionPolicy": { "whenScaled": "Delete" },
+        "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+    });
+    world.create_set(&web, "app:1", &spec);
+    world.run_until(Duration::from_secs(300), |w| reached(w, &web));
+    let claim = ObjectRef::new(Resource::Claims, NAMESPACE, "data-web-1");
+    let uid = |w: &World| w.server.get(&claim).map(|claim| object::uid(claim).to_owned());
+    let earlier = uid(&world);
+    assert!(earlier.is_some());
+    world.change(&web, &json!({ "replicas": 1 }));
+    while world.server.get(&pod("web-1")).is_some() {
+        world.run_for(Duration::from_millis(1));
+    }
+    assert_eq!(uid(&world), earlier, "it is still there");
+    let kept = json!({ "whenScaled": "Retain" });
+    world.change(&web, &json!({ "replicas": 2, "persistentVolumeClaimRetentionPolicy": kept }));
+    // S4 and S5 are judged at each request.
+    comes_to_rest(&mut world, &web);
+    assert_ne!(uid(&world), earlier, "the garbage collector has taken it");
+    assert!(uid(&world).is_some(), "and the next pod has one of its own");
+}
+
 /// A set is deleted and its claims are to stay: the garbage collector takes the set off their owners. An operator that sees that
 /// before it sees the deletion would put it on again, and if that arrives when the set is gone, the data goes.
 #[test]
