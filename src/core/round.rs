@@ -189,7 +189,11 @@ pub fn trim<S: Set, T: SetStatus>(
             .collect(),
         live_labels: pods.ours.iter().map(|p| pod::revision(p)).collect(),
     };
-    let history = revisions::history(observation, revisions, &live);
+    let mut history = revisions::history(observation, revisions, &live);
+    if !history.is_empty() && !observation.memory.owner_confirmed {
+        // It is done even when an earlier part failed, so it has a look of its own.
+        history.insert(0, membership::owner_is_there(observation));
+    }
     plan.stage(Part::History, Pace::Together, vec![history]);
 }
 
@@ -207,13 +211,14 @@ fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     }
 }
 
-/// Before the first pods and claims of an owner are touched since we lead it is read afresh: an API server that does not keep its word
-/// may have given a list of the past, and pods that are not wanted by that would go, with their data (X4, kubernetes#59848).
+/// Before the first pods, claims and revisions of an owner are touched since we lead it is read afresh: an API server that does not keep
+/// its word may have given a list of the past, and pods that are not wanted by that would go, with their data, and an earlier template
+/// would become the newest revision again (X4, kubernetes#59848). [`trim`] does the same for the history.
 fn look_first<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     if observation.memory.owner_confirmed {
         return;
     }
-    let touches = |stage: &Stage| matches!(stage.part, Part::Claims | Part::Pods);
+    let touches = |stage: &Stage| matches!(stage.part, Part::Revisions | Part::Claims | Part::Pods);
     let Some(at) = plan.stages.iter().position(touches) else { return };
     let look = vec![vec![membership::owner_is_there(observation)]];
     if plan.stages[at].units != look {

@@ -92,10 +92,11 @@ fn with_surge_pods_that_lose_their_labels_are_made_more_and_more_slowly() {
 /// one in slot 1.
 #[test]
 fn a_list_of_the_past_makes_no_second_pod() {
-    for late in 0..10 {
+    // With the same seed the lists come in the same order: each of the six is late once.
+    for late in 0..6 {
         let slow = (Duration::from_secs(2), Duration::from_secs(2));
         let weather = Weather { slow: Some(Resource::Pods), stall_for: slow, ..Weather::calm() };
-        let mut world = World::new(late, weather);
+        let mut world = World::new(0, weather);
         world.add_node("a", &json!({}));
         let operator = world.add_operator();
         let agent = daemons("agent");

@@ -46,6 +46,30 @@ fn the_first_plan_that_touches_pods_begins_with_a_look_at_its_owner() {
 }
 
 #[test]
+fn nor_does_a_set_of_the_past_touch_the_history() {
+    let plan = |limit: i32, tag: &str| {
+        let mut set = fixture::ordinal_set(
+            json!({ "replicas": 0, "revisionHistoryLimit": limit, "template": fixture::template(tag) }),
+        );
+        set.status.observed_generation = 1;
+        set.status.current_revision = "v3".to_owned();
+        set.status.update_revision = "v3".to_owned();
+        let revisions =
+            (1..4).map(|n| revision::<OrdinalSet>(&format!("v{n}"), n, &format!("v{n}"))).collect();
+        let mut observation = fixture::observe(set, vec![], revisions);
+        observation.memory = Memory::default();
+        ordinals::plan(&observation)
+    };
+    for (limit, tag, first) in
+        [(1, "v3", "delete ControllerRevision v1"), (9, "v1", "patch ControllerRevision v1")]
+    {
+        let plan = plan(limit, tag);
+        assert_eq!(looks(&plan), [true, false], "{plan}");
+        assert!(writes(&plan)[0].starts_with(first), "{plan}");
+    }
+}
+
+#[test]
 fn people_are_told_what_the_look_is_for() {
     let plan = web(3, &[0, 1], Memory::default());
     let conditions = plan.status.as_ref().unwrap().changes["conditions"].clone();

@@ -42,16 +42,20 @@ fn a_list_that_is_on_its_way_is_awaited() {
         _ => None,
     });
     let outputs = step(&mut engine, 1, pages.collect());
-    let sent = outputs.iter().find_map(|output| match output {
-        Output::Send { id, request } if request.object.resource == Resource::Revisions => {
-            Some((*id, request))
-        }
-        _ => None,
-    });
-    let (id, request) = sent.unwrap();
-    let mut revision = request.body.clone();
+    let sent = |outputs: &[Output], resource: Resource| {
+        let sent = outputs.iter().find_map(|output| match output {
+            Output::Send { id, request } if request.object.resource == resource => {
+                Some((*id, request.body.clone()))
+            }
+            _ => None,
+        });
+        sent.unwrap()
+    };
+    let (id, _) = sent(&outputs, Resource::OrdinalSets(Surface::Berth));
+    let outputs = step(&mut engine, 2, vec![Input::Answer { id, answer: Answer::Done(set) }]);
+    let (id, mut revision) = sent(&outputs, Resource::Revisions);
     revision["metadata"]["resourceVersion"] = json!("9");
-    step(&mut engine, 2, vec![Input::Answer { id, answer: Answer::Done(revision) }]);
+    step(&mut engine, 3, vec![Input::Answer { id, answer: Answer::Done(revision) }]);
     let later = (300..360).map(|second| lists(&step(&mut engine, second * 1000, vec![Input::Tick])));
     assert_eq!(later.sum::<usize>(), 1, "nothing has come of the first one yet");
 }
