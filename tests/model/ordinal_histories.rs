@@ -9,6 +9,16 @@ use crate::outcome::{comes_to_rest, reached};
 use crate::world::{Fate, Listing, NAMESPACE, Weather, World, ordinals, pod};
 use berth::api::{ObjectRef, Resource, Surface};
 
+/// A world with one node, and its operator, to whom everything about sets comes so many seconds late.
+fn sets_seen_late(seed: u64, seconds: u64) -> (World, usize) {
+    let slow = Some(Resource::OrdinalSets(Surface::Berth));
+    let late = Duration::from_secs(seconds);
+    let mut world = World::new(seed, Weather { slow, stall_for: (late, late), ..Weather::calm() });
+    world.add_node("a", &json!({}));
+    let operator = world.add_operator();
+    (world, operator)
+}
+
 #[test]
 fn claims_that_go_with_the_earlier_set_are_not_used_by_the_next() {
     for seed in 0..10 {
@@ -66,11 +76,7 @@ fn a_claim_that_goes_with_the_earlier_pod_is_not_used_by_the_next() {
 #[test]
 fn claims_that_outlive_their_set_are_not_tied_to_it_again() {
     for seed in 0..10 {
-        let slow = Some(Resource::OrdinalSets(Surface::Berth));
-        let lagging = (Duration::from_secs(20), Duration::from_secs(20));
-        let mut world = World::new(seed, Weather { slow, stall_for: lagging, ..Weather::calm() });
-        world.add_node("a", &json!({}));
-        world.add_operator();
+        let (mut world, _) = sets_seen_late(seed, 20);
         let web = ordinals("web");
         let spec = json!({
             "replicas": 1,
@@ -100,11 +106,7 @@ fn claims_that_outlive_their_set_are_not_tied_to_it_again() {
 fn a_list_of_the_past_takes_nothing_away() {
     // With the same seed the lists come in the same order: each of the six is late once.
     for late in 0..6 {
-        let slow = Some(Resource::OrdinalSets(Surface::Berth));
-        let lagging = (Duration::from_secs(2), Duration::from_secs(2));
-        let mut world = World::new(0, Weather { slow, stall_for: lagging, ..Weather::calm() });
-        world.add_node("a", &json!({}));
-        let operator = world.add_operator();
+        let (mut world, operator) = sets_seen_late(0, 2);
         let web = ordinals("web");
         let spec = json!({
             "replicas": 1,
@@ -137,11 +139,7 @@ fn a_list_of_the_past_takes_nothing_away() {
 fn a_list_of_the_past_leaves_the_history_alone() {
     // With the same seed the lists come in the same order: each of the six is late once.
     for late in 0..6 {
-        let slow = Some(Resource::OrdinalSets(Surface::Berth));
-        let lagging = (Duration::from_secs(2), Duration::from_secs(2));
-        let mut world = World::new(0, Weather { slow, stall_for: lagging, ..Weather::calm() });
-        world.add_node("a", &json!({}));
-        let operator = world.add_operator();
+        let (mut world, operator) = sets_seen_late(0, 2);
         let web = ordinals("web");
         world.create_set(&web, "app:1", &json!({ "replicas": 1, "revisionHistoryLimit": 0 }));
         world.run_until(Duration::from_secs(300), |w| reached(w, &web));
