@@ -1,7 +1,7 @@
 //! The harness can fail: each patch in this folder puts a defect into a copy of the sources, behind a switch, so that all of them are
 //! built once. The simulator then runs with each of them in turn, and must find it; and once with none, and must find nothing.
 //!
-//! `cargo run -p berth-defects` takes all of them (about ten minutes on two cores); `cargo run -p berth-defects -- 02` those whose
+//! `cargo run -p berth-defects` takes all of them (about half an hour on two cores); `cargo run -p berth-defects -- 02` those whose
 //! names contain `02`. `BERTH_SEEDS` says how many schedules each gets at most. The table is written to `target/defects/table.md`.
 
 mod defect;
