@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::api_server::object;
 use crate::invariants::daemons::node_of as daemons_node;
 use crate::outcome::comes_to_rest;
+use crate::seeds::seeds_and_lists;
 use crate::world::{Listing, Weather, World, daemons};
 use berth::api::Resource;
 use berth::core::request::Verb;
@@ -92,11 +93,10 @@ fn with_surge_pods_that_lose_their_labels_are_made_more_and_more_slowly() {
 /// one in slot 1.
 #[test]
 fn a_list_of_the_past_makes_no_second_pod() {
-    // With the same seed the lists come in the same order: each of the six is late once.
-    for late in 0..6 {
+    for (seed, list) in seeds_and_lists() {
         let slow = (Duration::from_secs(2), Duration::from_secs(2));
         let weather = Weather { slow: Some(Resource::Pods), stall_for: slow, ..Weather::calm() };
-        let mut world = World::new(0, weather);
+        let mut world = World::new(seed, weather);
         world.add_node("a", &json!({}));
         let operator = world.add_operator();
         let agent = daemons("agent");
@@ -108,7 +108,7 @@ fn a_list_of_the_past_makes_no_second_pod() {
         world.set_image(&agent, "app:2");
         world.run_for(Duration::from_secs(60));
         world.crash(operator);
-        world.listings.insert(world.listed + late, Listing::Past(world.server.version() - before));
+        world.listings.insert(world.listed + list, Listing::Past(world.server.version() - before));
         // D1 is judged at each commit.
         world.run_for(Duration::from_secs(60));
         comes_to_rest(&mut world, &agent);

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::api_server::object;
 use crate::outcome::{comes_to_rest, reached};
+use crate::seeds::seeds_and_lists;
 use crate::world::{Fate, Listing, NAMESPACE, Weather, World, ordinals, pod};
 use berth::api::{ObjectRef, Resource, Surface};
 
@@ -104,9 +105,8 @@ fn claims_that_outlive_their_set_are_not_tied_to_it_again() {
 /// An operator starts, and one of its lists shows what was there before the set was scaled up: by that, pods are to go, and their data.
 #[test]
 fn a_list_of_the_past_takes_nothing_away() {
-    // With the same seed the lists come in the same order: each of the six is late once.
-    for late in 0..6 {
-        let (mut world, operator) = sets_seen_late(0, 2);
+    for (seed, list) in seeds_and_lists() {
+        let (mut world, operator) = sets_seen_late(seed, 2);
         let web = ordinals("web");
         let spec = json!({
             "replicas": 1,
@@ -127,9 +127,9 @@ fn a_list_of_the_past_takes_nothing_away() {
         let wanted = there(&world);
         assert_eq!(wanted.len(), 6, "three pods and their claims");
         world.crash(operator);
-        world.listings.insert(world.listed + late, Listing::Past(world.server.version() - before));
+        world.listings.insert(world.listed + list, Listing::Past(world.server.version() - before));
         world.run_for(Duration::from_secs(60));
-        assert_eq!(there(&world), wanted, "S3, S21: list {late} of the past");
+        assert_eq!(there(&world), wanted, "S3, S21: list {list} of the past, seed {seed}");
         comes_to_rest(&mut world, &web);
     }
 }
@@ -137,9 +137,8 @@ fn a_list_of_the_past_takes_nothing_away() {
 /// As before, but by the list the set is at an earlier template, and keeps no history.
 #[test]
 fn a_list_of_the_past_leaves_the_history_alone() {
-    // With the same seed the lists come in the same order: each of the six is late once.
-    for late in 0..6 {
-        let (mut world, operator) = sets_seen_late(0, 2);
+    for (seed, list) in seeds_and_lists() {
+        let (mut world, operator) = sets_seen_late(seed, 2);
         let web = ordinals("web");
         world.create_set(&web, "app:1", &json!({ "replicas": 1, "revisionHistoryLimit": 0 }));
         world.run_until(Duration::from_secs(300), |w| reached(w, &web));
@@ -156,9 +155,9 @@ fn a_list_of_the_past_leaves_the_history_alone() {
         let wanted = history(&world);
         assert_eq!(wanted.len(), 3);
         world.crash(operator);
-        world.listings.insert(world.listed + late, Listing::Past(world.server.version() - before));
+        world.listings.insert(world.listed + list, Listing::Past(world.server.version() - before));
         world.run_for(Duration::from_secs(60));
-        assert_eq!(history(&world), wanted, "S9: list {late} of the past");
+        assert_eq!(history(&world), wanted, "S9: list {list} of the past, seed {seed}");
         comes_to_rest(&mut world, &web);
     }
 }

@@ -8,3 +8,8 @@ pub fn seeds(usual: u64) -> std::ops::Range<u64> {
         (None, many) => 0..many.unwrap_or(usual),
     }
 }
+
+/// Ten seeds, and for each of them the six lists that an operator begins with: in the same world they come in the same order.
+pub fn seeds_and_lists() -> impl Iterator<Item = (u64, u64)> {
+    (0..10).flat_map(|seed| (0..6).map(move |list| (seed, list)))
+}

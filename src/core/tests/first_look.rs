@@ -1,6 +1,6 @@
-//! Before the first pods and claims of an owner are touched since we lead, it is read afresh.
+//! Before the first pods, claims and revisions of an owner are touched since we lead, it is read afresh.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::OrdinalSet;
 use crate::core::fixture::{self, pod, revision, writes};
@@ -8,70 +8,61 @@ use crate::core::memory::Memory;
 use crate::core::plan::{Act, Plan};
 use crate::ordinals;
 
-/// `web` at rest but for these ordinals, which are there, and what an operator that has just begun to lead knows.
-fn web(replicas: i32, there: &[i64], memory: Memory) -> Plan {
-    let mut set = fixture::ordinal_set(json!({ "replicas": replicas, "podManagementPolicy": "Parallel" }));
+/// The plan for `web` with this spec, which has come to rest at the last of three revisions with these ordinals.
+fn plan(spec: &Value, there: &[i64], memory: Memory) -> Plan {
+    let mut whole = json!({ "podManagementPolicy": "Parallel", "template": fixture::template("v3") });
+    fixture::merge(&mut whole, spec.clone());
+    let mut set = fixture::ordinal_set(whole);
     set.status.observed_generation = 1;
-    set.status.current_revision = "v1".to_owned();
-    set.status.update_revision = "v1".to_owned();
-    let pods = there.iter().map(|n| pod::<OrdinalSet>(&format!("web-{n}"), "v1", json!({}))).collect();
-    let mut observation = fixture::observe(set, pods, vec![revision::<OrdinalSet>("v1", 1, "v1")]);
+    set.status.current_revision = "v3".to_owned();
+    set.status.update_revision = "v3".to_owned();
+    let pods = there.iter().map(|n| pod::<OrdinalSet>(&format!("web-{n}"), "v3", json!({}))).collect();
+    let revisions = (1..4).map(|n| revision::<OrdinalSet>(&format!("v{n}"), n, &format!("v{n}"))).collect();
+    let mut observation = fixture::observe(set, pods, revisions);
     observation.memory = memory;
     ordinals::plan(&observation)
 }
 
-fn looks(plan: &Plan) -> Vec<bool> {
-    plan.actions().map(|action| action.act.is_look()).collect()
+/// How many of its actions only read.
+fn looks(plan: &Plan) -> usize {
+    plan.actions().filter(|action| action.act.is_look()).count()
 }
 
 #[test]
-fn the_first_plan_that_touches_pods_begins_with_a_look_at_its_owner() {
-    for (replicas, there, first) in [(2, [0, 2], "create Pod web-1"), (1, [0, 1], "delete Pod web-1")] {
-        let plan = web(replicas, &there, Memory::default());
+fn the_first_plan_that_touches_anything_begins_with_a_look_at_its_owner() {
+    for (spec, there, first) in [
+        (json!({ "replicas": 2 }), vec![0, 2], "create Pod web-1"),
+        (json!({ "replicas": 1 }), vec![0, 1], "delete Pod web-1"),
+        (json!({ "replicas": 0, "revisionHistoryLimit": 1 }), vec![], "delete ControllerRevision v1"),
+        (
+            json!({ "replicas": 0, "template": fixture::template("v1") }),
+            vec![],
+            "patch ControllerRevision v1",
+        ),
+    ] {
+        let first_plan = plan(&spec, &there, Memory::default());
+        let begins = first_plan.actions().next().map(|action| &action.act);
         assert!(
-            matches!(&plan.actions().next().unwrap().act, Act::Confirm { object, .. } if object.name == "web"),
-            "{plan}"
+            matches!(begins, Some(Act::Confirm { object, generation: Some(1), .. }) if object.name == "web"),
+            "{first_plan}"
         );
-        assert_eq!(looks(&plan).iter().filter(|look| **look).count(), 1, "{plan}");
-        assert_eq!(writes(&plan)[0], first, "{plan}");
-        let again = web(replicas, &there, Memory::default().established());
-        assert!(!looks(&again).contains(&true), "{again}");
-        assert_eq!(writes(&again), writes(&plan));
+        assert_eq!(looks(&first_plan), 1, "{first_plan}");
+        assert_eq!(writes(&first_plan)[0], first, "{first_plan}");
+        let later = plan(&spec, &there, Memory::default().established());
+        assert_eq!(looks(&later), 0, "{later}");
+        assert_eq!(writes(&later), writes(&first_plan));
     }
-    assert_eq!(
-        looks(&web(2, &[0, 1], Memory::default())),
-        Vec::<bool>::new(),
-        "what touches nothing looks at nothing"
-    );
 }
 
 #[test]
-fn nor_does_a_set_of_the_past_touch_the_history() {
-    let plan = |limit: i32, tag: &str| {
-        let mut set = fixture::ordinal_set(
-            json!({ "replicas": 0, "revisionHistoryLimit": limit, "template": fixture::template(tag) }),
-        );
-        set.status.observed_generation = 1;
-        set.status.current_revision = "v3".to_owned();
-        set.status.update_revision = "v3".to_owned();
-        let revisions =
-            (1..4).map(|n| revision::<OrdinalSet>(&format!("v{n}"), n, &format!("v{n}"))).collect();
-        let mut observation = fixture::observe(set, vec![], revisions);
-        observation.memory = Memory::default();
-        ordinals::plan(&observation)
-    };
-    for (limit, tag, first) in
-        [(1, "v3", "delete ControllerRevision v1"), (9, "v1", "patch ControllerRevision v1")]
-    {
-        let plan = plan(limit, tag);
-        assert_eq!(looks(&plan), [true, false], "{plan}");
-        assert!(writes(&plan)[0].starts_with(first), "{plan}");
-    }
+fn a_plan_that_touches_nothing_looks_at_nothing() {
+    let plan = plan(&json!({ "replicas": 2 }), &[0, 1], Memory::default());
+    assert_eq!(plan.actions().count(), 0, "{plan}");
 }
 
 #[test]
 fn people_are_told_what_the_look_is_for() {
-    let plan = web(3, &[0, 1], Memory::default());
+    let plan = plan(&json!({ "replicas": 3 }), &[0, 1], Memory::default());
     let conditions = plan.status.as_ref().unwrap().changes["conditions"].clone();
     let reconciling = conditions.as_array().unwrap().iter().find(|c| c["type"] == "Reconciling").unwrap();
     let told = reconciling["message"].as_str().unwrap();
