@@ -11,7 +11,7 @@ use crate::api_server::object;
 use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;
-use super::{Fate, Happening, World, Write, tell};
+use super::{Answered, Fate, Happening, World, Write, tell};
 
 /// A request that an operator sent.
 #[derive(Clone, Debug)]
@@ -114,6 +114,9 @@ impl World {
             given_up: false,
             former: false,
         };
+        if let Some(trouble) = self.trouble_of(&sent.request).filter(|_| fate == Fate::Carried) {
+            return self.delay(sent, trouble);
+        }
         match fate {
             Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {
@@ -159,7 +162,7 @@ impl World {
     }
 
     /// The operator learns that nobody knows.
-    fn broken(&mut self, sent: &Sent) {
+    pub(super) fn broken(&mut self, sent: &Sent) {
         tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
         let delay = self.random.between(BROKEN);
         self.reply(sent, delay, Answer::Unknown("the connection broke".to_owned()));
@@ -251,6 +254,11 @@ impl World {
                 answer
             }
         };
+        let refused = if let Answer::Refused(refusal) = &answer { Some(refusal.code) } else { None };
+        if !matches!(sent.request.object.resource, Resource::Events | Resource::Leases) {
+            let Request { verb, object, status, .. } = sent.request.clone();
+            self.answered.push(Answered { verb, object, status, refused, at: self.clock });
+        }
         if let Answer::Refused(refusal) = &answer {
             tell!(self, "refused {:?} {}: {}", sent.request.verb, sent.request.object, refusal.reason);
         }
