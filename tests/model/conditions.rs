@@ -132,6 +132,22 @@ fn a_foreign_pod_is_told_until_it_is_being_deleted() {
     }
 }
 
+/// The first ordinal moves past all pods, and the first of the new names is held: as many pods are available as are wanted, and they are
+/// not the right ones.
+#[test]
+fn pods_at_the_wrong_ordinals_are_not_ready() {
+    let web = ordinals("web");
+    let mut world = world();
+    world.add_foreign_pod("web-2", "other", true);
+    world.create_set(&web, "app:1", &json!({ "replicas": 2 }));
+    world.run_until(5 * MINUTE, |w| reached(w, &web));
+    world.change(&web, &json!({ "ordinals": { "start": 2 } }));
+    assert!(after(&mut world, 3 * SECOND, &web), "{}", world.server.get(&web).unwrap()["status"]);
+    assert!(!object::holds(world.server.get(&web).unwrap(), "Ready"));
+    world.delete(&pod("web-2"), "Background");
+    comes_to_rest(&mut world, &web);
+}
+
 /// Neither pods of an earlier set of the name, nor what a set is scaled beyond while they end.
 #[test]
 fn pods_of_an_earlier_set_are_not_told() {

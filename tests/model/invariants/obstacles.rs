@@ -233,9 +233,9 @@ impl Obstacles {
         if now <= since + BOUND {
             return Ok(true);
         }
-        let said = object::condition(set, "Stalled").map_or("nothing".to_owned(), Value::to_string);
+        let said = set["status"]["conditions"].to_string();
         Err(match ought {
-            Ought::Stalled(why) => format!("X12: {of} is not Stalled since {since:?}, though {why}"),
+            Ought::Stalled(why) => format!("X12: {of} is not Stalled since {since:?}, though {why}: {said}"),
             _ => format!("X12: {of} is Stalled since {since:?}, and nothing is in the way: {said}"),
         })
     }
