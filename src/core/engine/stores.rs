@@ -326,6 +326,7 @@ impl Stores {
             gates,
             now,
             set,
+            templates: Default::default(),
         }
     }
 

@@ -35,7 +35,7 @@ impl Stand {
     /// The request to a lease that is to be sent, and its id.
     fn request(&self) -> Option<(u64, Request)> {
         self.outputs.iter().find_map(|output| match output {
-            Output::Send { id, request } => Some((*id, request.clone())),
+            Output::Send { id, request, .. } => Some((*id, request.clone())),
             _ => None,
         })
     }

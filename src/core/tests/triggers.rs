@@ -8,6 +8,7 @@ use crate::api::meta::Object;
 use crate::api::{Key, Kind, Node, NodeDaemonSet, Resource, Surface};
 use crate::core::engine::stores::{Item, Stores};
 use crate::core::fixture::{self, merge};
+use crate::core::gates::Gates;
 use crate::core::triggers;
 
 /// A node daemon set of this name whose pods have the label `app: NAME`, at a uid of its own.
@@ -50,14 +51,14 @@ fn stores(items: Vec<Item>) -> Stores {
 /// The names of the owners that putting `item` wakes.
 fn put(stores: &mut Stores, item: Item) -> Vec<String> {
     let changed = stores.put(item).unwrap();
-    triggers::keys(stores, &changed).into_iter().map(|key| key.name).collect()
+    triggers::keys(stores, &changed, Gates::default()).into_iter().map(|key| key.name).collect()
 }
 
 fn remove<T: Object>(stores: &mut Stores, resource: Resource, object: &T) -> Vec<String> {
     let mut meta = object.meta().clone();
     meta.resource_version = crate::api::ResourceVersion("9999".to_owned());
     let changed = stores.remove(resource, &meta).unwrap();
-    triggers::keys(stores, &changed).into_iter().map(|key| key.name).collect()
+    triggers::keys(stores, &changed, Gates::default()).into_iter().map(|key| key.name).collect()
 }
 
 fn ssd() -> Value {
@@ -202,7 +203,7 @@ fn a_revision_that_appears_under_an_owner_wakes_nobody_at_once() {
     let mut stores = stores(vec![Item::DaemonSet(Surface::Apps, native)]);
     let none = Vec::<String>::new();
     let appeared = stores.put(revision("r", json!({}))).unwrap();
-    assert_eq!(triggers::keys(&stores, &appeared), [], "it appears");
+    assert_eq!(triggers::keys(&stores, &appeared, Gates::default()), [], "it appears");
     let later = triggers::later(&stores, &appeared);
     assert_eq!(later, [Key::new(Surface::Apps, Kind::Daemon, "ns", "all")], "it may have to go again");
     assert_eq!(put(&mut stores, revision("r", version("6"))), none, "nothing is different");
@@ -221,5 +222,8 @@ fn a_set_wakes_itself() {
     let Item::DaemonSet(surface, mut all) = set("all", json!({})) else { unreachable!() };
     all.metadata.resource_version = crate::api::ResourceVersion("11".to_owned());
     let changed = stores.put(Item::DaemonSet(surface, all)).unwrap();
-    assert_eq!(triggers::keys(&stores, &changed), [Key::new(Surface::Berth, Kind::Daemon, "ns", "all")]);
+    assert_eq!(
+        triggers::keys(&stores, &changed, Gates::default()),
+        [Key::new(Surface::Berth, Kind::Daemon, "ns", "all")]
+    );
 }
