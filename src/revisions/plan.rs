@@ -100,8 +100,7 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             Likeness::Same(note) => {
                 plan.update = ours.last().map(|newest| Arc::clone(newest));
                 // Optional: while the API server rejects it, the pods do not wait for it.
-                plan.actions = note;
-                plan.actions.retain(|note| observation.memory.rejections.of(&note.act).is_none());
+                plan.actions = if backed_off(observation, &note).is_some() { vec![] } else { note };
             }
             // As long as the API server does not say whether the template is another, no revision is recorded for it, and the
             // pods are kept as the newest one asks.

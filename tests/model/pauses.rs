@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use berth::api::{ObjectRef, Resource};
+use berth::core::pace::QUIET;
 use berth::core::request::Verb;
 use serde_json::{Value, json};
 
@@ -13,8 +14,6 @@ use crate::world::{Fate, World, Write, busy, daemons, ordinals, pod};
 
 /// How long requests and events take at most in calm weather, there and back.
 const ROUND: Duration = Duration::from_millis(50);
-/// A status that changes is written when nothing more has changed for so long.
-const QUIET: Duration = Duration::from_millis(100);
 /// How long a scheduler and a kubelet take in calm weather to refuse a pod.
 const REFUSED: Duration = Duration::from_secs(3);
 
@@ -118,7 +117,7 @@ fn a_status_that_a_policy_refuses_is_tried_more_and_more_rarely_and_the_work_goe
         world.change(&of, &json!({ "minReadySeconds": 1 }));
         world.run_for(Duration::from_secs(2 * 3600 + 60));
         let tried = writes(&world, |w| w.status && w.at > began);
-        grow(&pauses(&tried), Duration::from_secs(300), QUIET + ROUND);
+        grow(&pauses(&tried), Duration::from_secs(300), ROUND + QUIET);
         let lost = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).last().unwrap();
         let made = |w: &World| writes(w, |w| makes_pod(w) && w.done).len();
         let before = made(&world);

@@ -227,3 +227,43 @@ fn a_set_wakes_itself() {
         [Key::new(Surface::Berth, Kind::Daemon, "ns", "all")]
     );
 }
+
+#[test]
+fn a_claim_wakes_the_sets_that_its_name_names() {
+    let web = |name: &str, template: &str| {
+        let claims = json!({ "volumeClaimTemplates": [{ "metadata": { "name": template }, "spec": {} }] });
+        let mut set = fixture::ordinal_set(claims);
+        set.metadata.name = name.to_owned();
+        Item::OrdinalSet(Surface::Berth, set)
+    };
+    let mut stores = stores(vec![
+        web("web", "data"),
+        web("db-web", "data"),
+        web("web-1", "data"),
+        web("web-2", "data-db"),
+    ]);
+    let mut claim = |name: &str| {
+        let mut claim = Arc::unwrap_or_clone(fixture::claim(name, json!([])));
+        claim.metadata.name = name.to_owned();
+        put(&mut stores, Item::Claim(claim))
+    };
+    assert_eq!(claim("data-web-0"), ["web"]);
+    assert_eq!(claim("data-db-web-0"), ["db-web"], "not `web`, whose template is not called `data-db`");
+    assert_eq!(claim("data-web-1-7"), ["web-1"]);
+    assert_eq!(claim("data-db-web-2-0"), ["web-2"]);
+    assert_eq!(claim("logs-web-0"), Vec::<String>::new());
+    assert_eq!(claim("data"), Vec::<String>::new());
+}
+
+#[test]
+fn a_node_wakes_sets_by_what_the_gates_say() {
+    let tolerates = json!({ "containers": [], "tolerations": [{ "key": "cores", "operator": "Gt", "value": "8", "effect": "NoSchedule" }] });
+    let tainted =
+        json!({ "spec": { "taints": [{ "key": "cores", "value": "16", "effect": "NoSchedule" }] } });
+    for (comparison, woken) in [(false, 0), (true, 1)] {
+        let mut stores = stores(vec![set("agent", tolerates.clone())]);
+        let changed = stores.put(Item::Node(node("a", 50, tainted.clone()))).unwrap();
+        let keys = triggers::keys(&stores, &changed, Gates { comparison, ..Gates::default() });
+        assert_eq!(keys.len(), woken, "the gate is {comparison}");
+    }
+}
