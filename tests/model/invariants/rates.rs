@@ -23,8 +23,8 @@ const MOST_REFUSALS: usize = 4;
 #[derive(Debug, Default)]
 struct Sent {
     all: VecDeque<Duration>,
-    /// By verb, object, and whether of the status.
-    refused: BTreeMap<(Verb, ObjectRef, bool), VecDeque<Duration>>,
+    /// By verb, object, whether of the status, and whether it is of a plan: what is in doubt is read besides.
+    refused: BTreeMap<(Verb, ObjectRef, bool, bool), VecDeque<Duration>>,
 }
 
 /// See the module.
@@ -80,7 +80,7 @@ impl Rates {
     pub fn refused(
         &mut self,
         operator: usize,
-        owner: &ObjectRef,
+        (owner, planned): (&ObjectRef, bool),
         request: &Request,
         code: u16,
         now: Duration,
@@ -90,7 +90,7 @@ impl Rates {
             return Ok(());
         }
         let sent = self.owners.entry(owner.clone()).or_default().entry(operator).or_default();
-        let what = (request.verb, request.object.clone(), request.status);
+        let what = (request.verb, request.object.clone(), request.status, planned);
         let count = add(sent.refused.entry(what).or_default(), now);
         if count > MOST_REFUSALS {
             return Err(format!(
