@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::owners::{Owners, is_left_over};
-use crate::api::{ObjectRef, OrdinalSet, Pod, Resource, Template};
+use super::owners::{self, Owners, is_left_over, is_made_by};
+use crate::api::ordinal_set::Retention;
+use crate::api::{Claim, ObjectRef, OrdinalSet, Pod, Resource, Template};
 use crate::core::events::Event;
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Action, Guard, Pace, Part, Plan, Unit};
@@ -54,7 +55,7 @@ pub fn volumes(set: &OrdinalSet, ordinal: i64, template: &Value) -> Vec<Value> {
     from_claims.chain(own.iter().filter(|v| !replaced(v)).cloned()).collect()
 }
 
-fn owners<'a>(
+pub(super) fn owners<'a>(
     observation: &'a Observation<OrdinalSet>,
     pod_name: &'a str,
     pod: Option<&'a Pod>,
@@ -96,10 +97,21 @@ pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name
                 let because = format!("it goes with the earlier pod {pod_name}, then a new one is made");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
+            Some(claim) if is_tied_later(observation, claim) => {}
             Some(claim) => need.mend.extend(mend(&owners, claim)),
         }
     }
     need
+}
+
+/// Whether a claim that this set has not made gets its owner only once a pod of this set uses it, and not before: the creation of the
+/// pod may be refused for long, and the claim of an earlier set must not go with this one for that.
+fn is_tied_later(observation: &Observation<OrdinalSet>, claim: &Claim) -> bool {
+    let set = &observation.set.metadata.uid;
+    let (when_deleted, _) = observation.set.spec.retention();
+    let known =
+        is_made_by(&claim.metadata, set) || claim.metadata.owner_references.iter().any(|r| &r.uid == set);
+    when_deleted == Retention::Delete && !known
 }
 
 /// What a present pod needs: claims that it lost while it waits to run (A4.5), and the owners of those it has.
@@ -156,7 +168,7 @@ fn conflicting(claim: &ObjectRef) -> Event {
     Event::warning("ConflictingController", message, Some(claim.clone()))
 }
 
-fn mend(owners: &Owners<'_>, claim: &crate::api::Claim) -> Option<Action> {
+pub(super) fn mend(owners: &Owners<'_>, claim: &Claim) -> Option<Action> {
     let references = owners.mend(claim)?;
     let meta = &claim.metadata;
     Some(Action {
@@ -189,8 +201,8 @@ pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: 
     plan.stage(Part::Claims, Pace::SlowStart, mends);
 }
 
-/// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), and
-/// the owner that the policy asks for, so that no second write is needed.
+/// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), the owner that the
+/// policy asks for, so that no second write is needed, and on custom sets the uid of the set.
 fn create(
     observation: &Observation<OrdinalSet>,
     template: &Template,
@@ -228,6 +240,14 @@ fn create(
         };
         references.push(json!(reference));
         metadata.insert("ownerReferences".to_owned(), Value::Array(references));
+    }
+    if owners::marks(observation.key.surface) {
+        let mut annotations = match metadata.remove("annotations") {
+            Some(Value::Object(annotations)) => annotations,
+            _ => Map::new(),
+        };
+        annotations.insert(owners::SET_UID.to_owned(), json!(observation.set.metadata.uid));
+        metadata.insert("annotations".to_owned(), Value::Object(annotations));
     }
     body.insert("metadata".to_owned(), Value::Object(metadata));
     Action {

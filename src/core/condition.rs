@@ -78,7 +78,8 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
     {
         return Progress::Stalled(reason, condition.message.clone());
     }
-    let resting = |w: &Waiting| matches!(w, Waiting::Paused { .. } | Waiting::Partition { .. });
+    let resting =
+        |w: &Waiting| w.is_remark() || matches!(w, Waiting::Paused { .. } | Waiting::Partition { .. });
     let paused = waiting.iter().find(|w| matches!(w, Waiting::Paused { .. }));
     if let Some(paused) = paused.filter(|_| plan.stages.is_empty() && waiting.iter().all(resting)) {
         return Progress::Paused(paused.to_string());
@@ -86,7 +87,8 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
     // A look says nothing of what it is for; what rests on it does.
     let told = plan.actions().find(|action| !action.act.is_look()).or_else(|| plan.actions().next());
     let action = || told.map(ToString::to_string);
-    Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
+    let first = waiting.iter().find(|w| !w.is_remark());
+    Progress::Working(first.map(ToString::to_string).or_else(action).unwrap_or_default())
 }
 
 /// One condition as it should stand: type, status, reason and message.

@@ -14,7 +14,7 @@ use crate::core::pod::Availability;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
 use crate::core::{deadline, pod};
-use crate::revisions;
+use crate::{claims, revisions};
 
 /// What is to be done for an ordinal set, why, and what is waited for.
 pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
@@ -64,6 +64,7 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         recheck_availability(observation, &replicas, &mut plan);
         settled = status::is_settled(set, &replicas, target, &after);
         pods_and_claims(observation, &replicas, target, &mut plan);
+        claims::settle(observation, &replicas.by_ordinal(), &mut plan);
         settled &= plan.stages.is_empty();
     }
     if let Some(target) = target.as_ref().filter(|t| t.recreates && observation.key.surface == Surface::Apps)
@@ -129,7 +130,8 @@ fn pods_and_claims(
     target: &Target,
     plan: &mut Plan,
 ) {
-    if target.recreates && rollout::recreate(observation, replicas, target, plan) {
+    let recreates = target.recreates && target.paused.is_none();
+    if recreates && rollout::recreate(observation, replicas, target, plan) {
         return;
     }
     let ordered = observation.set.spec.is_ordered();
