@@ -130,8 +130,7 @@ fn pods_and_claims(
     target: &Target,
     plan: &mut Plan,
 ) {
-    let recreates = target.recreates && target.paused.is_none();
-    if recreates && rollout::recreate(observation, replicas, target, plan) {
+    if target.recreates_now() && rollout::recreate(observation, replicas, target, plan) {
         return;
     }
     let ordered = observation.set.spec.is_ordered();

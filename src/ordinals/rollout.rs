@@ -61,6 +61,11 @@ impl Target {
         Target { paused: Some(from..places), ..self }
     }
 
+    /// Whether old pods go before new ones come, and may go now.
+    pub fn recreates_now(&self) -> bool {
+        self.recreates && self.paused.is_none()
+    }
+
     /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
     pub fn first_updated(&self, set: &OrdinalSet) -> i64 {
         let partition = self.rolling.as_ref().and_then(|r| r.partition).unwrap_or(0);
