@@ -258,3 +258,51 @@ fn twin_revisions_of_a_native_set_become_one() {
     assert_eq!(pods(&world), restored, "no pod restarts, and all have its label");
     comes_to_rest(&mut world, &agent);
 }
+
+/// Two operators act at once, and pods that have ended are also deleted by somebody else: a person, a pod garbage collector, or a Berth
+/// of another version. One operator has read that the ended pod is there and is about to use the next name; the other sees that it is
+/// gone and uses the first (docs/adr/0003). Where a node has one name that cannot happen.
+#[test]
+fn what_a_second_name_costs_is_counted() {
+    for surface in [Surface::Berth, Surface::Apps] {
+        let (mut twice, mut rounds) = (0, 0);
+        for seed in 0..20 {
+            let requests = (Duration::from_millis(50), Duration::from_millis(400));
+            let mut world = World::new(seed, Weather { request: requests, ..Weather::calm() });
+            world.surface = surface;
+            world.invariants.rules.crowd = true;
+            for node in ["a", "b"] {
+                world.add_node(node, &json!({}));
+            }
+            (0..2).for_each(|_| drop(world.add_operator()));
+            let agent = ObjectRef::new(Resource::DaemonSets(surface), NAMESPACE, "agent");
+            world.create_set(&agent, "app:1", &json!({}));
+            for _ in 0..5 {
+                world.run_until(Duration::from_secs(300), |w| reached(w, &agent));
+                let pod = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).next().unwrap();
+                world.fail_pod(&pod);
+                let pause = world.random.between((Duration::ZERO, Duration::from_secs(2)));
+                world.run_for(pause);
+                world.delete(&pod, "Background");
+                let two = (0..600).filter(|_| {
+                    world.run_for(Duration::from_millis(10));
+                    let live = |p: &&serde_json::Value| !object::is_terminal(p) && !object::is_terminating(p);
+                    let pods = world.server.all(Resource::Pods).map(|(_, p)| p).filter(live);
+                    let mut nodes: Vec<&str> = pods.map(daemons_node).collect();
+                    let all = nodes.len();
+                    nodes.sort_unstable();
+                    nodes.dedup();
+                    nodes.len() < all
+                });
+                twice += usize::from(two.count() > 0);
+                rounds += 1;
+            }
+            comes_to_rest(&mut world, &agent);
+        }
+        println!("{surface:?}: {twice} of {rounds} times two pods were on a node for a moment");
+        match surface {
+            Surface::Berth => assert_eq!(twice, 0, "D1"),
+            Surface::Apps => assert!(twice < rounds / 10, "it is rare: {twice} of {rounds}"),
+        }
+    }
+}
