@@ -1,13 +1,13 @@
 //! The owners of all claims of a set, also of those without a pod, and of those whose pod is not reached in this plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::owners::{is_made_by, names_only};
 use super::plan::{mend, owners, prefix};
 use crate::api::ordinal_set::Retention;
-use crate::api::{Claim, OrdinalSet, Pod, Resource};
+use crate::api::{Claim, OrdinalSet, OwnerReference, Pod, Resource};
 use crate::core::membership;
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
@@ -17,23 +17,27 @@ use crate::ordinals::identity;
 /// How many claims are named where there are many.
 const NAMED: usize = 5;
 
-/// Brings the owners of claims that the plan does not change yet in line with the retention policy (A5.11). `pods` are the set's own,
-/// by ordinal, wanted or not.
+/// Brings the owners of claims that the plan does not change yet in line with the retention policy (A5.11). `pod` gives the set's own
+/// pod of an ordinal, wanted or not.
 ///
-/// Towards `Retain` the set, or its pod, is taken off every claim: whatever keeps a pod from its turn, the data must outlive the set
-/// from then on. Towards `Delete` a claim with a pod gets its owner when it is its pod's turn. One without a pod gets the set as its
+/// Towards `Retain` the set, or its pod, is taken off every claim: whatever keeps a pod from its turn, the data must outlive the set,
+/// or the pod, from then on. Towards `Delete` a claim with a pod gets its owner when it is its pod's turn. One without a pod gets the set as its
 /// owner only if the set itself made it (`berth.dev/set-uid`): any other may hold what an earlier set of this name, or a person, left
 /// there. Such claims are named in [`Waiting::ClaimsUntied`].
 ///
 /// These stages come first and stop nothing after them, for no pod rests on them.
-pub fn settle(observation: &Observation<OrdinalSet>, pods: &BTreeMap<i64, &Pod>, plan: &mut Plan) {
+pub fn settle<'a>(
+    observation: &Observation<OrdinalSet>,
+    pod: impl Fn(i64) -> Option<&'a Pod>,
+    plan: &mut Plan,
+) {
     let set = &observation.set;
     let of_claims = |action: &&Action| action.act.object().resource == Resource::Claims;
     let changed: BTreeSet<String> =
         plan.actions().filter(of_claims).map(|action| action.act.object().name.clone()).collect();
     let (mut untie, mut tie, mut left): (Vec<Unit>, Vec<Unit>, Vec<&str>) = (vec![], vec![], vec![]);
     for (pod_name, ordinal, claim) in claims(observation) {
-        let pod = pods.get(&ordinal).copied();
+        let pod = pod(ordinal);
         if claim.metadata.is_terminating()
             || is_right(observation, ordinal, pod, claim)
             || changed.contains(&claim.metadata.name)
@@ -46,7 +50,7 @@ pub fn settle(observation: &Observation<OrdinalSet>, pods: &BTreeMap<i64, &Pod>,
         let Some(action) = mend(&owners, claim) else { continue };
         if !gets_set(observation, &action) {
             untie.push(vec![action]);
-        } else if is_made_by(&claim.metadata, &set.metadata.uid) {
+        } else if pod.is_some() || is_made_by(&claim.metadata, &set.metadata.uid) {
             tie.push(vec![action]);
         } else {
             left.push(&claim.metadata.name);
@@ -87,15 +91,18 @@ fn claims(observation: &Observation<OrdinalSet>) -> impl Iterator<Item = (&str, 
 
 /// Whether nothing is to be done about a claim, as far as that can be told without a closer look: by far the most common case.
 fn is_right(observation: &Observation<OrdinalSet>, ordinal: i64, pod: Option<&Pod>, claim: &Claim) -> bool {
-    let spec = &observation.set.spec;
+    let (spec, set) = (&observation.set.spec, &observation.set.metadata.uid);
     let (when_deleted, when_scaled) = spec.retention();
+    let goes_with_set = when_deleted == Retention::Delete;
+    let owners = &claim.metadata.owner_references;
+    let Some(pod) = pod else {
+        return if goes_with_set { names_only(&claim.metadata, set) } else { owners.is_empty() };
+    };
     let condemned = !(spec.start()..spec.end()).contains(&ordinal);
-    let goes_with_pod = pod.is_some() && condemned && when_scaled == Retention::Delete;
-    if when_deleted == Retention::Retain && !goes_with_pod {
-        return claim.metadata.owner_references.is_empty();
-    }
-    // Whose owner is to be added when it is its pod's turn.
-    pod.is_some() || names_only(&claim.metadata, &observation.set.metadata.uid)
+    // What is to be added is added when it is the pod's turn; only what is to be taken off cannot wait.
+    let goes_with_pod = condemned && when_scaled == Retention::Delete;
+    let unwanted = |r: &OwnerReference| r.uid == pod.metadata.uid || &r.uid == set && !goes_with_set;
+    goes_with_pod || !owners.iter().any(unwanted)
 }
 
 /// Whether a change of a claim's owners makes the set one of them that was none.

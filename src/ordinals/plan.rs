@@ -64,7 +64,7 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         recheck_availability(observation, &replicas, &mut plan);
         settled = status::is_settled(set, &replicas, target, &after);
         pods_and_claims(observation, &replicas, target, &mut plan);
-        claims::settle(observation, &replicas.by_ordinal(), &mut plan);
+        claims::settle(observation, |ordinal| replicas.get(ordinal), &mut plan);
         settled &= plan.stages.is_empty();
     }
     if let Some(target) = target.as_ref().filter(|t| t.recreates && observation.key.surface == Surface::Apps)

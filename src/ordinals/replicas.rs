@@ -44,9 +44,9 @@ impl<'a> Replicas<'a> {
         replicas
     }
 
-    /// Both kinds in one map.
-    pub fn by_ordinal(&self) -> BTreeMap<i64, &'a Pod> {
-        self.all().collect()
+    /// The pod of an ordinal, wanted or not.
+    pub fn get(&self, ordinal: i64) -> Option<&'a Pod> {
+        self.wanted.get(&ordinal).or_else(|| self.condemned.get(&ordinal)).copied()
     }
 
     /// Both kinds, by ordinal.

@@ -54,6 +54,11 @@ fn owners(plan: &Plan, claim: &str) -> Value {
     patch.map_or(Value::Null, |a| a.act.request().body["metadata"]["ownerReferences"].clone())
 }
 
+fn both(mut patch: Value, more: Value) -> Value {
+    fixture::merge(&mut patch, more);
+    patch
+}
+
 fn untied(plan: &Plan) -> Vec<String> {
     let names = plan.waiting.iter().find_map(|w| match w {
         Waiting::ClaimsUntied { names, .. } => Some(names.clone()),
@@ -87,6 +92,25 @@ fn towards_retain_the_set_is_taken_off_every_claim() {
             expected.into_iter().map(|name| format!("patch PersistentVolumeClaim {name}")).collect();
         assert_eq!(mended, expected, "{what}: each once: {plan}");
         assert_eq!(owners(&plan, "www-web-1"), json!([]), "{what}: {plan}");
+    }
+}
+
+/// The pod has its claim for an owner, for its ordinal was to go; then the policy was changed, or the ordinal is wanted again.
+#[test]
+fn a_claim_does_not_go_with_a_pod_that_is_not_reached() {
+    let pod_reference = json!({ "apiVersion": "v1", "kind": "Pod", "name": "web-1", "uid": "web-1-uid",
+        "controller": true, "blockOwnerDeletion": true });
+    for (deleted, replicas, expected) in [
+        ("Retain", 1, json!([])),
+        ("Delete", 1, json!([reference(Surface::Berth, "set-uid")])),
+        ("Delete", 2, json!([reference(Surface::Berth, "set-uid")])),
+    ] {
+        let claims = [of(0, deleted == "Delete", None), claim("www-web-1", json!([pod_reference]))];
+        let going = both(ok(), fixture::terminating());
+        let plan = plan(&with(deleted, replicas, &[(0, "v1", broken()), (1, "v1", going)], &claims));
+        assert_eq!(owners(&plan, "www-web-1"), expected, "{deleted} at {replicas}: {plan}");
+        let reads = plan.actions().filter(|a| a.act.is_look()).count();
+        assert_eq!(reads, usize::from(deleted == "Delete"), "{plan}");
     }
 }
 
