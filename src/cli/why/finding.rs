@@ -30,6 +30,8 @@ pub(super) enum Cause {
     ClaimPending,
     /// A claim has lost its volume.
     ClaimLost,
+    /// A claim does not go with the set although its policy says so.
+    ClaimUntied,
     /// A quota is used up.
     Quota,
     /// An admission plugin or webhook refuses.
@@ -127,6 +129,18 @@ pub(super) fn of_waiting(key: &Key, waiting: &Waiting, outdated: &[String]) -> O
             text,
             "it goes once nothing uses it and nothing holds it",
             kubectl(key, &format!("describe pvc {}", claim.name)),
+        ),
+        Waiting::PodLeaving { object, .. } => Finding::new(
+            Cause::Terminating,
+            text,
+            "it goes by itself",
+            kubectl(key, &format!("describe pod {}", object.name)),
+        ),
+        Waiting::ClaimsUntied { names, .. } => Finding::new(
+            Cause::ClaimUntied,
+            text,
+            "a pod of this set uses them; or, if the data is not needed, they are deleted",
+            kubectl(key, &format!("get pvc {}", names.join(" "))),
         ),
         Waiting::NameTaken { object } => Finding::new(
             Cause::NameTaken,
