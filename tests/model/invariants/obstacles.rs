@@ -284,8 +284,11 @@ fn refused(
             && if refused.node.is_empty() {
                 !spec.ordered && spec.rolls && !spec.paused
             } else {
+                // The node has no pod under another name either.
+                let pods = server.managed(Resource::Pods, object::uid(set));
                 let node = ObjectRef::new(Resource::Nodes, "", &refused.node);
-                server.get(&node).is_some_and(|node| daemons::fits(set, node))
+                pods.iter().all(|pod| daemons::node_of(pod) != refused.node)
+                    && server.get(&node).is_some_and(|node| daemons::fits(set, node))
             };
         let uncertain = refused.unsure || refused.generation != generation || Some(refused.by) != acting;
         !uncertain && (same || stays)

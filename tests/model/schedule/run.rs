@@ -11,7 +11,7 @@ use super::{Schedule, Step, steps};
 use crate::api_server::object;
 use crate::invariants::Rules;
 use crate::outcome::{come_to_rest, comes_to_rest, reached};
-use crate::world::{NAMESPACE, Weather, World, set_of};
+use crate::world::{Limits, NAMESPACE, Weather, World, set_of};
 
 /// How long a set may take to settle between two steps of a patient schedule.
 const SETTLED: Duration = Duration::from_secs(30 * 60);
@@ -59,6 +59,9 @@ impl Schedule {
         world.telling = telling;
         world.surface = self.surface;
         world.gates = Gates { recreate: true, ..Gates::default() };
+        if self.seed % 3 == 1 {
+            world.limits = Limits::shipped();
+        }
         world.muted = self.muted.clone();
         world.script.extend(self.fate.clone());
         world.deliveries.extend(self.delivery);
@@ -68,7 +71,7 @@ impl Schedule {
             disruption: !self.disturbed && alone && !self.sees_the_past(),
             crowd: !alone,
             past: self.sees_the_past(),
-            told: std::env::var_os("BERTH_TOLD").is_some() && alone && !self.sees_the_past(),
+            told: alone && !self.sees_the_past() && std::env::var_os("BERTH_TOLD").is_some(),
         };
         for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));
@@ -137,6 +140,10 @@ impl Schedule {
         world.server.admission.pod_quota = None;
         world.server.admission.refuses_pods = false;
         world.server.admission.strips_labels = false;
+        world.server.admission.policies.clear();
+        world.server.admission.reverts.clear();
+        world.server.roles.give_back();
+        world.troubles.clear();
         for node in steps::NODES {
             world.rejoin(node);
             world.fill(node, false);

@@ -62,7 +62,7 @@ fn counts(request: &Request) -> bool {
 
 impl World {
     /// Sends a request on its way.
-    pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request) {
+    pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request, patience: Duration) {
         let incarnation = self.operators[operator].incarnation;
         let (owner, Basis { view, decided, plan }) = self.basis(operator, id);
         if counts(&request) {
@@ -120,7 +120,7 @@ impl World {
             decided,
             plan,
             owner: about,
-            patience: super::troubles::patience(&request),
+            patience,
             view,
             request,
             given_up: false,
