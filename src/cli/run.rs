@@ -87,7 +87,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::other(format!("cannot start the runtime: {e}")))?;
-    runtime.block_on(serve_and_operate(args, gates, listen))
+    let done = runtime.block_on(serve_and_operate(args, gates, listen));
+    // A name that is being looked up, or a credential plugin that runs, does not hold up the end.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -129,7 +132,9 @@ async fn look_for_another(client: kube::Client, own: lease::Config) {
     let mut before: Option<Value> = None;
     loop {
         // No right to look, or no such lease: nothing can be said.
-        if let Answer::Done(found) = transport::send(&client, &Request::get(object.clone())).await {
+        if let Answer::Done(found) =
+            transport::send(&client, &Request::get(object.clone()), transport::TIMEOUT).await
+        {
             let spec = found["spec"].clone();
             let holder = spec["holderIdentity"].as_str().unwrap_or_default();
             // Renewed between two looks: its holder is alive.
