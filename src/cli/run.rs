@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Failure;
+use super::gates::FeatureGates;
 use crate::api::{ObjectRef, Resource, Surface};
 use crate::core::engine::Config;
 use crate::core::gates::Gates;
@@ -54,9 +55,8 @@ pub(super) struct Args {
     /// Name of the lease
     #[arg(long, env = "BERTH_LEASE_NAME", default_value = "berth")]
     lease_name: String,
-    /// Feature gates, as Name=true,Name=false
-    #[arg(long, env = "BERTH_FEATURE_GATES", value_delimiter = ',')]
-    feature_gates: Vec<String>,
+    #[command(flatten)]
+    gates: FeatureGates,
     /// Address for /healthz, /readyz and /metrics; "" for none
     #[arg(long, env = "BERTH_LISTEN", default_value = "")]
     listen: String,
@@ -74,8 +74,7 @@ enum Api {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let gates = Gates::parse(args.feature_gates.iter().map(String::as_str))
-        .map_err(|e| Failure::usage(format!("--feature-gates: {e}")))?;
+    let gates = args.gates.read()?;
     let listen: Option<SocketAddr> = match args.listen.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| {

@@ -84,6 +84,19 @@ pub enum ConnectionError {
     Client(#[from] kube::Error),
 }
 
+impl ConnectionError {
+    /// Whether there is nothing that names an API server, rather than something wrong.
+    pub fn is_nowhere(&self) -> bool {
+        match self {
+            ConnectionError::NoServer { .. } => true,
+            ConnectionError::Kubeconfig { source, .. } => {
+                matches!(source, kube::config::KubeconfigError::ReadConfig(..))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Connects to the API server.
 ///
 /// Writes are never retried by the client itself: a retried create that had been committed would be a second one, and the

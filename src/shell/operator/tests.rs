@@ -40,6 +40,8 @@ impl tower_service::Service<http::Request<Body>> for Silent {
         }
         let body = if uri.contains("watch=1") {
             StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Infallible>>()).boxed_unsync()
+        } else if uri.ends_with("/ordinalsets/web") {
+            Full::new(Bytes::from(set().to_string())).boxed_unsync()
         } else {
             let items = if uri.contains("/ordinalsets?") { vec![set()] } else { vec![] };
             let list = json!({ "metadata": { "resourceVersion": "5" }, "items": items });
