@@ -134,6 +134,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn no_manifest_is_too_odd(document in value(), items in proptest::collection::vec(value(), 0..4), text in any::<String>()) {
             let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items });

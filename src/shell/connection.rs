@@ -45,14 +45,6 @@ pub enum ConnectionError {
         /// Why there is no service account.
         account: kube::config::InClusterError,
     },
-    /// The service account of the pod names an authority that cannot be read.
-    #[error("cannot read the certificate authority {path}: {source}")]
-    Authority {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        source: std::io::Error,
-    },
     /// The file of a token cannot be read.
     #[error("cannot read the token file {path}: {source}")]
     TokenFile {

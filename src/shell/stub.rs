@@ -1,4 +1,4 @@
-//! Servers for tests: they answer what they are told to.
+//! Servers for tests: they answer what the test says.
 
 use std::net::SocketAddr;
 

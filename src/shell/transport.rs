@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::core::request::{Answer, Refusal, RefusalCause, RefusalDetails, Request, Verb};
 
-/// How long an answer may take. After that nobody knows whether the request was done.
+/// How long an answer may take. After that it is not known whether the request was done.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of an answer that is not the API server's own is repeated, in characters.

@@ -139,3 +139,24 @@ fn a_manifest_that_cannot_be_read_is_one_line() {
         assert!(told.contains(part), "{content}: {told}");
     }
 }
+
+/// The API server is exempt from the proxy: it is asked itself.
+#[test]
+fn an_exempt_api_server_is_asked_without_the_proxy() {
+    let file = std::env::temp_dir().join(format!("berth-exempt-{}", std::process::id()));
+    std::fs::write(&file, KUBECONFIG.replace("CLUSTER", "").replace("USER", "token: t")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command.args(["rollout", "history", "oset/web"]).env("KUBECONFIG", &file);
+    for (name, value) in [
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("NO_PROXY", "127.0.0.1,"),
+    ] {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+    assert!(told.starts_with("berth: read ordinalset") && told.contains("onnect"), "{told}");
+}

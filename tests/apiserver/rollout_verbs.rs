@@ -79,6 +79,12 @@ fn rollout_verbs() {
         let stamp = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
         assert!(!text(&scene.get(kind, &plain), stamp).is_empty());
     }
+    let mut by_hand = ordinal_set("web", 2);
+    by_hand["spec"]["updateStrategy"] = json!({ "type": "OnDelete" });
+    scene.apply(&by_hand);
+    let restarted = rollout(&scene, 0, &["restart", "oset/web"]);
+    let expected = "ordinalset.berth.dev/web will restart: each pod when it is deleted (OnDelete)\n";
+    assert_eq!(restarted, expected);
     rollout(&scene, 1, &["restart", "oset/nobody"]);
     for wrong in [&["status", "sts/web"][..], &["undo", "oset/web", "--to-revision=-1"], &["status"]] {
         rollout(&scene, 2, wrong);

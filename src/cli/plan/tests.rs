@@ -73,9 +73,9 @@ fn odd() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 400 }))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever stands in a manifest and around it: it is planned, or it is told in a sentence why not.
+    /// Whatever stands in a manifest and around it: it is planned, or a sentence says why not.
     #[test]
     fn no_manifest_panics(which in 0_usize..4, at in proptest::collection::vec((any::<prop::sample::Index>(), odd()), 1..4)) {
         let [ordinal, daemon] = [("OrdinalSet", "NodeDaemonSet"), ("StatefulSet", "DaemonSet")][which / 2].into();

@@ -145,7 +145,7 @@ impl Source {
         config.proxy_url = proxy::to_reach(&config.cluster_url, named_proxy, &*self.environment)?;
 
         let user = context.user.clone().unwrap_or_default();
-        // A user that is not there is nobody in particular, as for kubectl.
+        // A user that is missing is no error, as for kubectl.
         let named = kubeconfig.auth_infos.iter().find(|one| one.name == user);
         config.auth_info = named.and_then(|one| one.auth_info.clone()).unwrap_or_default();
         let auth = &mut config.auth_info;

@@ -1,5 +1,8 @@
 //! Connections to servers and through proxies on this machine.
 
+mod certificates;
+mod proxies;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,15 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::*;
 use crate::api::{ObjectRef, Resource};
@@ -198,95 +193,6 @@ async fn kubeconfigs_are_merged_as_by_kubectl() {
     );
 }
 
-/// Who signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// Certificate and key, in PEM.
-    fn sign(&self) -> (String, String) {
-        let names = ["127.0.0.1".to_owned(), "api.test".to_owned()];
-        let params = CertificateParams::new(names).unwrap();
-        let key = KeyPair::generate().unwrap();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// How a server speaks TLS with a certificate of this authority; clients need one of it too, if so wanted.
-    fn server(&self, clients: bool) -> Arc<ServerConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.0.pem().as_bytes()).unwrap()).unwrap();
-        let builder = match clients {
-            true => {
-                let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-                ServerConfig::builder().with_client_cert_verifier(verifier)
-            }
-            false => ServerConfig::builder().with_no_client_auth(),
-        };
-        let (certificate, key) = self.sign();
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-        Arc::new(
-            builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap(),
-        )
-    }
-
-    /// Puts the certificates of a client where its kubeconfig has them.
-    fn equip(&self, directory: &Directory) {
-        let (certificate, key) = self.sign();
-        directory.write("ca.crt", &self.0.pem());
-        directory.write("client.crt", &certificate);
-        directory.write("client.key", &key);
-    }
-}
-
-/// A server with TLS that answers everything with `"ok"`, with what `config` holds at that moment.
-async fn tls(config: Arc<Mutex<Arc<ServerConfig>>>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = TlsAcceptor::from(Arc::clone(&*config.lock().unwrap()));
-            tokio::spawn(async move {
-                if let Ok(mut stream) = acceptor.accept(stream).await {
-                    stub::one(&mut stream, &|_| Some(stub::answer("200 OK", "\"ok\""))).await;
-                }
-            });
-        }
-    });
-    address
-}
-
-const FILES: &str = "client-certificate: client.crt, client-key: client.key";
-
-/// Whoever stands by outlives all certificates: they are read again, one file after the other.
-#[tokio::test]
-async fn new_certificates_are_read_without_a_restart() {
-    let (directory, old, new) = (Directory::new(), Authority::new("old"), Authority::new("new"));
-    old.equip(&directory);
-    let config = Arc::new(Mutex::new(old.server(true)));
-    let server =
-        format!("server: 'https://{}', certificate-authority: ca.crt", tls(Arc::clone(&config)).await);
-    let client = open(directory.kubeconfig(&server, FILES));
-    assert_eq!(ask(&client).await, said("ok"));
-
-    *config.lock().unwrap() = new.server(true);
-    let failed = |answer: &Answer| matches!(answer, Answer::Unknown(_));
-    assert!(failed(&ask(&client).await));
-    // Half of it is of no use, and does no harm.
-    directory.write("ca.crt", &new.0.pem());
-    directory.write("client.crt", &new.sign().0);
-    tokio::time::sleep(OFTEN * 10).await;
-    assert!(failed(&ask(&client).await));
-    new.equip(&directory);
-    until(&client, |answer| *answer == said("ok")).await;
-}
-
 #[tokio::test]
 async fn new_tokens_are_read_without_a_restart() {
     let directory = Directory::new();
@@ -323,113 +229,4 @@ async fn an_edited_kubeconfig_leads_to_no_other_cluster() {
         .replace("token: two", "token: three");
     directory.write("config", &both);
     until(&client, |answer| *answer == said("Bearer three")).await;
-}
-
-/// What a proxy saw, and who is behind it.
-struct Proxy {
-    asked: Arc<Mutex<Vec<String>>>,
-    behind: SocketAddr,
-}
-
-impl Proxy {
-    async fn start(
-        behind: SocketAddr,
-        kind: &'static str,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> (Arc<Self>, SocketAddr) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let proxy = Arc::new(Proxy { asked: Arc::default(), behind });
-        let serving = Arc::clone(&proxy);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (proxy, tls) = (Arc::clone(&serving), tls.clone());
-                tokio::spawn(async move {
-                    match (tls, kind) {
-                        (Some(tls), _) => {
-                            proxy.tunnel(TlsAcceptor::from(tls).accept(stream).await.unwrap()).await
-                        }
-                        (None, "socks5") => proxy.socks(stream).await,
-                        (None, _) => proxy.tunnel(stream).await,
-                    }
-                });
-            }
-        });
-        (proxy, address)
-    }
-
-    async fn tunnel(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let Some(seen) = stub::read(&mut stream).await else { return };
-        self.asked.lock().unwrap().push(format!("{} {}", seen.line, seen.header("proxy-authorization")));
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-        self.connect(stream).await;
-    }
-
-    async fn socks(&self, mut stream: TcpStream) {
-        let mut head = [0; 2];
-        stream.read_exact(&mut head).await.unwrap();
-        let mut methods = vec![0; usize::from(head[1])];
-        stream.read_exact(&mut methods).await.unwrap();
-        stream.write_all(&[5, 0]).await.unwrap();
-        let mut wanted = [0; 5];
-        stream.read_exact(&mut wanted).await.unwrap();
-        assert_eq!(wanted[..4], [5, 1, 0, 3], "a connection to a name");
-        let mut name = vec![0; usize::from(wanted[4]) + 2];
-        stream.read_exact(&mut name).await.unwrap();
-        let port = u16::from_be_bytes([name[name.len() - 2], name[name.len() - 1]]);
-        let name = String::from_utf8(name[..name.len() - 2].to_vec()).unwrap();
-        self.asked.lock().unwrap().push(format!("SOCKS {name}:{port} "));
-        stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
-        self.connect(stream).await;
-    }
-
-    async fn connect(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let mut behind = TcpStream::connect(self.behind).await.unwrap();
-        let _ = tokio::io::copy_bidirectional(&mut stream, &mut behind).await;
-    }
-}
-
-/// The name of the server leads nowhere on this machine: only a proxy gets there.
-#[tokio::test]
-async fn proxies_are_used_as_by_kubectl() {
-    let (directory, authority) = (Directory::new(), Authority::new("a"));
-    authority.equip(&directory);
-    let behind = tls(Arc::new(Mutex::new(authority.server(true)))).await;
-    let cluster =
-        |more: &str| format!("server: 'https://api.test:6443', certificate-authority: ca.crt{more}");
-    for (kind, speaks, user, line) in [
-        ("http", None, "me:p%40ss@", "CONNECT api.test:6443 Basic bWU6cEBzcw=="),
-        ("https", Some(authority.server(false)), "", "CONNECT api.test:6443 "),
-        ("socks5", None, "", "SOCKS api.test:6443 "),
-    ] {
-        let (proxy, address) = Proxy::start(behind, kind, speaks).await;
-        let url = format!("{kind}://{user}{address}");
-        let named = directory.kubeconfig(&cluster(&format!(", proxy-url: '{url}'")), FILES);
-        let everything = [("HTTPS_PROXY", "http://127.0.0.1:9".to_owned()), ("NO_PROXY", "*".to_owned())];
-        let client = reload::connect(source(named, &everything), OFTEN).unwrap();
-        assert_eq!(ask(&client).await, said("ok"), "{url}");
-        let from_environment =
-            source(directory.kubeconfig(&cluster(""), FILES), &[("https_proxy", url.clone())]);
-        let client = reload::connect(from_environment, OFTEN).unwrap();
-        assert_eq!(ask(&client).await, said("ok"), "{url}");
-        assert_eq!(*proxy.asked.lock().unwrap(), [line, line], "{url}");
-
-        let exempt = [("HTTPS_PROXY", url.clone()), ("NO_PROXY", "other.test, api.test".to_owned())];
-        let direct =
-            reload::connect(source(directory.kubeconfig(&cluster(""), FILES), &exempt), OFTEN).unwrap();
-        assert!(matches!(ask(&direct).await, Answer::Unknown(_)), "nobody resolves api.test");
-        assert_eq!(proxy.asked.lock().unwrap().len(), 2, "{url}");
-    }
-}
-
-/// `NO_PROXY` names the API server, which is what failed before anything was sent.
-#[tokio::test]
-async fn an_exempt_server_is_reached_without_the_proxy() {
-    let directory = Directory::new();
-    let address = mirror().await;
-    let target = directory.kubeconfig(&format!("server: 'http://{address}'"), "token: t");
-    let environment =
-        [("HTTP_PROXY", "http://127.0.0.1:9"), ("HTTPS_PROXY", "ftp://b"), ("NO_PROXY", "127.0.0.1,")];
-    let environment = environment.map(|(name, value)| (name, value.to_owned()));
-    assert_eq!(ask(&reload::connect(source(target, &environment), OFTEN).unwrap()).await, said("Bearer t"));
 }

@@ -1,4 +1,4 @@
-//! What comes back, against servers that break off, fall silent, or answer for somebody else; and what goes out.
+//! What comes back, against servers that break off, fall silent, or answer in place of the API server; and what goes out.
 
 use std::sync::{Arc, Mutex};
 
@@ -188,7 +188,7 @@ fn a_refusal_is_read_whatever_its_form() {
 
 /// A proxy that gives up may have handed the request on before.
 #[test]
-fn who_answers_for_the_api_server_is_not_believed() {
+fn a_proxy_that_fails_leaves_it_open() {
     let page = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center>nginx</center>\r\n</body>\r\n</html>";
     for (code, body, line) in [
         (StatusCode::BAD_GATEWAY, &page[..], "502 Bad Gateway (not from the API server)"),
