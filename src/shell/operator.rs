@@ -143,11 +143,11 @@ impl Operator {
                     old.abort();
                 }
             }
-            Output::Send { id, request } => {
+            Output::Send { id, request, timeout } => {
                 let metrics = Arc::clone(&self.window.metrics);
                 tokio::spawn(async move {
                     let began = Instant::now();
-                    let answer = transport::send(&client, &request, transport::TIMEOUT).await;
+                    let answer = transport::send(&client, &request, timeout).await;
                     metrics.answered(&request, &answer, began.elapsed());
                     let _ = sender.send(Input::Answer { id, answer }).await;
                 });

@@ -10,6 +10,7 @@
 )]
 
 mod api_server;
+mod conditions;
 mod daemon_churn;
 mod daemon_histories;
 mod exhaustive;
@@ -21,6 +22,7 @@ mod ordinal_matrix;
 mod outcome;
 mod pauses;
 mod random;
+mod refusals;
 mod rollback;
 mod schedule;
 mod search;

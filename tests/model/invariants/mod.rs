@@ -5,7 +5,9 @@ mod acts;
 mod commits;
 pub mod daemons;
 mod leading;
+pub mod obstacles;
 pub mod ordinals;
+mod rates;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +37,8 @@ pub struct Rules {
     pub crowd: bool,
     /// Lists may show the past, and end doubts that they should not.
     pub past: bool,
+    /// X12 is judged: what people are told stands in the way. Only while one operator acts at a time.
+    pub told: bool,
 }
 
 /// What a judge says of an act that is not wrong.
@@ -98,6 +102,10 @@ pub struct Invariants {
     emptied: BTreeMap<(String, String), Emptied>,
     /// By which plan each operator asked for each owner, and which uid it had if it was not being deleted.
     confirmed: BTreeMap<(usize, u64, ObjectRef), Option<String>>,
+    /// How often is asked for each owner.
+    pub rates: rates::Rates,
+    /// What stands in the way of each set.
+    pub obstacles: obstacles::Obstacles,
     /// The highest observedGeneration of each set, by uid.
     observed: BTreeMap<String, i64>,
 }
@@ -112,6 +120,7 @@ impl Invariants {
         self.looked_at.retain(|(o, _), _| *o != operator);
         self.confirmed.retain(|(o, _, _), _| *o != operator);
         self.terms.forget(operator);
+        self.rates.forget(operator);
         self.deleted.remove(&operator);
         self.made.remove(&operator);
     }

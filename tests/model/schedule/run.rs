@@ -68,6 +68,7 @@ impl Schedule {
             disruption: !self.disturbed && alone && !self.sees_the_past(),
             crowd: !alone,
             past: self.sees_the_past(),
+            told: std::env::var_os("BERTH_TOLD").is_some() && alone && !self.sees_the_past(),
         };
         for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));

@@ -18,6 +18,7 @@ impl World {
         tell!(self, "operator {operator} starts");
         let o = &mut self.operators[operator];
         o.incarnation += 1;
+        o.acts_since = self.clock;
         o.replaced = false;
         let identity = o.identity(operator, o.incarnation);
         o.config.lease = identity.map(|name| lease::Config::new(NAMESPACE, "berth", &name));

@@ -7,6 +7,8 @@ mod lives;
 mod nodes;
 mod operator;
 mod report;
+mod told;
+mod troubles;
 mod user;
 mod watching;
 mod weather;
@@ -21,7 +23,7 @@ use berth::core::request::Verb;
 use berth::core::time::Now;
 use jiff::Timestamp;
 
-use crate::api_server::ApiServer;
+use crate::api_server::{ApiServer, Pattern};
 use crate::invariants::Invariants;
 use crate::random::Random;
 
@@ -29,6 +31,7 @@ pub use carry::Sent;
 pub use operator::Operator;
 pub use report::Failure;
 pub(crate) use report::tell;
+pub use troubles::{Limits, Trouble};
 pub use user::{NAMESPACE, SHARED, daemons, node, ordinals, pod, set_of};
 pub use watching::{Delivery, Listing};
 pub use weather::{Fate, REFUSALS, Weather, busy};
@@ -60,6 +63,8 @@ enum Happening {
     Silence(String),
     /// A garbage collector does one thing.
     Sweep,
+    /// It is judged what people are told.
+    Judge,
 }
 
 /// A write that an operator sent.
@@ -79,6 +84,21 @@ pub struct Write {
     pub done: bool,
     /// Whether it was the deletion of what was on its way out already.
     pub again: bool,
+    /// When it reached the API server, since the beginning.
+    pub at: Duration,
+}
+
+/// A request about a set that the API server answered, or somebody before it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What.
+    pub verb: Verb,
+    /// Of which object.
+    pub object: ObjectRef,
+    /// Whether of the status.
+    pub status: bool,
+    /// The HTTP status of the refusal; `None` if it was done.
+    pub refused: Option<u16>,
     /// When it reached the API server, since the beginning.
     pub at: Duration,
 }
@@ -113,6 +133,12 @@ pub struct World {
     pub random: Random,
     /// Writes that reached the API server, without events and leases.
     pub writes: Vec<Write>,
+    /// Requests that were answered, reads and dry runs too, without events and leases.
+    pub answered: Vec<Answered>,
+    /// How many requests operators that are added from now on may send.
+    pub limits: Limits,
+    /// What slows requests down; the first that fits counts.
+    pub troubles: Vec<(Pattern, Trouble)>,
     /// Pods (by uid) that are kept from being ready.
     pub sick: BTreeSet<String>,
     /// Objects to which something was done that nobody waited for any more; of a pod of a node, the node.
@@ -138,6 +164,7 @@ pub struct World {
     spread: u64,
     pods_due: BTreeSet<ObjectRef>,
     sweep_due: bool,
+    judge_due: bool,
     story: Vec<String>,
 }
 
@@ -163,6 +190,9 @@ impl World {
             invariants: Invariants::default(),
             random: Random::new(seed),
             writes: vec![],
+            answered: vec![],
+            limits: Limits::roomy(),
+            troubles: vec![],
             sick: BTreeSet::new(),
             belated: vec![],
             sent: 0,
@@ -179,6 +209,7 @@ impl World {
             spread: 0,
             pods_due: BTreeSet::new(),
             sweep_due: false,
+            judge_due: false,
             story: vec![],
         }
     }
@@ -248,6 +279,7 @@ impl World {
             Happening::Arrive(sent, fate) => self.arrive(*sent, fate),
             Happening::Pod(pod) => self.attend(&pod),
             Happening::Sweep => self.sweep(),
+            Happening::Judge => self.judge_what_is_told(),
         }
     }
 
@@ -270,6 +302,9 @@ impl World {
             }
             self.pump_watchers(change.object.resource);
             self.attend_to(&change);
+            if change.object.resource != Resource::Leases {
+                self.judge_soon();
+            }
         }
     }
 
