@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::api::{Key, Kind, Surface};
+use crate::cli::nodes::NoneMatches;
 use crate::cli::{cluster, program};
 use crate::core::reason::Waiting;
 
@@ -12,6 +13,8 @@ use crate::core::reason::Waiting;
 pub(super) enum Cause {
     /// No node takes the pod.
     NotScheduled,
+    /// No node matches what the template of a node daemon set asks for.
+    NoNode,
     /// The image cannot be had.
     Image,
     /// A container ends again and again.
@@ -255,6 +258,19 @@ pub(super) fn of_refusal(key: &Key, message: &str) -> Finding {
         return Finding::new(Cause::Admission, message, "the template is changed, or the policy is", edit);
     }
     Finding::new(Cause::Refused, message, "the template is mended; it is tried again by itself", edit)
+}
+
+/// No node matches the template.
+pub(super) fn of_nodes(none: &NoneMatches) -> Finding {
+    let (remedy, command) = if none.is_about_labels() {
+        ("a node gets the labels, or the template asks for others", "kubectl get nodes --show-labels")
+    } else {
+        (
+            "the template tolerates the taints, or they go",
+            "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
+        )
+    };
+    Finding::new(Cause::NoNode, none.to_string(), remedy, command)
 }
 
 /// The operator has not looked at the present spec.
