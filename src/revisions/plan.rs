@@ -262,7 +262,7 @@ fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, numbe
     Named::New(collisions, body)
 }
 
-fn object(revision: &Revision) -> ObjectRef {
+pub(super) fn object(revision: &Revision) -> ObjectRef {
     ObjectRef::new(Resource::Revisions, &revision.metadata.namespace, &revision.metadata.name)
 }
 

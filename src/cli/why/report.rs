@@ -7,7 +7,7 @@ use super::diagnose::diagnose;
 use super::finding::{self, Finding};
 use crate::api::{Key, Kind, Pod, Revision};
 use crate::cli::facts::Facts;
-use crate::cli::{conditions, defaults};
+use crate::cli::{conditions, defaults, nodes};
 use crate::core::forecast::{Planned, Tally};
 use crate::core::memory::Memory;
 use crate::core::observation::Observation;
@@ -77,7 +77,14 @@ pub(super) async fn report(facts: &Facts, key: &Key, client: Option<&kube::Clien
     };
     match key.kind {
         Kind::Ordinal => Some(of(facts, &facts.ordinal(key, memory)?, notes)),
-        Kind::Daemon => Some(of(facts, &facts.daemon(key, memory)?, notes)),
+        Kind::Daemon => {
+            let observation = facts.daemon(key, memory)?;
+            let mut report = of(facts, &observation, notes);
+            let none =
+                nodes::none_matches(&observation).filter(|_| !observation.set.metadata.is_terminating());
+            report.findings.extend(none.as_ref().map(finding::of_nodes));
+            Some(report)
+        }
     }
 }
 
