@@ -192,17 +192,12 @@ impl World {
         let by = (sent.operator, sent.incarnation);
         let now = self.clock;
         if let Outcome::Refused(refusal) = outcome
-            && let Err(broken) = self.invariants.rates.refused(
-                sent.operator,
-                (&sent.owner, sent.planned),
-                &sent.request,
-                refusal.code,
-                now,
-            )
+            && let Err(broken) = self.invariants.rates.refused(&self.server, sent, refusal.code, now)
         {
             self.fail(&broken);
         }
-        if self.invariants.rules.told {
+        // What is in doubt is read for nobody in particular.
+        if self.invariants.rules.told && sent.planned {
             let obstacles = &mut self.invariants.obstacles;
             obstacles.answered(&self.server, &sent.owner, by, &sent.request, outcome, now);
             self.judge_soon();
