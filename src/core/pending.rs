@@ -221,9 +221,9 @@ fn is_visible(expected: &Expected, view: View<'_>) -> bool {
     let version = view.meta.and_then(|m| m.resource_version.number()).unwrap_or(0);
     match expected {
         Expected::Version(at_least) => view.seen >= *at_least || version >= *at_least,
-        Expected::Deletion(uid) | Expected::Absent(uid) => {
-            view.meta.is_none_or(|m| &m.uid != uid || m.is_terminating())
-        }
+        Expected::Deletion(uid) => view.meta.is_none_or(|m| &m.uid != uid || m.is_terminating()),
+        // A cache that still shows it as being deleted lags: what is planned on that would be sent, and not be found, again and again.
+        Expected::Absent(uid) => view.meta.is_none_or(|m| &m.uid != uid),
         Expected::Newer(than) => version > *than || (*than > 0 && view.meta.is_none()),
         Expected::Unknown => false,
     }

@@ -99,8 +99,9 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
         None => match ours.last().map_or(Likeness::Different, |newest| likeness(observation, newest)) {
             Likeness::Same(note) => {
                 plan.update = ours.last().map(|newest| Arc::clone(newest));
-                // Optional: while the API server rejects it, the pods do not wait for it.
-                plan.actions = if backed_off(observation, &note).is_some() { vec![] } else { note };
+                // Optional: while the API server rejects it, the pods do not wait for it. It is tried again after its pause.
+                plan.waiting = backed_off(observation, &note);
+                plan.actions = if plan.waiting.is_some() { vec![] } else { note };
             }
             // As long as the API server does not say whether the template is another, no revision is recorded for it, and the
             // pods are kept as the newest one asks.

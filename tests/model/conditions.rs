@@ -1,4 +1,4 @@
-//! Chosen histories of what people are told: `Stalled` is true exactly while something stands in the way that does not clear up by
+//! Chosen histories of conditions: `Stalled` is true exactly while there is an obstacle that does not clear up by
 //! itself, and within two seconds (X12, judged all the time; `invariants/obstacles.rs` has the table).
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::world::{NAMESPACE, World, busy, daemons, node, ordinals, pod};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A world in which it is judged what people are told, with two nodes and one operator that has run for a while.
+/// A world in which `Stalled` is judged, with two nodes and one operator that has run for a while.
 fn world() -> World {
     let mut world = World::calm(&["a", "b"]);
     world.invariants.rules.told = true;
@@ -84,7 +84,7 @@ fn what_clears_up_by_itself_is_not_told() {
     }
 }
 
-/// The pod that was refused is no longer wanted, and another still starts: nothing is in the way any more.
+/// The pod that was refused is no longer wanted, and another still starts: there is no obstacle any more.
 #[test]
 fn a_refusal_does_not_outlive_what_it_was_about() {
     let web = ordinals("web");
@@ -115,7 +115,7 @@ fn a_refusal_for_a_node_does_not_outlive_the_node() {
     comes_to_rest(&mut world, &agent);
 }
 
-/// A name is held by a pod of somebody else; when that is on its way out it clears up by itself.
+/// A name is held by a foreign pod; once that is being deleted it clears up by itself.
 #[test]
 fn a_foreign_pod_is_told_until_it_is_being_deleted() {
     for spec in [json!({ "replicas": 2 }), parallel(2)] {
@@ -222,7 +222,7 @@ fn whatever_is_refused_is_told() {
     }
 }
 
-/// Old revisions that may not go: all else is as it should be, and people are told all the same.
+/// Old revisions that may not go: all else is as it should be, and it is reported all the same.
 #[test]
 fn a_history_that_may_not_be_cut_is_told() {
     let web = ordinals("web");

@@ -1,5 +1,5 @@
 //! Chosen histories of a world that refuses for days, stalls, and answers late: what is refused is tried more and more rarely and holds
-//! up nothing else, people are told, and the end is right.
+//! up nothing else, the status reports it, and the end is right.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,18 +63,22 @@ fn more_and_more_rarely(world: &World, since: Duration, least: usize) {
     }
 }
 
-/// Whether people are told that something is in the way, and what.
+/// The message of `Stalled`, if that is true.
 fn stalled<'a>(world: &'a World, of: &ObjectRef) -> Option<&'a str> {
     let condition = object::condition(world.server.get(of)?, "Stalled").filter(|c| c["status"] == "True")?;
     Some(object::text(condition, "/message"))
 }
 
-/// Lets ten minutes pass in which requests are refused, and looks whether people are told.
+/// Lets ten minutes pass in which requests are refused, and checks that the status reports it.
 fn ten_minutes_of_refusals(world: &mut World, of: &ObjectRef, least: usize) {
     let since = world.now().mono;
     world.run_for(10 * MINUTE);
     more_and_more_rarely(world, since, least);
-    assert!(stalled(world, of).is_some(), "people are told: {}", world.server.get(of).unwrap()["status"]);
+    assert!(
+        stalled(world, of).is_some(),
+        "the status does not report it: {}",
+        world.server.get(of).unwrap()["status"]
+    );
 }
 
 /// Runs until `goal` holds, looking every tenth of a second; fails when it does not within `bound`.
@@ -117,6 +121,22 @@ fn a_dry_run_whose_name_is_taken_freezes_nothing() {
     comes_to_rest(&mut world, &web);
 }
 
+/// The answer to a creation is lost, the watch shows nothing for minutes, and the operator may not read the pod to find out.
+#[test]
+fn a_check_that_a_role_refuses_freezes_nothing() {
+    let web = ordinals("web");
+    let mut world = settled(&web, &parallel(2));
+    world.server.roles.take("get", "pods");
+    world.trouble(Pattern::of(Verb::Create, Resource::Pods), Trouble::AnswerLost);
+    world.freeze(0, Resource::Pods, 10 * MINUTE);
+    world.change(&web, &parallel(3));
+    within(&mut world, 5 * SECOND, "web-2 is made", |w| w.server.get(&pod("web-2")).is_some());
+    world.troubles.clear();
+    world.run_until(2 * MINUTE, |w| reached(w, &web));
+    world.server.roles.give_back();
+    comes_to_rest(&mut world, &web);
+}
+
 /// A policy refuses every deletion of a pod: of daemons on nodes that no longer fit, and of a parallel set that is scaled down.
 #[test]
 fn deletions_that_a_policy_refuses_take_no_turns() {
@@ -149,7 +169,7 @@ fn a_refused_creation_and_a_refused_deletion_take_no_turns() {
     comes_to_rest(&mut world, &agent);
 }
 
-/// Two orphans are to be taken over by an operator that may not change pods.
+/// Two orphans are to be adopted by an operator that may not change pods.
 #[test]
 fn orphans_that_may_not_be_adopted_take_no_turns() {
     let web = ordinals("web");
@@ -171,7 +191,10 @@ fn a_live_read_that_a_role_refuses_is_tried_ever_more_rarely() {
         world.create_set(&of, "app:1", &json!({}));
         world.run_for(10 * MINUTE);
         // A write of the status tells as well as a read that the set is as it was seen.
-        assert!(stalled(&world, &of).is_some() || reached(&world, &of).is_ok(), "nothing is done or told");
+        assert!(
+            stalled(&world, &of).is_some() || reached(&world, &of).is_ok(),
+            "nothing is done or reported"
+        );
         bounded(&world, Duration::ZERO);
         world.server.roles.give_back();
         comes_to_rest(&mut world, &of);
@@ -327,7 +350,7 @@ fn owners_that_a_webhook_takes_back_are_tried_ever_more_rarely() {
     let at: Vec<Duration> =
         world.answered.iter().filter(|a| a.verb == Verb::Patch && a.object == claim).map(|a| a.at).collect();
     assert!((5..=20).contains(&at.len()), "S16: {} times: {at:?}", at.len());
-    assert!(stalled(&world, &web).is_some(), "people are told");
+    assert!(stalled(&world, &web).is_some(), "the status does not report it");
     assert!(world.server.get(&pod("web-0")).is_some_and(object::is_serving), "the pod runs all the same");
     world.server.admission.reverts.clear();
     comes_to_rest(&mut world, &web);
@@ -344,7 +367,7 @@ fn labels_that_a_webhook_takes_back_are_tried_ever_more_rarely() {
     world.run_for(10 * MINUTE);
     let tries = world.answered.iter().filter(|a| a.verb == Verb::Patch && a.at >= since && !a.status).count();
     assert!((5..=20).contains(&tries), "S16: {tries} times");
-    assert!(stalled(&world, &web).is_some(), "people are told");
+    assert!(stalled(&world, &web).is_some(), "the status does not report it");
     world.server.admission.reverts.clear();
     comes_to_rest(&mut world, &web);
 }
@@ -444,7 +467,7 @@ fn a_slow_webhook_does_not_cost_the_lease() {
     comes_to_rest(&mut world, &agent);
 }
 
-/// Creations are not answered at all, until somebody takes the webhook away.
+/// Creations are not answered at all, until the webhook is removed.
 #[test]
 fn hanging_creations_do_not_cost_the_lease() {
     let mut world = shipped(128);

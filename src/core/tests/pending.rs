@@ -84,6 +84,15 @@ fn a_read_that_found_nothing_is_not_believed_for_ever() {
 }
 
 #[test]
+fn what_was_not_found_is_awaited_until_the_cache_lacks_it() {
+    let going = Meta { deletion_timestamp: Some(jiff::Timestamp::UNIX_EPOCH), ..meta("u", 4) };
+    let shown = || View { meta: Some(&going), seen: 4 };
+    let mut pending = expecting(Expected::Newer(4), shown());
+    assert!(pending.checked(&pod(), None, shown()).is_empty(), "the cache shows it as being deleted");
+    assert_eq!(pending.observed(&pod(), nothing(5)), [key("web")]);
+}
+
+#[test]
 fn an_old_view_waits_for_a_newer_one() {
     let cached = meta("u", 4);
     let mut pending = expecting(Expected::Newer(4), View { meta: Some(&cached), seen: 4 });

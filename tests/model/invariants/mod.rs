@@ -37,7 +37,7 @@ pub struct Rules {
     pub crowd: bool,
     /// Lists may show the past, and end doubts that they should not.
     pub past: bool,
-    /// X12 is judged: what people are told stands in the way. Only while one operator acts at a time.
+    /// X12 is judged: what the conditions report. Only while one operator acts at a time.
     pub told: bool,
 }
 
@@ -104,7 +104,7 @@ pub struct Invariants {
     confirmed: BTreeMap<(usize, u64, ObjectRef), Option<String>>,
     /// How often is asked for each owner.
     pub rates: rates::Rates,
-    /// What stands in the way of each set.
+    /// The obstacles of each set.
     pub obstacles: obstacles::Obstacles,
     /// The highest observedGeneration of each set, by uid.
     observed: BTreeMap<String, i64>,

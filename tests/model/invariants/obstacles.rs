@@ -1,4 +1,4 @@
-//! Whether people are told what stands in the way of a set (X12). `Stalled` is true exactly while one of these holds:
+//! Whether a status reports the obstacles of a set (X12). `Stalled` is true exactly while one of these holds:
 //!
 //! | | |
 //! | --- | --- |
@@ -23,7 +23,7 @@ use super::{acts::owner_of, daemons, ordinals};
 use crate::api_server::{ApiServer, Change, object};
 use crate::world::{NAMESPACE, pod};
 
-/// How long people may be told nothing, or what is no longer so.
+/// How long a status may report nothing, or what is no longer so.
 const BOUND: Duration = Duration::from_secs(2);
 /// After this what was refused and has not been tried again is not wanted any more: the longest pause is 300 s.
 const FORGOTTEN: Duration = Duration::from_secs(400);
@@ -32,10 +32,10 @@ const IN_DOUBT: Duration = Duration::from_secs(65);
 /// So many writes of a status in `LATELY` make the next one wait for its turn.
 const MANY_STATUSES: usize = 8;
 const LATELY: Duration = Duration::from_secs(45);
-/// Ordinals that are looked at.
+/// Ordinals whose names are checked.
 const MOST: i64 = 50;
 
-/// A request whose last answer stands in the way.
+/// A request whose last answer is an obstacle.
 #[derive(Clone, Debug)]
 struct Refused {
     at: Duration,
@@ -47,7 +47,7 @@ struct Refused {
     /// The slot that a pod was to be made for.
     node: String,
     why: String,
-    /// It is no longer known whether it stands in the way.
+    /// It is no longer known whether it is an obstacle.
     unsure: bool,
 }
 
@@ -61,7 +61,7 @@ struct Known {
     status_lost: bool,
     /// When its status was written lately.
     statuses: Vec<Duration>,
-    /// Since when people have been told otherwise.
+    /// Since when the status has reported otherwise.
     wrong_since: Option<Duration>,
     /// Counts what changes of its pods, claims and revisions.
     changes: u64,
@@ -86,7 +86,7 @@ pub enum Outcome<'a> {
     TakenBack,
     /// It was refused.
     Refused(&'a Refusal),
-    /// Its sender is not told.
+    /// Its sender gets no answer.
     Lost,
 }
 
@@ -124,6 +124,13 @@ impl Obstacles {
                 // It went well only if the set is as it was seen.
                 known.refused.retain(|(verb, of, _), _| *verb != Verb::Get || of != owner);
             }
+            return;
+        }
+        // That a template means the same is noted for convenience: nothing waits for it.
+        if request.object.resource == Resource::Revisions
+            && request.body["metadata"]["annotations"].is_object()
+            && request.verb == Verb::Patch
+        {
             return;
         }
         let what = (request.verb, request.object.clone(), request.dry_run);
@@ -187,8 +194,8 @@ impl Obstacles {
         }
     }
 
-    /// Judges what people are told of a set by the operator `acting`, in which life it is; `None` where nobody acts who could tell
-    /// them. `Ok(true)` when it is to be judged again soon.
+    /// Judges what the status of a set reports. `acting` is the operator that writes it, and in which life it is; `None` where none
+    /// can. `Ok(true)` when it is to be judged again soon.
     pub fn judge(
         &mut self,
         server: &ApiServer,
@@ -236,7 +243,7 @@ impl Obstacles {
         let said = set["status"]["conditions"].to_string();
         Err(match ought {
             Ought::Stalled(why) => format!("X12: {of} is not Stalled since {since:?}, though {why}: {said}"),
-            _ => format!("X12: {of} is Stalled since {since:?}, and nothing is in the way: {said}"),
+            _ => format!("X12: {of} is Stalled since {since:?}, and there is no obstacle: {said}"),
         })
     }
 }
@@ -314,13 +321,13 @@ fn foreign(server: &ApiServer, of: &ObjectRef, set: &Value) -> Ought {
                 let earlier = owner_of(pod).is_some_and(|owner| owner == *of);
                 let selected =
                     pod["metadata"]["labels"]["app"] == set["spec"]["selector"]["matchLabels"]["app"];
-                // One that is not managed is taken over.
+                // One that is not managed is adopted.
                 let orphan = controller.is_none() && selected;
-                // One that was taken over is let go when it is not selected; nobody has had the time to.
+                // One that is ours and is not selected is released.
                 if !object::is_terminating(pod) && !earlier && !orphan {
                     let sure = (!spec.ordered || below_available)
                         && set["spec"]["updateStrategy"]["type"] != "Recreate";
-                    let why = format!("{} is held by somebody else", object::name(pod));
+                    let why = format!("{} is held by a foreign pod", object::name(pod));
                     return if sure { Ought::Stalled(why) } else { Ought::Either };
                 }
                 if orphan {

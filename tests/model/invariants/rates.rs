@@ -108,7 +108,7 @@ impl Rates {
         Ok(())
     }
 
-    /// Takes in a commit: whoever it concerns may do what was not to be done before. A status of a set concerns nobody.
+    /// Takes in a commit: whoever it concerns may do what was not to be done before. A status of a set concerns no owner.
     pub fn committed(&mut self, change: &Change) {
         let of = &change.object;
         match of.resource {

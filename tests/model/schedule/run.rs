@@ -71,7 +71,7 @@ impl Schedule {
             disruption: !self.disturbed && alone && !self.sees_the_past(),
             crowd: !alone,
             past: self.sees_the_past(),
-            told: alone && !self.sees_the_past() && std::env::var_os("BERTH_TOLD").is_some(),
+            told: alone && !self.sees_the_past(),
         };
         for node in &steps::NODES[..self.nodes] {
             world.add_node(node, &json!({ "disk": "ssd" }));

@@ -96,7 +96,7 @@ pub enum Step {
     Refusing(Option<(Pattern, u16)>),
     /// A webhook takes back every change of owners, or no more.
     TakingBack(bool),
-    /// A webhook that is asked about new pods does not answer, or nobody asks it any more.
+    /// A webhook that is asked about new pods does not answer, or is gone again.
     Unanswered(Option<Trouble>),
     /// A person writes a default down in a template, or takes it out again.
     Default(usize, bool),
@@ -276,7 +276,7 @@ impl Step {
                 let refusal = match code {
                     403 => denied(),
                     429 => busy(7),
-                    code => refusal(*code, "Refused", "somebody says so"),
+                    code => refusal(*code, "Refused", "the schedule says so"),
                 };
                 world.server.admission.refuse(pattern.clone(), refusal);
             }

@@ -196,7 +196,7 @@ impl World {
         {
             self.fail(&broken);
         }
-        // What is in doubt is read for nobody in particular.
+        // A read of what is in doubt is of no plan.
         if self.invariants.rules.told && sent.planned {
             let obstacles = &mut self.invariants.obstacles;
             obstacles.answered(&self.server, &sent.owner, by, &sent.request, outcome, now);

@@ -63,7 +63,7 @@ enum Happening {
     Silence(String),
     /// A garbage collector does one thing.
     Sweep,
-    /// It is judged what people are told.
+    /// The conditions are judged.
     Judge,
 }
 
@@ -88,7 +88,7 @@ pub struct Write {
     pub at: Duration,
 }
 
-/// A request about a set that the API server answered, or somebody before it.
+/// A request about a set that the API server answered, or a proxy before it.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// What.

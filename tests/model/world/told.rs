@@ -1,4 +1,4 @@
-//! When it is judged whether people are told what stands in the way (X12).
+//! When it is judged whether a status reports the obstacles of its set (X12).
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use crate::invariants::obstacles::Outcome;
 pub enum Trouble {
     /// They never arrive, and their sender learns that when its time is up.
     Hangs,
-    /// They take so long, for a webhook that is asked does not answer. A sender whose time is up first is told that nobody knows.
+    /// They take so long, for a webhook that is asked does not answer. A sender whose time is up first gets no answer.
     Slow(Duration),
     /// They are done, and the answer is lost.
     AnswerLost,
@@ -26,7 +26,7 @@ pub struct Limits {
     pub qps: u32,
     /// Requests at once.
     pub burst: u32,
-    /// Requests on their way at the same time.
+    /// Requests in flight at the same time.
     pub in_flight: usize,
 }
 
