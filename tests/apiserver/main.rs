@@ -21,6 +21,7 @@
 
 mod support;
 
+mod admission;
 mod as_shipped;
 mod chaos;
 mod command_line;
