@@ -5,12 +5,15 @@
 //! and [`rules`] (CEL), and for pod templates [`pod`] and [`pod_rules`]. Under `spec.template` and `spec.volumeClaimTemplates` there is never a default: a template is
 //! hashed and compared as it was written, and the API server fills in defaults when the pod is made.
 
+mod crossing;
 mod extras;
 mod pod;
 mod pod_rules;
 mod rules;
 mod shape;
 mod text;
+mod values;
+mod volumes;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +48,7 @@ pub fn ordinal_set() -> Value {
     extras::apply(&mut root, &extras::ordinal_set());
     rules::apply(&mut root, rules::COMMON);
     rules::apply(&mut root, rules::ORDINAL_SET);
-    rules::apply_crossing(&mut root, rules::ORDINAL_SET_CROSSING);
+    crossing::apply(&mut root, crossing::ORDINAL_SET);
     pod(&mut root, true);
     rules::apply(&mut root, rules::COMMON_STATUS);
     rules::apply(&mut root, rules::ORDINAL_SET_STATUS);
@@ -62,8 +65,7 @@ pub fn node_daemon_set() -> Value {
     extras::apply(&mut root, &extras::node_daemon_set());
     rules::apply(&mut root, rules::COMMON);
     rules::apply(&mut root, rules::NODE_DAEMON_SET);
-    rules::apply(&mut root, rules::NODE_DAEMON_SET_POD);
-    rules::apply_crossing(&mut root, rules::NODE_DAEMON_SET_CROSSING);
+    crossing::apply(&mut root, crossing::NODE_DAEMON_SET);
     pod(&mut root, false);
     rules::apply(&mut root, rules::COMMON_STATUS);
     root

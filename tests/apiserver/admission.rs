@@ -68,16 +68,23 @@ fn what_could_never_roll_out_is_refused() {
 /// Whether a set would be created; the `Err` is the answer of the API server.
 fn try_out(set: &Value) -> Result<(), String> {
     let kind = text(set, "/kind").to_ascii_lowercase();
-    let path = format!(
-        "/apis/{}/namespaces/default/{kind}s?dryRun=All&fieldValidation=Strict",
-        text(set, "/apiVersion")
-    );
-    let request = http::Request::post(path).header("content-type", "application/json");
-    let request = request.body(set.to_string().into_bytes()).unwrap();
-    match block_on(Plane::shared().client.request::<Value>(request)) {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 422 => Err(status.message.clone()),
-        Err(error) => panic!("{set}: {error}"),
+    let api = text(set, "/apiVersion");
+    let path = format!("/apis/{api}/namespaces/default/{kind}s?dryRun=All&fieldValidation=Strict");
+    send(&Plane::shared(), http::Method::POST, &path, set).map(drop)
+}
+
+/// Sends a set, or a merge patch of one; the `Err` is why the API server refuses it.
+pub fn send(plane: &Plane, method: http::Method, path: &str, body: &Value) -> Result<Value, String> {
+    let form =
+        if method == http::Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+    let request = http::Request::builder().method(method).uri(path).header("content-type", form);
+    match block_on(plane.client.request::<Value>(request.body(body.to_string().into_bytes()).unwrap())) {
+        Ok(answer) => Ok(answer),
+        // Native kinds refuse some values while they read them (400); a definition that is not served yet is 404.
+        Err(kube::Error::Api(status)) if [400, 404, 422].contains(&status.code) => {
+            Err(status.message.clone())
+        }
+        Err(error) => panic!("{path}: {error}"),
     }
 }
 

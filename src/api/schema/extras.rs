@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::pod;
 use super::shape::at;
+use super::values;
 
 /// Where in the schema, and which keywords are set there.
 type Extra = (&'static str, Value);
@@ -95,7 +95,7 @@ pub fn ordinal_set() -> Vec<Extra> {
         ("spec.replicas", json!({ "minimum": 0, "default": 1 })),
         ("spec.podManagementPolicy", json!({ "default": "OrderedReady" })),
         ("spec.ordinals.start", json!({ "minimum": 0 })),
-        ("spec.serviceName", json!({ "maxLength": LABEL, "pattern": pod::maybe(pod::DNS_LABEL) })),
+        ("spec.serviceName", json!({ "maxLength": LABEL, "pattern": values::maybe(values::DNS_LABEL) })),
         // `type` itself has no default: upstream fills in `rollingUpdate` only where the type was left out (C1).
         ("spec.updateStrategy", json!({ "default": strategy })),
         ("spec.updateStrategy.rollingUpdate.partition", json!({ "minimum": 0, "default": 0 })),

@@ -6,6 +6,8 @@
 use serde_json::{Value, json};
 
 use super::extras::{LABEL, MANY};
+use super::values::*;
+use super::volumes;
 
 /// Where the spec of a pod is in the schema of a set.
 pub const POD: &str = "spec.template.spec";
@@ -18,83 +20,31 @@ const CLAIMS: [&str; 2] =
 /// The values of the labels of the pods.
 const LABELS: &str = "spec.template.metadata.labels{}";
 
-/// A DNS label.
-pub const DNS_LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-/// A DNS subdomain: what most objects may be called.
-const DNS_NAME: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
-/// The name of a port: parts of letters and digits with a `-` between two, a letter in one of them.
-const PORT_NAME: &str = "([0-9]+-)*[0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*";
-/// The value of a label.
-const LABEL_VALUE: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
-/// The name of a label, with or without a prefix.
-const QUALIFIED: &str = r"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?";
-/// The name of a variable: printable ASCII without `=`.
-const VARIABLE: &str = "[ -<>-~]+";
-/// A key of a ConfigMap or Secret.
-const KEY: &str = r"\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*";
-/// A quantity that is not negative.
-const QUANTITY: &str = r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?";
-/// A part of a path that is not `..`.
-const PART: &str = r"([^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+|\.)";
-/// A field of the pod that a variable may have.
-const VARIABLE_FIELD: &str = r"(metadata\.(name|namespace|uid|(labels|annotations)\['.+'\])|spec\.(nodeName|host|serviceAccountName)|status\.(hostIPs?|podIPs?))";
-/// A resource of a container that a variable or file may have.
-const RESOURCE_FIELD: &str = r"(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-.*)";
-
-/// More containers of a kind than this are refused, so that the cost of checking them is bounded.
-const MOST_CONTAINERS: u32 = 128;
-/// More ports of a container than this are refused.
-const MOST_PORTS: u32 = 2048;
-/// More volumes of a pod, or mounts of a container, are refused.
-const MOST_VOLUMES: u32 = 2048;
-/// More tolerations are refused.
-const MOST_TOLERATIONS: u32 = 1000;
-/// The longest name of an object.
-const NAME: u32 = 253;
-/// The longest key of a label: a prefix, a slash and a name.
-const LABEL_KEY: u32 = NAME + 1 + LABEL;
-/// The longest quantity; Kubernetes itself prints none of more than about 25 characters.
-const QUANTITY_LENGTH: u32 = 64;
-/// The highest id of a user or group.
-const HIGHEST_ID: u32 = i32::MAX as u32;
-/// The highest mode of a file: 0777.
-const HIGHEST_MODE: u32 = 0o777;
-
-/// A pattern for the whole of a value.
-fn whole(pattern: &str) -> String {
-    format!("^{pattern}$")
-}
-
-/// A pattern for the whole of a value that may be empty.
-pub fn maybe(pattern: &str) -> String {
-    format!("^({pattern})?$")
-}
-
 /// The table.
 pub fn table(is_ordinal: bool) -> Vec<(String, Value)> {
     let mut table = vec![];
-    for container in CONTAINERS {
-        rows(&mut table, container, this_container());
-        for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
-            let base = format!("{container}.{probe}");
-            rows(&mut table, &base, this_probe(probe == "readinessProbe"));
-            rows(&mut table, &base, this_handler());
+    for each in CONTAINERS {
+        rows(&mut table, each, container());
+        for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
+            let base = format!("{each}.{name}");
+            rows(&mut table, &base, probe(name == "readinessProbe"));
+            rows(&mut table, &base, handler());
         }
         for hook in ["postStart", "preStop"] {
-            let base = format!("{container}.lifecycle.{hook}");
+            let base = format!("{each}.lifecycle.{hook}");
             table.push((base.clone(), json!({ "minProperties": 1, "maxProperties": 1 })));
             table.push((format!("{base}.sleep.seconds"), json!({ "minimum": 0 })));
-            rows(&mut table, &base, this_handler());
+            rows(&mut table, &base, handler());
         }
-        rows(&mut table, &format!("{container}.securityContext"), this_identity());
+        rows(&mut table, &format!("{each}.securityContext"), identity());
     }
-    rows(&mut table, POD, this_pod());
-    rows(&mut table, &format!("{POD}.affinity"), this_affinity());
-    rows(&mut table, &format!("{POD}.securityContext"), this_identity());
-    rows(&mut table, &format!("{POD}.volumes[]"), this_volume());
+    rows(&mut table, POD, pod());
+    rows(&mut table, &format!("{POD}.affinity"), affinity());
+    rows(&mut table, &format!("{POD}.securityContext"), identity());
+    rows(&mut table, &format!("{POD}.volumes[]"), volumes::volume());
     table.push((LABELS.to_owned(), json!({ "pattern": maybe(LABEL_VALUE) })));
-    for claim in claims(is_ordinal) {
-        rows(&mut table, claim, this_claim());
+    for each in claims(is_ordinal) {
+        rows(&mut table, each, volumes::claim());
     }
     if !is_ordinal {
         // Of an ordinal set both are filled in, whatever the template says.
@@ -118,32 +68,8 @@ fn rows<P: AsRef<str>>(table: &mut Vec<(String, Value)>, base: &str, rows: Vec<(
     }));
 }
 
-fn one_of(words: &[&str]) -> Value {
-    json!({ "enum": words })
-}
-
-fn not_empty() -> Value {
-    json!({ "minLength": 1 })
-}
-
-fn quantity() -> Value {
-    json!({ "minimum": 0, "maxLength": QUANTITY_LENGTH, "pattern": whole(QUANTITY) })
-}
-
-fn port() -> Value {
-    json!({ "minimum": 1, "maximum": 65535 })
-}
-
-fn port_or_name() -> Value {
-    json!({ "minimum": 1, "maximum": 65535, "maxLength": 15, "pattern": whole(PORT_NAME) })
-}
-
-fn object_name() -> Value {
-    json!({ "maxLength": NAME, "pattern": whole(DNS_NAME) })
-}
-
 /// A container, and what is below it.
-fn this_container() -> Vec<(&'static str, Value)> {
+fn container() -> Vec<(&'static str, Value)> {
     let below = json!({ "pattern": maybe(&format!("{PART}(/{PART}?)*")) });
     let amounts = json!({ "maxProperties": MANY });
     let key = json!({ "maxLength": NAME, "pattern": whole(KEY) });
@@ -187,7 +113,7 @@ fn this_container() -> Vec<(&'static str, Value)> {
         ("volumeMounts[].subPathExpr", below),
         ("volumeMounts[].mountPropagation", one_of(&["None", "HostToContainer", "Bidirectional"])),
         ("volumeMounts[].recursiveReadOnly", one_of(&["Disabled", "IfPossible", "Enabled"])),
-        ("volumeDevices", json!({ "maxItems": MOST_VOLUMES })),
+        ("volumeDevices", json!({ "maxItems": MOST_DEVICES })),
         ("volumeDevices[].name", json!({ "maxLength": LABEL })),
         ("volumeDevices[].devicePath", not_empty()),
         ("resources.limits", amounts.clone()),
@@ -202,7 +128,7 @@ fn this_container() -> Vec<(&'static str, Value)> {
 }
 
 /// A probe of a container.
-fn this_probe(is_readiness: bool) -> Vec<(&'static str, Value)> {
+fn probe(is_readiness: bool) -> Vec<(&'static str, Value)> {
     let seconds = json!({ "minimum": 0 });
     // 0 counts as left out: the API server fills in 1.
     let successes = if is_readiness { seconds.clone() } else { json!({ "minimum": 0, "maximum": 1 }) };
@@ -217,7 +143,7 @@ fn this_probe(is_readiness: bool) -> Vec<(&'static str, Value)> {
 }
 
 /// What a probe or a hook does.
-fn this_handler() -> Vec<(&'static str, Value)> {
+fn handler() -> Vec<(&'static str, Value)> {
     vec![
         ("exec", json!({ "required": ["command"] })),
         ("exec.command", json!({ "minItems": 1 })),
@@ -228,7 +154,7 @@ fn this_handler() -> Vec<(&'static str, Value)> {
 }
 
 /// What a pod and a container say about users and confinement.
-fn this_identity() -> Vec<(&'static str, Value)> {
+fn identity() -> Vec<(&'static str, Value)> {
     let id = json!({ "minimum": 0, "maximum": HIGHEST_ID });
     let profile = one_of(&["Localhost", "RuntimeDefault", "Unconfined"]);
     vec![
@@ -240,7 +166,7 @@ fn this_identity() -> Vec<(&'static str, Value)> {
 }
 
 /// A pod, without its containers and volumes.
-fn this_pod() -> Vec<(&'static str, Value)> {
+fn pod() -> Vec<(&'static str, Value)> {
     let id = json!({ "minimum": 0, "maximum": HIGHEST_ID });
     let label_value = json!({ "maxLength": LABEL, "pattern": maybe(LABEL_VALUE) });
     let key = json!({ "minLength": 1, "maxLength": LABEL_KEY });
@@ -290,7 +216,7 @@ fn this_pod() -> Vec<(&'static str, Value)> {
 }
 
 /// Where the pods may run.
-fn this_affinity() -> Vec<(String, Value)> {
+fn affinity() -> Vec<(String, Value)> {
     let (required, preferred) =
         ("requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution");
     let weight = json!({ "minimum": 1, "maximum": 100 });
@@ -321,69 +247,4 @@ fn this_affinity() -> Vec<(String, Value)> {
         }
     }
     rows
-}
-
-/// A volume. Of the kinds that Kubernetes has given up only that there is no second source is checked.
-fn this_volume() -> Vec<(&'static str, Value)> {
-    let mode = json!({ "minimum": 0, "maximum": HIGHEST_MODE });
-    let types =
-        ["", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"];
-    let below = json!({ "pattern": whole(&format!("{PART}(/{PART}?)*")) });
-    vec![
-        ("name", json!({ "maxLength": LABEL, "pattern": whole(DNS_LABEL) })),
-        ("hostPath.path", json!({ "minLength": 1, "pattern": whole(&format!("{PART}?(/{PART}?)*")) })),
-        ("hostPath.type", one_of(&types)),
-        ("configMap", json!({ "required": ["name"] })),
-        ("configMap.name", not_empty()),
-        ("configMap.defaultMode", mode.clone()),
-        ("configMap.items[].key", not_empty()),
-        ("configMap.items[].path", below.clone()),
-        ("configMap.items[].mode", mode.clone()),
-        ("secret", json!({ "required": ["secretName"] })),
-        ("secret.secretName", not_empty()),
-        ("secret.defaultMode", mode.clone()),
-        ("secret.items[].key", not_empty()),
-        ("secret.items[].path", below.clone()),
-        ("secret.items[].mode", mode.clone()),
-        ("persistentVolumeClaim.claimName", not_empty()),
-        ("emptyDir.sizeLimit", quantity()),
-        ("nfs.server", not_empty()),
-        ("nfs.path", json!({ "pattern": "^/" })),
-        ("csi.driver", not_empty()),
-        ("ephemeral", json!({ "required": ["volumeClaimTemplate"] })),
-        ("image.pullPolicy", one_of(&["", "Always", "IfNotPresent", "Never"])),
-        ("downwardAPI.defaultMode", mode.clone()),
-        ("downwardAPI.items[].path", below.clone()),
-        ("downwardAPI.items[].mode", mode.clone()),
-        ("projected.defaultMode", mode.clone()),
-        ("projected.sources[]", json!({ "maxProperties": 1 })),
-        ("projected.sources[].configMap.name", not_empty()),
-        ("projected.sources[].configMap.items[].key", not_empty()),
-        ("projected.sources[].configMap.items[].path", below.clone()),
-        ("projected.sources[].configMap.items[].mode", mode.clone()),
-        ("projected.sources[].secret.name", not_empty()),
-        ("projected.sources[].secret.items[].key", not_empty()),
-        ("projected.sources[].secret.items[].path", below.clone()),
-        ("projected.sources[].secret.items[].mode", mode.clone()),
-        ("projected.sources[].downwardAPI.items[].path", below.clone()),
-        ("projected.sources[].downwardAPI.items[].mode", mode),
-        ("projected.sources[].serviceAccountToken.path", below),
-        (
-            "projected.sources[].serviceAccountToken.expirationSeconds",
-            json!({ "minimum": 600, "maximum": 1_u64 << 32 }),
-        ),
-    ]
-}
-
-/// A description of a claim.
-fn this_claim() -> Vec<(&'static str, Value)> {
-    let modes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
-    vec![
-        ("", json!({ "required": ["accessModes", "resources"] })),
-        ("accessModes", json!({ "minItems": 1, "maxItems": MANY })),
-        ("accessModes[]", one_of(&modes)),
-        ("resources", json!({ "required": ["requests"] })),
-        ("resources.requests{}", quantity()),
-        ("volumeMode", one_of(&["Block", "Filesystem"])),
-    ]
 }

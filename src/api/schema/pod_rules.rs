@@ -1,4 +1,7 @@
 //! What Go's validation requires of a pod template across fields, in CEL. Paths are below those in [`super::pod`].
+//!
+//! A rule has an answer for any value of the right types, one without fields that are required too: where a value has not changed the
+//! API server lets a rule be false, but not fail, and a set from before the rule could not be written any more.
 
 use super::rules::{FORBIDDEN, INVALID, REQUIRED, Rule};
 
@@ -82,6 +85,7 @@ pub const CONTAINER: &[Rule] = &[
         reason: INVALID,
         says: "must not be more than the limits",
         cel: "!has(self.requests) || !has(self.limits) || self.requests.all(r, !(r in self.limits) \
+              || !isQuantity(string(self.requests[r])) || !isQuantity(string(self.limits[r])) \
               || quantity(string(self.requests[r])).compareTo(quantity(string(self.limits[r]))) <= 0)",
     },
     Rule {
@@ -252,7 +256,8 @@ pub const CLAIM: &[Rule] = &[
         field: ".resources.requests",
         reason: REQUIRED,
         says: "must ask for storage, for more than 0",
-        cel: "'storage' in self.resources.requests \
+        cel: "has(self.resources) && has(self.resources.requests) && 'storage' in self.resources.requests \
+              && isQuantity(string(self.resources.requests['storage'])) \
               && quantity(string(self.resources.requests['storage'])).isGreaterThan(quantity('0'))",
     },
     Rule {
@@ -260,7 +265,8 @@ pub const CLAIM: &[Rule] = &[
         field: ".accessModes",
         reason: FORBIDDEN,
         says: "must have nothing beside ReadWriteOncePod",
-        cel: "!('ReadWriteOncePod' in self.accessModes) || self.accessModes.all(m, m == 'ReadWriteOncePod')",
+        cel: "!has(self.accessModes) || !('ReadWriteOncePod' in self.accessModes) \
+              || self.accessModes.all(m, m == 'ReadWriteOncePod')",
     },
 ];
 

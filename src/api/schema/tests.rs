@@ -129,11 +129,9 @@ fn what_the_tables_name_exists() {
     let common = rules::COMMON.len() + rules::COMMON_STATUS.len();
     // A rule across the spec is two entries: one for a creation, one for a change.
     let ordinal =
-        rules::ORDINAL_SET.len() + rules::ORDINAL_SET_STATUS.len() + 2 * rules::ORDINAL_SET_CROSSING.len();
+        rules::ORDINAL_SET.len() + rules::ORDINAL_SET_STATUS.len() + 2 * crossing::ORDINAL_SET.len();
     assert_eq!(rules(&ordinal_set()), common + ordinal + pod(true));
-    let daemon = rules::NODE_DAEMON_SET.len()
-        + rules::NODE_DAEMON_SET_POD.len()
-        + 2 * rules::NODE_DAEMON_SET_CROSSING.len();
+    let daemon = rules::NODE_DAEMON_SET.len() + 2 * crossing::NODE_DAEMON_SET.len();
     assert_eq!(rules(&node_daemon_set()), common + daemon + pod(false));
 }
 

@@ -356,6 +356,11 @@ pub fn wrong() -> Vec<Case> {
             "spec.template.spec.containers[0].resources.limits.cpu",
         ),
         container(
+            "a request for a quantity of words",
+            json!({"resources": {"limits": {"cpu": 1}, "requests": {"cpu": "much"}}}),
+            "spec.template.spec.containers[0].resources.requests.cpu",
+        ),
+        container(
             "a negative quantity",
             json!({"resources": {"limits": {"cpu": "-1"}}}),
             "spec.template.spec.containers[0].resources.limits.cpu",
@@ -581,6 +586,11 @@ pub fn wrong() -> Vec<Case> {
             "spec.template.spec.dnsConfig.nameservers",
         ),
         pod(
+            "an option of dns without a name",
+            json!({"dnsConfig": {"options": [{"value": "2"}]}}),
+            "spec.template.spec.dnsConfig.options[0].name",
+        ),
+        pod(
             "a node selector with a space",
             json!({"nodeSelector": {"a": "b c"}}),
             "spec.template.spec.nodeSelector.a",
@@ -710,6 +720,16 @@ pub fn wrong() -> Vec<Case> {
             "a claim of no size",
             json!({"resources": {"requests": {"storage": null, "cpu": "1"}}}),
             "spec.volumeClaimTemplates[0].spec.resources.requests",
+        ),
+        claim(
+            "a claim of words",
+            json!({"resources": {"requests": {"storage": "much"}}}),
+            "spec.volumeClaimTemplates[0].spec.resources.requests.storage",
+        ),
+        claim(
+            "a claim without resources",
+            json!({"resources": null}),
+            "spec.volumeClaimTemplates[0].spec.resources",
         ),
         claim(
             "a claim of size 0",
