@@ -753,6 +753,310 @@ pub fn wrong() -> Vec<Case> {
             patch: json!({"template": {"spec": {"hostname": "A"}}}),
             says: "spec.template.spec.hostname",
         },
+        // The rest of the words and ranges.
+        container(
+            "a restart rule of an action",
+            json!({"restartPolicy": "Never", "restartPolicyRules": [{"action": "Stop", "exitCodes": {"operator": "In", "values": [1]}}]}),
+            "spec.template.spec.containers[0].restartPolicyRules[0].action",
+        ),
+        container(
+            "a restart rule of an operator",
+            json!({"restartPolicy": "Never", "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "Is", "values": [1]}}]}),
+            "spec.template.spec.containers[0].restartPolicyRules[0].exitCodes.operator",
+        ),
+        container(
+            "21 restart rules",
+            json!({"restartPolicy": "Never", "restartPolicyRules": vec![json!({"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}); 21]}),
+            "spec.template.spec.containers[0].restartPolicyRules",
+        ),
+        container(
+            "256 exit codes",
+            json!({"restartPolicy": "Never", "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": (0..256).collect::<Vec<_>>()}}]}),
+            "spec.template.spec.containers[0].restartPolicyRules[0].exitCodes.values",
+        ),
+        container(
+            "a restart at a resize",
+            json!({"resizePolicy": [{"resourceName": "cpu", "restartPolicy": "Maybe"}]}),
+            "spec.template.spec.containers[0].resizePolicy[0].restartPolicy",
+        ),
+        container(
+            "a prefix with an equals sign",
+            json!({"envFrom": [{"prefix": "A=", "secretRef": {"name": "s"}}]}),
+            "spec.template.spec.containers[0].envFrom[0].prefix",
+        ),
+        container(
+            "variables from an empty config map",
+            json!({"envFrom": [{"configMapRef": {"name": ""}}]}),
+            "spec.template.spec.containers[0].envFrom[0].configMapRef.name",
+        ),
+        container(
+            "a config map in upper case",
+            json!({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "C", "key": "k"}}}]}),
+            "spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name",
+        ),
+        container(
+            "a key that is a step back",
+            json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "..a"}}}]}),
+            "spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.key",
+        ),
+        container(
+            "a field of another version",
+            json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"apiVersion": "v2", "fieldPath": "metadata.name"}}}]}),
+            "spec.template.spec.containers[0].env[0].valueFrom.fieldRef.apiVersion",
+        ),
+        container(
+            "a divisor of words",
+            json!({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "much"}}}]}),
+            "spec.template.spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor",
+        ),
+        pod(
+            "an empty device path",
+            json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}], "containers": [{"name": "main", "image": OLD, "volumeDevices": [{"name": "v", "devicePath": ""}]}]}),
+            "spec.template.spec.containers[0].volumeDevices[0].devicePath",
+        ),
+        container(
+            "a grace period of 0 of a startup probe",
+            json!({"startupProbe": {"tcpSocket": {"port": 80}, "terminationGracePeriodSeconds": 0}}),
+            "spec.template.spec.containers[0].startupProbe.terminationGracePeriodSeconds",
+        ),
+        container(
+            "two successes of a startup probe",
+            json!({"startupProbe": {"tcpSocket": {"port": 80}, "successThreshold": 2}}),
+            "spec.template.spec.containers[0].startupProbe.successThreshold",
+        ),
+        container(
+            "a probe of a high port",
+            json!({"readinessProbe": {"grpc": {"port": 65536}}}),
+            "spec.template.spec.containers[0].readinessProbe.grpc.port",
+        ),
+        container(
+            "a probe of a port name of 16 characters",
+            json!({"readinessProbe": {"tcpSocket": {"port": "a-very-long-name"}}}),
+            "spec.template.spec.containers[0].readinessProbe.tcpSocket.port",
+        ),
+        container(
+            "a negative delay",
+            json!({"readinessProbe": {"tcpSocket": {"port": 80}, "initialDelaySeconds": -1}}),
+            "spec.template.spec.containers[0].readinessProbe.initialDelaySeconds",
+        ),
+        container(
+            "a negative timeout",
+            json!({"readinessProbe": {"tcpSocket": {"port": 80}, "timeoutSeconds": -1}}),
+            "spec.template.spec.containers[0].readinessProbe.timeoutSeconds",
+        ),
+        container(
+            "negative failures",
+            json!({"readinessProbe": {"tcpSocket": {"port": 80}, "failureThreshold": -1}}),
+            "spec.template.spec.containers[0].readinessProbe.failureThreshold",
+        ),
+        container(
+            "negative successes",
+            json!({"readinessProbe": {"tcpSocket": {"port": 80}, "successThreshold": -1}}),
+            "spec.template.spec.containers[0].readinessProbe.successThreshold",
+        ),
+        container(
+            "a negative sleep",
+            json!({"lifecycle": {"preStop": {"sleep": {"seconds": -1}}}}),
+            "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds",
+        ),
+        container(
+            "a hook of port 0",
+            json!({"lifecycle": {"preStop": {"httpGet": {"port": 0}}}}),
+            "spec.template.spec.containers[0].lifecycle.preStop.httpGet.port",
+        ),
+        container(
+            "a negative group",
+            json!({"securityContext": {"runAsGroup": -1}}),
+            "spec.template.spec.containers[0].securityContext.runAsGroup",
+        ),
+        container(
+            "an administrator without escalation",
+            json!({"securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"add": ["CAP_SYS_ADMIN"]}}}),
+            "spec.template.spec.containers[0].securityContext.allowPrivilegeEscalation",
+        ),
+        container(
+            "a profile of app armor",
+            json!({"securityContext": {"appArmorProfile": {"type": "None"}}}),
+            "spec.template.spec.containers[0].securityContext.appArmorProfile.type",
+        ),
+        init(
+            "a port name of an init container",
+            json!({"ports": [{"containerPort": 80, "name": "HTTP"}]}),
+            "spec.template.spec.initContainers[0].ports[0].name",
+        ),
+        init(
+            "a sidecar with a probe of nothing",
+            json!({"restartPolicy": "Always", "startupProbe": {}}),
+            "spec.template.spec.initContainers[0].startupProbe",
+        ),
+        pod(
+            "33 search paths",
+            json!({"dnsConfig": {"searches": (0..33).map(|n| format!("a{n}")).collect::<Vec<_>>()}}),
+            "spec.template.spec.dnsConfig.searches",
+        ),
+        pod("a negative overhead", json!({"overhead": {"cpu": "-1"}}), "spec.template.spec.overhead.cpu"),
+        pod(
+            "a negative quantity of the pod",
+            json!({"resources": {"limits": {"cpu": "-1"}}}),
+            "spec.template.spec.resources.limits.cpu",
+        ),
+        pod(
+            "a scheduling gate with a space",
+            json!({"schedulingGates": [{"name": "a b"}]}),
+            "spec.template.spec.schedulingGates[0].name",
+        ),
+        pod(
+            "a resource claim in upper case",
+            json!({"resourceClaims": [{"name": "A", "resourceClaimName": "a"}]}),
+            "spec.template.spec.resourceClaims[0].name",
+        ),
+        pod(
+            "a negative other group",
+            json!({"securityContext": {"supplementalGroups": [-1]}}),
+            "spec.template.spec.securityContext.supplementalGroups[0]",
+        ),
+        pod(
+            "a policy of other groups",
+            json!({"securityContext": {"supplementalGroupsPolicy": "None"}}),
+            "spec.template.spec.securityContext.supplementalGroupsPolicy",
+        ),
+        pod(
+            "a policy of changes",
+            json!({"securityContext": {"seLinuxChangePolicy": "None"}}),
+            "spec.template.spec.securityContext.seLinuxChangePolicy",
+        ),
+        pod(
+            "a spread of a word",
+            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "Wait"}]}),
+            "spec.template.spec.topologySpreadConstraints[0].whenUnsatisfiable",
+        ),
+        pod(
+            "a spread over no domain",
+            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 0}]}),
+            "spec.template.spec.topologySpreadConstraints[0].minDomains",
+        ),
+        pod(
+            "a policy of affinity",
+            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "nodeAffinityPolicy": "Maybe"}]}),
+            "spec.template.spec.topologySpreadConstraints[0].nodeAffinityPolicy",
+        ),
+        pod(
+            "a policy of taints",
+            json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "nodeTaintsPolicy": ""}]}),
+            "spec.template.spec.topologySpreadConstraints[0].nodeTaintsPolicy",
+        ),
+        pod(
+            "a node condition of an operator",
+            json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Is"}]}}]}}}),
+            "spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].operator",
+        ),
+        pod(
+            "a node condition with two numbers",
+            json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1", "2"]}]}}]}}}),
+            "spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].values",
+        ),
+        pod(
+            "a node condition of something that exists",
+            json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["1"]}]}}]}}}),
+            "spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].values",
+        ),
+        pod(
+            "a node field of an operator",
+            json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchFields": [{"key": "metadata.name", "operator": "Exists"}]}}]}}}),
+            "spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].operator",
+        ),
+        pod(
+            "a node field with two values",
+            json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["a", "b"]}]}}]}}}),
+            "spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].values",
+        ),
+        pod(
+            "a node field without values",
+            json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchFields": [{"key": "metadata.name", "operator": "In"}]}}]}}}),
+            "spec.template.spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchFields[0].values",
+        ),
+        pod(
+            "a weight of 101",
+            json!({"affinity": {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 101, "podAffinityTerm": {"topologyKey": "zone"}}]}}}),
+            "spec.template.spec.affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight",
+        ),
+        pod(
+            "a pod condition of an operator",
+            json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone", "labelSelector": {"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}}]}}}),
+            "spec.template.spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector.matchExpressions[0].operator",
+        ),
+        volume(
+            "an item without a key",
+            json!({"configMap": {"name": "c", "items": [{"key": "", "path": "a"}]}}),
+            "spec.template.spec.volumes[0].configMap.items[0].key",
+        ),
+        volume(
+            "an absolute item",
+            json!({"configMap": {"name": "c", "items": [{"key": "a", "path": "/a"}]}}),
+            "spec.template.spec.volumes[0].configMap.items[0].path",
+        ),
+        volume(
+            "an item of a mode",
+            json!({"configMap": {"name": "c", "items": [{"key": "a", "path": "a", "mode": -1}]}}),
+            "spec.template.spec.volumes[0].configMap.items[0].mode",
+        ),
+        volume(
+            "a mode of a config map",
+            json!({"configMap": {"name": "c", "defaultMode": -1}}),
+            "spec.template.spec.volumes[0].configMap.defaultMode",
+        ),
+        volume(
+            "a mode of a projection",
+            json!({"projected": {"defaultMode": 512, "sources": [{"secret": {"name": "s"}}]}}),
+            "spec.template.spec.volumes[0].projected.defaultMode",
+        ),
+        volume(
+            "a projection of an empty secret",
+            json!({"projected": {"sources": [{"secret": {"name": ""}}]}}),
+            "spec.template.spec.volumes[0].projected.sources[0].secret.name",
+        ),
+        volume(
+            "a projection of an empty config map",
+            json!({"projected": {"sources": [{"configMap": {"name": ""}}]}}),
+            "spec.template.spec.volumes[0].projected.sources[0].configMap.name",
+        ),
+        volume(
+            "an empty path of a token",
+            json!({"projected": {"sources": [{"serviceAccountToken": {"path": ""}}]}}),
+            "spec.template.spec.volumes[0].projected.sources[0].serviceAccountToken.path",
+        ),
+        volume(
+            "an absolute file about the pod",
+            json!({"downwardAPI": {"items": [{"path": "/a", "fieldRef": {"fieldPath": "metadata.name"}}]}}),
+            "spec.template.spec.volumes[0].downwardAPI.items[0].path",
+        ),
+        volume(
+            "a mode of a file about the pod",
+            json!({"downwardAPI": {"items": [{"path": "a", "mode": 512, "fieldRef": {"fieldPath": "metadata.name"}}]}}),
+            "spec.template.spec.volumes[0].downwardAPI.items[0].mode",
+        ),
+        volume(
+            "an empty server",
+            json!({"nfs": {"server": "", "path": "/a"}}),
+            "spec.template.spec.volumes[0].nfs.server",
+        ),
+        volume("an empty driver", json!({"csi": {"driver": ""}}), "spec.template.spec.volumes[0].csi.driver"),
+        volume(
+            "a pull policy of a volume",
+            json!({"image": {"reference": "a", "pullPolicy": "Sometimes"}}),
+            "spec.template.spec.volumes[0].image.pullPolicy",
+        ),
+        volume(
+            "an ephemeral volume of no size",
+            json!({"ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"cpu": "1"}}}}}}),
+            "spec.template.spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources.requests",
+        ),
+        Case {
+            what: "a subdomain in upper case",
+            to: To::Daemon,
+            patch: json!({"template": {"spec": {"subdomain": "A"}}}),
+            says: "spec.template.spec.subdomain",
+        },
     ]
 }
 
