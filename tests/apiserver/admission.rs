@@ -18,7 +18,7 @@ fn what_apps_refuses_of_a_template_is_refused() {
         for set in case.sets(false) {
             match try_out(&set) {
                 Ok(()) => problems.push(format!("{} is taken", text(&set, "/kind"))),
-                Err(why) if !why.contains(case.says) => problems.push(why),
+                Err(why) if !why.contains(&case.says) => problems.push(why),
                 Err(_) => {}
             }
         }
@@ -58,7 +58,7 @@ fn what_could_never_roll_out_is_refused() {
         let native = case.sets(true).into_iter().filter_map(|set| try_out(&set).err());
         let custom = case.sets(false).into_iter().filter_map(|set| match try_out(&set) {
             Ok(()) => Some(format!("{} is taken", text(&set, "/kind"))),
-            Err(why) => (!why.contains(case.says) || !why.contains("hostPort")).then_some(why),
+            Err(why) => (!why.contains(&case.says) || !why.contains("hostPort")).then_some(why),
         });
         native.chain(custom).collect()
     });

@@ -51,8 +51,8 @@ fn sets_from_before_a_rule_can_still_be_written() {
     for case in &cases {
         for set in case.sets(false) {
             match create(&plane, &set, false) {
-                Ok(()) if !KEYS.contains(&case.what) => stored.push((case, set)),
-                Err(_) if KEYS.contains(&case.what) => {}
+                Ok(()) if !KEYS.contains(&case.what.as_str()) => stored.push((case, set)),
+                Err(_) if KEYS.contains(&case.what.as_str()) => {}
                 answer => panic!("{}: {answer:?}", case.what),
             }
         }
@@ -64,7 +64,7 @@ fn sets_from_before_a_rule_can_still_be_written() {
             Ok(()) => Err("it is taken".to_owned()),
             Err(_) => Ok(()),
         };
-        until(case.what, refused);
+        until(&case.what, refused);
     }
     let problems: Vec<String> = stored.iter().flat_map(|(case, set)| problems(&plane, case, set)).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
@@ -86,7 +86,7 @@ fn problems(plane: &Plane, case: &Case, set: &Value) -> Vec<String> {
         taken.push(("scale", change("/scale", &json!({"spec": {"replicas": 3}}))));
     }
     let pod = change("", &json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}}));
-    let refused = OF_THE_WHOLE_POD.contains(&case.what);
+    let refused = OF_THE_WHOLE_POD.contains(&case.what.as_str());
     let mut problems: Vec<String> =
         taken.into_iter().filter_map(|(what, answer)| Some(format!("{what}: {}", answer.err()?))).collect();
     match pod {
@@ -96,7 +96,7 @@ fn problems(plane: &Plane, case: &Case, set: &Value) -> Vec<String> {
     }
     // Claims and the name of the service are not to be changed anyway.
     if case.to != To::Ordinal {
-        let right = Case { what: case.what, to: case.to, patch: json!({}), says: "" };
+        let right = Case { what: case.what.clone(), to: case.to, patch: json!({}), says: String::new() };
         let right = right.sets(false).into_iter().find(|one| one["kind"] == set["kind"]).unwrap();
         let version = plane.read(&path).unwrap()["metadata"]["resourceVersion"].clone();
         let mut right = right;
