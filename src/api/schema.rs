@@ -82,7 +82,7 @@ fn pod(root: &mut Value, is_ordinal: bool) {
     for claim in pod::claims(is_ordinal) {
         rules::apply_below(root, claim, pod_rules::CLAIM);
     }
-    // They are forbidden as a whole, so nobody has to read about them, and there is little room.
+    // They are forbidden as a whole: descriptions below them would only take room.
     if let Some(forbidden) = root.pointer_mut(&format!(
         "/properties/{}/properties/ephemeralContainers/items",
         pod::POD.replace('.', "/properties/")
