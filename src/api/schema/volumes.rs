@@ -11,7 +11,7 @@ pub fn volume() -> Vec<(&'static str, Value)> {
     let types =
         ["", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"];
     let below = json!({ "pattern": whole(&format!("{PART}(/{PART}?)*")) });
-    vec![
+    let mut rows = vec![
         ("name", json!({ "maxLength": LABEL, "pattern": whole(DNS_LABEL) })),
         ("hostPath.path", json!({ "minLength": 1, "pattern": whole(&format!("{PART}?(/{PART}?)*")) })),
         ("hostPath.type", one_of(&types)),
@@ -54,7 +54,12 @@ pub fn volume() -> Vec<(&'static str, Value)> {
             "projected.sources[].serviceAccountToken.expirationSeconds",
             json!({ "minimum": 600, "maximum": 1_u64 << 32 }),
         ),
-    ]
+    ];
+    // Go does not ask for the name of a secret here.
+    let nameless =
+        ["cephfs.secretRef", "flexVolume.secretRef", "iscsi.secretRef", "rbd.secretRef", "scaleIO.secretRef"];
+    rows.extend(nameless.map(|secret| (secret, json!({ "required": null }))));
+    rows
 }
 
 /// A description of a claim.
