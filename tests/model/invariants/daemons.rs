@@ -232,8 +232,10 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
     // A pod that was taken over from an earlier set is at a revision that this one does not know, and one that another operator has
     // just made may be at one that the sender did not know.
     let known = act.knew_revision(revision(act.pod));
-    let current =
-        known && object::image(act.pod) == object::text(set, "/spec/template/spec/containers/0/image");
+    // What differs from an earlier revision than the newest in defaults only is another template.
+    let current = known
+        && object::image(act.pod) == object::text(set, "/spec/template/spec/containers/0/image")
+        && act.revision_records(set);
     let by_hand = set["spec"]["updateStrategy"]["type"] == "OnDelete" || set["spec"]["paused"] == true;
     if act.was_available(set) && !act.names_version() {
         return Err("X2, S2: it serves, and its deletion does not say which version it means".to_owned());

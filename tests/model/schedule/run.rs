@@ -102,11 +102,12 @@ impl Schedule {
             step.apply(&mut world, self);
         }
         self.set_right(&mut world);
-        if self.disturbed {
+        if self.disturbed || !alone {
             // A claim that the garbage collector takes only now keeps the pod that uses it from ever coming back.
             world.run_for(SWEPT);
             let stuck = |(pod, v): (&ObjectRef, &Value)| uses_what_goes(&world, v).then(|| pod.clone());
             let stuck: Vec<ObjectRef> = world.server.all(Resource::Pods).filter_map(stuck).collect();
+            world.invariants.rules.disruption &= stuck.is_empty();
             stuck.iter().for_each(|pod| world.delete(pod, "Background"));
         }
         come_to_rest(&mut world, &sets);

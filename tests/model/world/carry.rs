@@ -35,6 +35,8 @@ pub struct Sent {
     pub plan: u64,
     /// The set that it is for; of a fresh read of what is in doubt the object itself.
     pub owner: ObjectRef,
+    /// Whether it is of a plan.
+    pub planned: bool,
     /// How long its sender waits for the answer.
     pub patience: Duration,
     /// How far the caches were when it was decided.
@@ -75,7 +77,7 @@ impl World {
             );
         }
         let about = owner.as_ref().map_or_else(|| request.object.clone(), Key::object);
-        let now = self.clock;
+        let (now, planned) = (self.clock, owner.is_some());
         if let Err(broken) = self.invariants.rates.sent(&self.server, operator, &about, &request, now) {
             self.fail(&broken);
         }
@@ -120,6 +122,7 @@ impl World {
             decided,
             plan,
             owner: about,
+            planned,
             patience,
             view,
             request,
@@ -189,12 +192,12 @@ impl World {
         let by = (sent.operator, sent.incarnation);
         let now = self.clock;
         if let Outcome::Refused(refusal) = outcome
-            && let Err(broken) =
-                self.invariants.rates.refused(sent.operator, &sent.owner, &sent.request, refusal.code, now)
+            && let Err(broken) = self.invariants.rates.refused(&self.server, sent, refusal.code, now)
         {
             self.fail(&broken);
         }
-        if self.invariants.rules.told {
+        // What is in doubt is read for nobody in particular.
+        if self.invariants.rules.told && sent.planned {
             let obstacles = &mut self.invariants.obstacles;
             obstacles.answered(&self.server, &sent.owner, by, &sent.request, outcome, now);
             self.judge_soon();
