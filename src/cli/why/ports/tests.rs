@@ -62,7 +62,7 @@ fn stuck(surface: Surface, old: &Value, new: &Value, more: &Value) -> Report {
     };
     let mut on_b = ready.clone();
     on_b["spec"]["nodeName"] = json!("b");
-    let mut facts = Facts::new();
+    let mut facts = Facts::new(crate::core::gates::Gates::default());
     for object in [
         set,
         node("a"),
