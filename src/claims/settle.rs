@@ -25,7 +25,7 @@ const NAMED: usize = 5;
 /// owner only if the set itself made it (`berth.dev/set-uid`): any other may hold what an earlier set of this name, or a person, left
 /// there. Such claims are named in [`Waiting::ClaimsUntied`].
 ///
-/// These stages come first and stop nothing after them, for no pod rests on them.
+/// These stages come first, and a failure in them stops nothing after them: no pod needs them.
 pub fn settle<'a>(
     observation: &Observation<OrdinalSet>,
     pod: impl Fn(i64) -> Option<&'a Pod>,

@@ -65,8 +65,8 @@ pub fn pod_prefix(set: &str) -> String {
 /// afresh too, and must be as they were seen. Where the answer to an earlier creation never came, that very name is tried again.
 ///
 /// On custom sets a pod of ours that has ended and is about to vanish is waited for, so that the first slot is the only one in use
-/// wherever nobody else holds it. On native sets it is not waited for, but all pods of the node that have ended (`over`) are read
-/// afresh too: none of them may have gone, for then another pod may have come in its place.
+/// wherever no stranger holds it. On native sets it is not waited for, but all pods of the node that have ended (`over`) are read
+/// live too: none of them may have gone, for then another pod may have come in its place.
 ///
 /// # Errors
 /// What is waited for, or what is wrong.

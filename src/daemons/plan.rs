@@ -79,7 +79,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         if !settled {
             plan.waiting.extend(unavailable(observation, &places));
         }
-        // Nothing rests on that, so it comes when there is nothing else to be done.
+        // Nothing depends on that, so it comes when there is nothing else to be done.
         if let Some(decided) = decided.as_ref().filter(|_| plan.stages.is_empty()) {
             merge = revisions::merge(observation, decided, &pods.ours);
             plan.stage(Part::Pods, Pace::SlowStart, std::mem::take(&mut merge.relabel));

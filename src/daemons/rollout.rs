@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::placement::Verdict;
-use super::presence::{Aim, Place, Room, Work};
+use super::presence::{Aim, Place, Room};
+use super::work::Work;
 use crate::api::ordinal_set::IntOrPercent;
 use crate::api::{NodeDaemonSet, Pod};
 use crate::core::assume;

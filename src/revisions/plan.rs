@@ -27,7 +27,7 @@ pub struct RevisionPlan {
     pub actions: Vec<Action>,
     /// The revision of the present template, once it is recorded.
     pub update: Option<Arc<Revision>>,
-    /// Why nothing is decided yet, though there is nothing to be done.
+    /// What is waited for before more is decided or noted.
     pub waiting: Option<(Waiting, Option<Duration>)>,
     /// The revision that the set comes from: the one that the status names, else the update revision (A7.7).
     pub current: Option<Arc<Revision>>,
@@ -99,7 +99,7 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
         None => match ours.last().map_or(Likeness::Different, |newest| likeness(observation, newest)) {
             Likeness::Same(note) => {
                 plan.update = ours.last().map(|newest| Arc::clone(newest));
-                // Optional: while the API server rejects it, the pods do not wait for it. It is tried again after its pause.
+                // Optional: while the API server rejects it, the pods do not wait for it.
                 plan.waiting = backed_off(observation, &note);
                 plan.actions = if plan.waiting.is_some() { vec![] } else { note };
             }

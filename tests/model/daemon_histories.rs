@@ -274,7 +274,7 @@ fn what_a_second_name_costs_is_counted() {
             for node in ["a", "b"] {
                 world.add_node(node, &json!({}));
             }
-            (0..2).for_each(|_| drop(world.add_operator()));
+            let _operators = [world.add_operator(), world.add_operator()];
             let agent = ObjectRef::new(Resource::DaemonSets(surface), NAMESPACE, "agent");
             world.create_set(&agent, "app:1", &json!({}));
             for _ in 0..5 {

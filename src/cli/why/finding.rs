@@ -51,6 +51,8 @@ pub(super) enum Cause {
     TerminatingTooLong,
     /// Others use up what may be unavailable.
     Budget,
+    /// An old pod has the host port that its successor needs beside it.
+    HostPort,
     /// The rollout is paused.
     Paused,
     /// The partition is reached.
@@ -115,7 +117,7 @@ pub(super) fn rollout(key: &Key, verb: &str) -> String {
 }
 
 /// A change of the set's spec.
-fn patch(key: &Key, spec: &str) -> String {
+pub(super) fn patch(key: &Key, spec: &str) -> String {
     let name = cluster::short(key);
     kubectl(key, &format!("patch {name} --type=merge -p '{{\"spec\":{spec}}}'"))
 }

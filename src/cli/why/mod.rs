@@ -4,6 +4,7 @@ mod diagnose;
 mod finding;
 mod frame;
 mod live;
+mod ports;
 mod report;
 mod text;
 
