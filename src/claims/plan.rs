@@ -198,9 +198,6 @@ pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: 
         }
         _ => false,
     };
-    if mends.iter().flatten().any(gets_set) {
-        plan.stage(Part::Claims, Pace::OneByOne, vec![vec![membership::owner_is_there(observation)]]);
-    }
     let is_pod = |reference: &Value| reference["kind"] == "Pod";
     let goes_with_pod = |unit: &Unit| {
         unit.iter().any(|action| {
@@ -213,10 +210,21 @@ pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: 
         })
     };
     let (first, others): (Vec<Unit>, Vec<Unit>) = mends.into_iter().partition(goes_with_pod);
-    plan.stage(Part::Claims, Pace::SlowStart, first);
-    if !others.is_empty() {
-        plan.stages.push(Stage::new(Part::Claims, Pace::SlowStart, others).independent());
+    let look = || vec![vec![membership::owner_is_there(observation)]];
+    let looks = first.iter().flatten().any(gets_set);
+    if looks {
+        plan.stage(Part::Claims, Pace::OneByOne, look());
     }
+    plan.stage(Part::Claims, Pace::SlowStart, first);
+    if others.is_empty() {
+        return;
+    }
+    let mut others = Stage::new(Part::Claims, Pace::SlowStart, others).independent();
+    if !looks && others.units.iter().flatten().any(gets_set) {
+        plan.stages.push(Stage::new(Part::Claims, Pace::OneByOne, look()).independent());
+        others = others.following();
+    }
+    plan.stages.push(others);
 }
 
 /// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), the owner that the

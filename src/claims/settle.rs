@@ -25,10 +25,12 @@ const NAMED: usize = 5;
 /// owner only if the set itself made it (`berth.dev/set-uid`): any other may hold what an earlier set of this name, or a person, left
 /// there. Such claims are named in [`Waiting::ClaimsUntied`].
 ///
-/// These stages come first, and a failure in them stops nothing after them: no pod needs them.
+/// These stages come first, and a failure in them stops nothing after them: no pod needs them. Towards `Retain` they come also where
+/// nothing else is `decided`: whatever is rejected elsewhere, the data must outlive the set.
 pub fn settle<'a>(
     observation: &Observation<OrdinalSet>,
     pod: impl Fn(i64) -> Option<&'a Pod>,
+    decided: bool,
     plan: &mut Plan,
 ) {
     let set = &observation.set;
@@ -50,6 +52,8 @@ pub fn settle<'a>(
         let Some(action) = mend(&owners, claim) else { continue };
         if !gets_set(observation, &action) {
             untie.push(vec![action]);
+        } else if !decided {
+            continue;
         } else if pod.is_some() || is_made_by(&claim.metadata, &set.metadata.uid) {
             tie.push(vec![action]);
         } else {
@@ -63,8 +67,8 @@ pub fn settle<'a>(
     if !tie.is_empty() {
         // See `hand_over`.
         let look = vec![vec![membership::owner_is_there(observation)]];
-        stages.push(Stage::new(Part::Claims, Pace::OneByOne, look));
-        stages.push(Stage::new(Part::Claims, Pace::Together, tie).independent());
+        stages.push(Stage::new(Part::Claims, Pace::OneByOne, look).independent());
+        stages.push(Stage::new(Part::Claims, Pace::Together, tie).independent().following());
     }
     plan.stages.splice(0..0, stages);
     if !left.is_empty() {

@@ -23,6 +23,8 @@ pub struct Run {
     stages: VecDeque<Stage>,
     stage: Option<Running>,
     failed: bool,
+    /// Whether the stage before the next one has failed, or was left out.
+    before_failed: bool,
     stopping: bool,
 }
 
@@ -41,7 +43,7 @@ struct Running {
 impl Run {
     /// Takes stages in the order in which they are to be run.
     pub fn new(stages: Vec<Stage>) -> Self {
-        Run { stages: stages.into(), stage: None, failed: false, stopping: false }
+        Run { stages: stages.into(), stage: None, failed: false, before_failed: false, stopping: false }
     }
 
     /// Starts nothing new but the status; what is on its way ends as it will.
@@ -69,6 +71,7 @@ impl Run {
             };
             if stage.running.is_empty() && (stage.waiting.is_empty() || stage.ends_early()) {
                 self.failed |= stage.failed && !stage.independent;
+                self.before_failed = stage.failed;
                 self.stage = None;
                 continue;
             }
@@ -114,6 +117,9 @@ impl Run {
 
     fn open_next(&mut self) -> bool {
         while let Some(stage) = self.stages.pop_front() {
+            if stage.follows && self.before_failed {
+                continue;
+            }
             let runs = if self.stopping {
                 stage.part == Part::Status
             } else {

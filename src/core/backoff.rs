@@ -62,7 +62,7 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         }
         true
     };
-    let mut blocked = false;
+    let (mut blocked, mut before_held) = (false, false);
     plan.stages.retain_mut(|stage| {
         if stage.part == Part::History {
             stage.units.retain_mut(|unit| {
@@ -73,7 +73,8 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
             });
             return !stage.units.is_empty();
         }
-        if blocked {
+        if blocked || stage.follows && before_held {
+            blocked |= !stage.independent;
             return false;
         }
         let before = stage.units.len();
@@ -82,7 +83,8 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
             Some(_) => stage.units.retain(|unit| !is_held(unit)),
             None => {}
         }
-        blocked |= stage.units.len() < before && !stage.independent;
+        before_held = stage.units.len() < before;
+        blocked |= before_held && !stage.independent;
         !stage.units.is_empty()
     });
     let Some((_, rejection)) = held else { return };
@@ -91,6 +93,16 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     let history = plan.stages.pop_if(|stage| stage.part == Part::History);
     while plan.stages.pop_if(|stage| only_reads(stage)).is_some() {}
     plan.stages.extend(history);
+    let mut at = 0;
+    while at < plan.stages.len() {
+        let followed = plan.stages.get(at + 1).is_some_and(|next| next.follows);
+        let stage = &plan.stages[at];
+        if stage.independent && stage.part != Part::History && only_reads(stage) && !followed {
+            plan.stages.remove(at);
+        } else {
+            at += 1;
+        }
+    }
     if let Some(delay) = shortest {
         plan.recheck(delay);
     }

@@ -58,6 +58,7 @@ pub fn progress(
     rejection: Option<&Rejection>,
     plan: &Plan,
     before: &[Condition],
+    generation: i64,
 ) -> Progress {
     let waiting = &plan.waiting;
     if let Some(Waiting::Invalid { message }) = waiting.iter().find(|w| matches!(w, Waiting::Invalid { .. }))
@@ -73,12 +74,12 @@ pub fn progress(
     if let Some(taken) = waiting.iter().find(|w| matches!(w, Waiting::NameTaken { .. })) {
         return Progress::Stalled(ConditionReason::NameTaken, taken.to_string());
     }
-    // After a restart nothing is remembered: what was reported stands until a write shows otherwise.
+    // After a restart nothing is remembered: what was reported of this spec stands until a write shows otherwise.
     let refusals =
         [ConditionReason::FailedCreate, ConditionReason::FailedDelete, ConditionReason::FailedUpdate];
     let stood = before.iter().find(|c| c.type_ == ConditionType::Stalled.to_string() && c.status == "True");
     if let Some((condition, reason)) = stood
-        .filter(|_| !memory.cleared)
+        .filter(|c| !memory.cleared && (c.observed_generation == 0 || c.observed_generation == generation))
         .and_then(|c| refusals.into_iter().find(|r| r.to_string() == c.reason).map(|r| (c, r)))
     {
         return Progress::Stalled(reason, condition.message.clone());

@@ -178,7 +178,8 @@ pub fn observe<S: Set>(set: S, pods: Vec<Arc<Pod>>, revisions: Vec<Arc<Revision>
 
 /// Remembers that the API server has just rejected a request of this verb and object, for a reason of its own.
 pub fn reject(memory: &mut Memory, verb: Verb, object: ObjectRef, now: Now) {
-    let guard = Guard { uid: crate::api::Uid::default(), resource_version: None };
+    // As the builders of this module give them.
+    let guard = Guard { uid: crate::api::Uid(format!("{}-uid", object.name)), resource_version: None };
     let act = match verb {
         Verb::Create => Act::Create { object, body: Value::Null },
         Verb::Delete => Act::Delete { object, guard },

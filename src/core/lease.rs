@@ -114,9 +114,9 @@ impl Election {
         self.held_since.is_some_and(|renewed| now < renewed + self.config.deadline)
     }
 
-    /// Whether a request of the election is on its way.
+    /// Whether the answer to a request of the election is waited for; one that was overtaken by what is known since tells nothing.
     pub fn is_asking(&self) -> bool {
-        !self.asked.is_empty()
+        self.asked.values().any(|asked| !asked.overtaken)
     }
 
     /// When [`Self::ask`] has something next; also when a lease that is not renewed is given up.

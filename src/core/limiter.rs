@@ -224,6 +224,34 @@ impl<T> Outbox<T> {
         Some(class)
     }
 
+    /// Takes back what was not sent yet of the reads and the work of an owner; its status is guarded by the version, and stays.
+    pub fn withdraw(&mut self, owner: &Key) -> Vec<u64> {
+        let party = Party::from(owner);
+        let mut withdrawn = vec![];
+        for lane in [Lane::Read, Lane::Work] {
+            let Some(turns) = self.lanes.get_mut(&lane) else { continue };
+            let Some(queue) = turns.queues.get_mut(&party) else { continue };
+            let all = std::mem::take(queue);
+            let (status, work): (VecDeque<_>, VecDeque<_>) =
+                all.into_iter().partition(|(_, class, _)| *class == Class::Status);
+            withdrawn.extend(work.into_iter().map(|(id, ..)| id));
+            // It may be parked for the class of what was its first request.
+            turns.turn.retain(|waiting| *waiting != party);
+            turns
+                .full
+                .values_mut()
+                .chain(turns.held.values_mut())
+                .for_each(|all| all.retain(|p| *p != party));
+            if status.is_empty() {
+                turns.queues.remove(&party);
+            } else {
+                *queue = status;
+                turns.turn.push_back(party.clone());
+            }
+        }
+        withdrawn
+    }
+
     /// How many requests are in flight.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()

@@ -232,17 +232,24 @@ pub struct Stage {
     pub units: Vec<Unit>,
     /// Whether later stages go on although this one failed.
     pub independent: bool,
+    /// Whether this one runs only if the stage before it has succeeded as a whole, though that stops nothing else.
+    pub follows: bool,
 }
 
 impl Stage {
     /// A stage of the given units.
     pub fn new(part: Part, pace: Pace, units: Vec<Unit>) -> Self {
-        Stage { part, pace, units, independent: false }
+        Stage { part, pace, units, independent: false, follows: false }
     }
 
     /// The same, but a failure in it stops nothing after it.
     pub fn independent(self) -> Self {
         Stage { independent: true, ..self }
+    }
+
+    /// The same, but it runs only if the stage before it has succeeded.
+    pub fn following(self) -> Self {
+        Stage { follows: true, ..self }
     }
 }
 

@@ -8,8 +8,8 @@ use super::backoff::{Backoff, creates};
 use super::plan::{Act, Action};
 use super::reason::Slot;
 use super::request::Verb;
-use crate::api::ObjectRef;
 use crate::api::status::ConditionReason;
+use crate::api::{ObjectRef, Uid};
 
 /// Pauses after a rejected request. It is never given up: a quota may come back.
 pub const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(300) };
@@ -18,11 +18,16 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// A rejection that was not repeated for this long after its pause is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(1800);
 
-/// A request, as far as its rejections are concerned: the verb, whether it is of the status, whether it is a dry run, the object.
-type RequestKey = (Verb, bool, bool, ObjectRef);
+/// A request, as far as its rejections are concerned: the verb, whether it is of the status, whether it is a dry run, the object, and
+/// the incarnation that it is about.
+type RequestKey = (Verb, bool, bool, ObjectRef, Uid);
 
 fn key(act: &Act) -> RequestKey {
-    (act.verb(), act.writes_status(), matches!(act, Act::Default { .. }), act.object().clone())
+    let uid = match act {
+        Act::Delete { guard, .. } | Act::Patch { guard, .. } => guard.uid.clone(),
+        _ => Uid::default(),
+    };
+    (act.verb(), act.writes_status(), matches!(act, Act::Default { .. }), act.object().clone(), uid)
 }
 
 /// A request that the API server rejected when it was sent last.
@@ -95,6 +100,11 @@ impl Rejections {
         Some((left(creations.retry_at)?, self.requests.get(&creations.last)?))
     }
 
+    /// Whether a unit is not to be sent now.
+    pub fn is_held(&self, unit: &[Action], now: Duration) -> bool {
+        !self.is_empty() && unit.iter().any(|action| self.back_off(action, unit, now).is_some())
+    }
+
     /// Records that the API server rejected `action`. The pause doubles from 1 s to 5 min and is at least `wait`. `reported`: the
     /// answer is about the request and not about the API server.
     pub fn record(
@@ -119,9 +129,11 @@ impl Rejections {
         };
         if creates(&action.act) {
             self.occupy(action);
-            // The answers of one batch count once.
+            // The answers of one batch count once, and each pod has one try before the pauses grow: a policy about some of them does not
+            // keep the others waiting for long (X6).
             let known = self.creations.as_ref().map_or((0, Duration::ZERO), |c| (c.times, c.retry_at));
-            let times = if now < known.1 { known.0 } else { known.0.saturating_add(1) };
+            let again = times > 1 && now >= known.1;
+            let times = known.0.saturating_add(u32::from(again)).max(1);
             let retry_at = known.1.max(now + RETRY.pause(times).max(wait));
             self.creations = Some(Creations { times, retry_at, last: key.clone() });
         }
@@ -158,7 +170,7 @@ impl Rejections {
     pub fn clear(&mut self, action: &Action) {
         if creates(&action.act) {
             self.creations = None;
-            self.occupy(action);
+            self.vacant = Arc::default();
         }
         if !self.requests.is_empty() {
             let key = key(&action.act);

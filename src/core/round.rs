@@ -129,6 +129,8 @@ pub struct Outlook {
     pub ordinals: Range<i64>,
     /// Dry runs without which it is not known whether the template is a new one; they are not sent now.
     pub undecided: Vec<Action>,
+    /// Whether no revision is known to be that of the present template.
+    pub unrecorded: bool,
 }
 
 /// Ends a plan with its back-off, its conditions and its status. What later plans read is written before anything depends on it, in
@@ -145,7 +147,7 @@ pub fn finish<S: Set, T: SetStatus>(
     let rejection = rejected(observation, plan, &outlook);
     backoff::apply_backoff(observation, plan);
     // A status that is about a generation names the revision of its template.
-    if !outlook.undecided.is_empty() {
+    if outlook.unrecorded || !outlook.undecided.is_empty() {
         after.set_observed_generation(before.observed_generation());
     }
     let meta = observation.set.meta();
@@ -153,7 +155,14 @@ pub fn finish<S: Set, T: SetStatus>(
     let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
-        condition::progress(settled, &observation.memory, rejection, plan, before.conditions())
+        condition::progress(
+            settled,
+            &observation.memory,
+            rejection,
+            plan,
+            before.conditions(),
+            meta.generation,
+        )
     };
     // On native objects there is no such field.
     let deadline = outlook.deadline.filter(|_| observation.key.surface == Surface::Berth);
@@ -179,7 +188,7 @@ pub fn finish<S: Set, T: SetStatus>(
     let Some(changes) = changes.filter(|_| !preliminary && !outlook.silent) else { return };
     let read_later = before.revisions() != after.revisions() || before.collisions() != after.collisions();
     let (part, why) = if read_later || outlook.count_is_read {
-        plan.stages.retain(|stage| stage.part == Part::History);
+        plan.stages.retain(waits_for_nothing);
         (Part::Record, Reason::ReadLater)
     } else {
         (Part::Status, Reason::StatusChanged)
@@ -190,6 +199,12 @@ pub fn finish<S: Set, T: SetStatus>(
     }
     let at = plan.stages.iter().position(|stage| stage.part == Part::History).unwrap_or(plan.stages.len());
     plan.stages.insert(at, Stage::new(part, Pace::OneByOne, vec![vec![write]]));
+}
+
+/// Whether a stage depends on nothing that is decided for the set: the history, and claims that are to outlive it.
+fn waits_for_nothing(stage: &Stage) -> bool {
+    let claims = stage.part == Part::Claims && stage.independent && !stage.follows;
+    stage.part == Part::History || claims && stage.units.iter().flatten().all(|action| action.act.is_write())
 }
 
 /// The rejection that stands between the owner and what its spec asks for: of a request that the plan sends, or would send, or of the

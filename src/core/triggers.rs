@@ -3,7 +3,7 @@
 use super::cache::Change;
 use super::engine::stores::{Changed, Stores};
 use super::gates::Gates;
-use super::owner;
+use super::owner as owners;
 use crate::api::meta::Object;
 use crate::api::{Key, Kind, Meta, ObjectRef, Resource};
 use crate::claims;
@@ -48,7 +48,7 @@ fn owned<T: Object>(stores: &Stores, change: &Change<T>) -> Vec<Key> {
     for side in [&change.old, &change.new].into_iter().flatten() {
         let meta: &Meta = side.meta();
         match meta.controller() {
-            Some(reference) => keys.extend(owner::key_of(reference, &meta.namespace)),
+            Some(reference) => keys.extend(owners::key_of(reference, &meta.namespace)),
             None => keys.extend(stores.selecting(&meta.namespace, &meta.labels)),
         }
     }
@@ -98,14 +98,24 @@ fn claim(stores: &Stores, change: &Change<crate::api::Claim>) -> Vec<Key> {
     keys
 }
 
-/// The owner that is gone by a change.
-pub fn gone(changed: &Changed) -> Option<Key> {
+/// The owner that a change is of, if it is of one.
+pub fn owner(changed: &Changed) -> Option<Key> {
     let keys = match changed {
-        Changed::OrdinalSet(surface, change) if change.new.is_none() => own(*surface, Kind::Ordinal, change),
-        Changed::DaemonSet(surface, change) if change.new.is_none() => own(*surface, Kind::Daemon, change),
+        Changed::OrdinalSet(surface, change) => own(*surface, Kind::Ordinal, change),
+        Changed::DaemonSet(surface, change) => own(*surface, Kind::Daemon, change),
         _ => return None,
     };
     keys.into_iter().next()
+}
+
+/// The owner that is gone by a change.
+pub fn gone(changed: &Changed) -> Option<Key> {
+    let is_gone = match changed {
+        Changed::OrdinalSet(_, change) => change.new.is_none(),
+        Changed::DaemonSet(_, change) => change.new.is_none(),
+        _ => false,
+    };
+    owner(changed).filter(|_| is_gone)
 }
 
 /// Node daemon sets for which the node means something else than before (B1.4, B1.5). One that joins concerns those that

@@ -176,7 +176,12 @@ fn body(
         owner: observation.reference(),
         template,
         revision: revisions::label(Kind::Daemon, revision),
-        labels: generation(observation).map(|g| (GENERATION_LABEL.to_owned(), g)).into_iter().collect(),
+        // It counts for the template of the set, so a pod that is made from an earlier one does not carry it.
+        labels: generation(observation)
+            .filter(|_| revisions::data::records(&revision.data, &observation.set.spec.template))
+            .map(|generation| (GENERATION_LABEL.to_owned(), generation))
+            .into_iter()
+            .collect(),
         annotations,
         spec,
     })

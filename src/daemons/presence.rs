@@ -212,7 +212,7 @@ pub fn keep(
             ),
         }
     }
-    work.finish(plan);
+    work.finish(observation, plan);
 }
 
 /// What is waited for on a node where a pod of an earlier set of this name still runs.
@@ -253,7 +253,12 @@ fn settle(
     }
     // Without surge one that is being deleted and still runs is waited for.
     let vacant = running.is_empty() && (aim.surges || place.pods.iter().all(|p| pod::is_terminal(p)));
-    let all_go = !due.is_empty() && due.len() == ended.len();
+    // A second one would pile up, and a third, where the API server rejects the deletion.
+    let rejected = |pod: &&Pod| {
+        let why = Reason::Ended { slot: slot.clone(), phase: String::new(), detail: String::new() };
+        observation.memory.rejections.of(&pod::delete(pod, why).act).is_some()
+    };
+    let all_go = due.len() == 1 && ended.len() == 1 && !due.iter().any(rejected);
     if observation.key.surface == Surface::Apps && place.verdict.runs() && vacant && all_go {
         if work.is_full(observation) {
             return;

@@ -144,7 +144,7 @@ fn replace(
     for (node, old) in candidates.into_iter().take(left) {
         work.delete.push(vec![pod::replace(old, Slot::Node(node.to_owned()), aim.label, false)]);
     }
-    work.finish(plan);
+    work.finish(observation, plan);
 }
 
 /// Why a node uses up budget: what its pod does, and before that, whether anybody on the node answers at all.
@@ -209,5 +209,5 @@ fn surge(
     if postponed && budget <= used {
         plan.waiting.push(Waiting::Surge { limit: budget, used, by: two.into_iter().take(5).collect() });
     }
-    work.finish(plan);
+    work.finish(observation, plan);
 }

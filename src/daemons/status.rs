@@ -55,6 +55,10 @@ pub fn status(
         status.updated_number_scheduled +=
             i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.labels)));
     }
+    if names.is_none() {
+        // Which revision is that of the present template is not known.
+        status.updated_number_scheduled = set.status.updated_number_scheduled;
+    }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
     // Native objects have no such fields.
     if observation.key.surface == Surface::Berth {

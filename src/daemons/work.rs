@@ -26,7 +26,15 @@ impl Work {
         // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
         let memory = &observation.memory;
         let most = if memory.caught_up || !memory.rejections.is_empty() { BURST } else { 1 };
-        self.create.len() + self.succeed.len() >= most
+        // What is not sent now takes no room.
+        let (rejections, now) = (&memory.rejections, observation.now.mono);
+        let made = self.create.iter().chain(&self.succeed);
+        let made = if rejections.is_empty() {
+            self.create.len() + self.succeed.len()
+        } else {
+            made.filter(|unit| !rejections.is_held(unit, now)).count()
+        };
+        made >= most
     }
 
     /// Makes a pod on `node` at `revision`, unless pods made there keep vanishing (X9). Whether it is made. Pods of the node that have
@@ -72,7 +80,11 @@ impl Work {
 
     /// Adds the stages: what goes makes room for what comes. What comes beside a pod that has ended comes before that goes: then
     /// whoever sees that the earlier one is gone sees the later one too (docs/adr/0003).
-    pub fn finish(mut self, plan: &mut Plan) {
+    pub fn finish(mut self, observation: &Observation<NodeDaemonSet>, plan: &mut Plan) {
+        let (rejections, now) = (&observation.memory.rejections, observation.now.mono);
+        if !rejections.is_empty() {
+            self.delete.sort_by_key(|unit| rejections.is_held(unit, now));
+        }
         self.delete.truncate(BURST);
         if !self.succeed.is_empty() {
             // Whatever becomes of them, what has ended goes.

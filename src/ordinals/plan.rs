@@ -66,8 +66,10 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         recheck_availability(observation, &replicas, &mut plan);
         settled = status::is_settled(set, &replicas, target, &after);
         pods_and_claims(observation, &replicas, target, &mut plan);
-        claims::settle(observation, |ordinal| replicas.get(ordinal), &mut plan);
+        claims::settle(observation, |ordinal| replicas.get(ordinal), true, &mut plan);
         settled &= plan.stages.is_empty();
+    } else if !set.metadata.is_terminating() {
+        claims::settle(observation, |ordinal| replicas.get(ordinal), false, &mut plan);
     }
     if let Some(target) = target.as_ref().filter(|t| t.recreates && observation.key.surface == Surface::Apps)
     {
@@ -89,8 +91,17 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
     let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
     let ordinals = set.spec.start()..set.spec.end();
-    let outlook =
-        Outlook { settled, count_is_read, serving, deadline, ordinals, undecided, ..Outlook::default() };
+    let unrecorded = target.is_none() && !set.metadata.is_terminating();
+    let outlook = Outlook {
+        settled,
+        count_is_read,
+        serving,
+        deadline,
+        ordinals,
+        undecided,
+        unrecorded,
+        ..Outlook::default()
+    };
     let update = target.as_ref().map(|t| t.update.as_ref());
     round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
     round::finish(observation, &mut plan, &set.status, &mut after, outlook);
@@ -144,7 +155,10 @@ fn pods_and_claims(
     if goes_first {
         let stages = plan.stages.len();
         replicas::condemn(observation, replicas, target, plan);
-        plan.stages[stages..].iter_mut().filter(|s| s.part == Part::Pods).for_each(|s| s.independent = true);
+        // What is wrong with their claims, or with their deletion, stops them alone.
+        for (n, stage) in plan.stages[stages..].iter_mut().enumerate() {
+            (stage.independent, stage.follows) = (true, n > 0);
+        }
     }
     let before = plan.stages.len();
     let pass = replicas::pass(observation, replicas, target, plan);

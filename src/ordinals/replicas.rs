@@ -200,13 +200,14 @@ fn absent(
         plan.waiting.push(blocked);
         return Pass::Stopped;
     }
-    work.made += 1;
     let revision = target.for_new_pod(observation, ordinal);
     let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
     match identity::create(observation, ordinal, revision, why) {
         Some(action) => {
             let mut unit = need.create;
             unit.push(action);
+            // What is not sent now takes no room in the burst.
+            work.made += usize::from(!observation.memory.rejections.is_held(&unit, observation.now.mono));
             work.pods.push(unit);
         }
         None => plan.waiting.push(Waiting::Invalid {

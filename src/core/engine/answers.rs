@@ -96,7 +96,13 @@ impl Engine {
                 Ended::Failed
             }
         };
-        let next = self.active.get_mut(key).and_then(|active| active.run.ended(unit, how));
+        let overtaken = self.is_overtaken(key);
+        let next = self.active.get_mut(key).and_then(|active| {
+            if overtaken {
+                active.run.stop();
+            }
+            active.run.ended(unit, how)
+        });
         if let Some(next) = next {
             self.submit(key, unit, next, now);
         }

@@ -147,7 +147,7 @@ impl Engine {
                 Input::Event { resource, session, event } => self.event(resource, session, event, now),
                 Input::Answer { id, answer } => self.answer(id, answer, now),
                 Input::Tick => {}
-                Input::Stop => self.stop(),
+                Input::Stop => self.stop(now),
             }
         }
         self.elect(now, &mut outputs);
@@ -287,16 +287,17 @@ impl Engine {
         }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, now: Now) {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
-        for active in self.active.values_mut() {
-            active.stop();
+        let running: Vec<Key> = self.active.keys().cloned().collect();
+        for key in &running {
+            self.recall(key, now);
         }
         self.queue.wake_all();
         // What is on its way changes the status once more, and a write is told only when it is seen.
-        self.closing.extend(self.active.keys().cloned());
+        self.closing.extend(running);
         self.closing.append(&mut self.status_held);
         for key in &self.closing {
             self.queue.add(key.clone());

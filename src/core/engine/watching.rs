@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::stores::{Changed, Item};
 use super::{Config, Engine, Event, Note, Output};
-use crate::api::Resource;
+use crate::api::{Key, Resource};
 use crate::core::reason::Slot;
 use crate::core::reflect::Ask;
 use crate::core::tally::Tally;
@@ -146,7 +146,7 @@ impl Engine {
         self.pod_gone(changed);
         let keys = triggers::keys(&self.stores, changed, self.config.gates);
         if let Changed::Node(change) = changed
-            && let Some(node) = change.any()
+            && let Some(node) = &change.new
         {
             // A node that comes to want a pod gets it at once, whatever was rejected elsewhere.
             let replica = Slot::Node(node.metadata.name.clone());
@@ -156,6 +156,9 @@ impl Engine {
                 }
             }
         }
+        if let Some(key) = triggers::owner(changed).filter(|key| self.is_overtaken(key)) {
+            self.recall(&key, now);
+        }
         if let Some(gone) = triggers::gone(changed).filter(|_| !self.leads()) {
             // Without the lease no worker comes to it.
             self.forget(&gone);
@@ -164,7 +167,7 @@ impl Engine {
             self.wake(keys);
         }
         for key in triggers::later(&self.stores, changed) {
-            if self.config.surfaces.contains(&key.surface) {
+            if self.config.surfaces.contains(&key.surface) && self.is_known(&key) {
                 self.queue.add_at(key, now.mono + REVISION_SETTLED);
             }
         }
@@ -176,10 +179,15 @@ impl Engine {
         }
     }
 
+    /// Whether an owner may be enqueued: without the lease no worker comes to one that is gone, to forget it.
+    fn is_known(&self, key: &Key) -> bool {
+        self.leads() || self.stores.owner(key).is_some()
+    }
+
     /// Queues owners of surfaces that are served.
     pub(super) fn wake(&mut self, keys: impl IntoIterator<Item = crate::api::Key>) {
         for key in keys {
-            if self.config.surfaces.contains(&key.surface) {
+            if self.config.surfaces.contains(&key.surface) && self.is_known(&key) {
                 self.queue.add(key);
             }
         }

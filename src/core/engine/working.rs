@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::stores::Changed;
 use super::{Engine, Purpose};
 use crate::api::{Key, Kind, Meta, Resource, Uid};
-use crate::core::apply::{Run, UnitId};
+use crate::core::apply::{Ended, Run, UnitId};
 use crate::core::cache::Change;
 use crate::core::limiter::{Class, Party};
 use crate::core::plan::{Action, Part, Plan};
@@ -40,12 +40,6 @@ pub(super) struct Active {
     basis: (Uid, i64),
     /// Whether it was begun at the end: it writes the last status.
     last: bool,
-}
-
-impl Active {
-    pub(super) fn stop(&mut self) {
-        self.run.stop();
-    }
 }
 
 impl Engine {
@@ -170,6 +164,24 @@ impl Engine {
         }
     }
 
+    /// Takes back what was not sent yet of the plan of an owner that has changed since, or at the end.
+    pub(super) fn recall(&mut self, key: &Key, now: Now) {
+        let Some(active) = self.active.get_mut(key) else { return };
+        active.run.stop();
+        for id in self.outbox.withdraw(key) {
+            if let Some(Purpose::Act { unit, .. }) = self.purposes.remove(&id) {
+                active.run.ended(unit, Ended::Failed);
+            }
+        }
+        self.advance_run(key, now);
+    }
+
+    /// Whether the owner of a run is no longer as its plan saw it.
+    pub(super) fn is_overtaken(&self, key: &Key) -> bool {
+        let owner = self.stores.owner(key).map(basis);
+        self.active.get(key).is_some_and(|active| owner.as_ref() != Some(&active.basis))
+    }
+
     /// Starts what the run of an owner wants started, and ends the run when it is done.
     pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
         let owner = self.stores.owner(key).map(basis);
@@ -255,9 +267,12 @@ impl Engine {
         if new.as_ref().is_some_and(|new| new.metadata.uid == old.metadata.uid) {
             return;
         }
-        let reference = old.metadata.controller();
-        let key = reference.and_then(|r| owner::key_of(r, &old.metadata.namespace));
-        let Some(key) = key else { return };
+        let Some(reference) = old.metadata.controller() else { return };
+        let Some(key) = owner::key_of(reference, &old.metadata.namespace) else { return };
+        // A pod of an earlier set of this name says nothing about this one.
+        if self.stores.owner(&key).is_none_or(|owner| owner.uid != reference.uid) {
+            return;
+        }
         let paused = self.stores.is_paused(&key);
         if !paused && !self.memory.contains_key(&key) {
             return;

@@ -79,7 +79,10 @@ fn a_rejected_creation_holds_the_others_but_not_a_new_gap() {
     assert_eq!(held(&rejections, &create(8), at(10)), Some(1), "most likely it would be rejected too");
     assert_eq!(held(&rejections, &delete(4), at(10)), None, "a deletion is another request");
     rejections.record(&create(8), "exceeded quota", None, true, at(11));
-    assert_eq!(held(&rejections, &create(9), at(11)), Some(2), "and so on, ever more rarely");
+    assert_eq!(held(&rejections, &create(9), at(11)), Some(1), "each has one try");
+    rejections.record(&create(4), "exceeded quota", None, true, at(12));
+    assert_eq!(held(&rejections, &create(9), at(12)), Some(2), "then ever more rarely");
+    let at = |seconds: u64| at(seconds + 1);
     rejections.vacate(Slot::Ordinal(1));
     assert_eq!(held(&rejections, &create(1), at(11)), None, "a pod that is lost comes back at once");
     rejections.record(&create(1), "exceeded quota", None, true, at(11));
@@ -87,10 +90,10 @@ fn a_rejected_creation_holds_the_others_but_not_a_new_gap() {
     rejections.vacate(Slot::Ordinal(2));
     rejections.clear(&create(2));
     assert_eq!(held(&rejections, &create(9), at(11)), None, "there is room again");
-    assert_eq!(held(&rejections, &create(8), at(11)), Some(1), "what was rejected keeps its pause");
+    assert_eq!(held(&rejections, &create(4), at(11)), Some(2), "what was rejected keeps its pause");
     rejections.retry_now();
-    assert_eq!(held(&rejections, &create(8), at(11)), None, "a changed spec may be the cure");
-    assert!(rejections.of(&create(8).act).is_some_and(|known| known.reported), "until it is tried it stands");
+    assert_eq!(held(&rejections, &create(4), at(11)), None, "a changed spec may be the cure");
+    assert!(rejections.of(&create(4).act).is_some_and(|known| known.reported), "until it is tried it stands");
 }
 
 #[test]
