@@ -56,3 +56,28 @@ fn native_objects_carry_only_what_is_in_the_way() {
     assert_eq!(shown, [("Stalled", "True", 0)], "a native condition knows no generation");
     assert_eq!(apps(&stalled, Progress::Settled)[0].status, "False", "what was told is taken back");
 }
+
+#[test]
+fn after_a_restart_only_what_was_told_of_this_spec_stands() {
+    let told = conditions(
+        &[],
+        &report(
+            &Progress::Stalled(ConditionReason::FailedCreate, "pod ns/web-4: exceeded quota".to_owned()),
+            1,
+        ),
+        fixture::now().wall,
+    );
+    let memory = crate::core::memory::Memory::default();
+    let progress = |generation| {
+        crate::core::condition::progress(
+            false,
+            &memory,
+            None,
+            &crate::core::plan::Plan::default(),
+            &told,
+            generation,
+        )
+    };
+    assert!(matches!(progress(1), Progress::Stalled(..)));
+    assert!(matches!(progress(2), Progress::Working(_)), "scaled down since, say");
+}

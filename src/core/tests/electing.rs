@@ -163,7 +163,17 @@ fn who_stands_by_keeps_nothing_of_sets_that_are_gone() {
     let session = list.unwrap();
     let page =
         Input::Page { resource: sets, session, items: items.collect(), token: String::new(), version: 10 };
-    stand.step(1, vec![page]);
+    let pods = stand.outputs.iter().find_map(|output| match output {
+        Output::List { resource: Resource::Pods, session, .. } => Some(*session),
+        _ => None,
+    });
+    let (resource, token) = (Resource::Pods, String::new());
+    let none = Input::Page { resource, session: pods.unwrap(), items: vec![], token, version: 10 };
+    stand.step(1, vec![page, none]);
+    let pods = stand.outputs.iter().find_map(|output| match output {
+        Output::Watch { resource: Resource::Pods, session, .. } => Some(*session),
+        _ => None,
+    });
     let watch = stand.outputs.iter().find_map(|output| match output {
         Output::Watch { resource, session, .. } if *resource == sets => Some(*session),
         _ => None,
@@ -184,4 +194,16 @@ fn who_stands_by_keeps_nothing_of_sets_that_are_gone() {
     assert_eq!(queued(&stand), 100);
     stand.step(2, gone);
     assert_eq!(queued(&stand), 0, "deleted sets are not remembered until it leads");
+    // In the background their pods go after them.
+    let pods = pods.unwrap();
+    let mut pod =
+        (*crate::core::fixture::pod::<crate::api::OrdinalSet>("preview-1-0", "v1", json!({}))).clone();
+    pod.metadata.owner_references[0].name = "preview-1".to_owned();
+    let mut last = pod.metadata.clone();
+    last.resource_version = crate::api::ResourceVersion("99".to_owned());
+    let put = Event::Put(Box::new(crate::core::engine::stores::Item::Pod(pod)));
+    stand.step(3, vec![Input::Event { resource: Resource::Pods, session: pods, event: put }]);
+    let deleted = Event::Deleted(Box::new(last));
+    stand.step(4, vec![Input::Event { resource: Resource::Pods, session: pods, event: deleted }]);
+    assert_eq!(queued(&stand), 0, "nor because of what they leave behind");
 }

@@ -105,3 +105,27 @@ fn a_class_that_is_held_waits_and_the_others_go_on() {
     assert_eq!(stand.drain(4_999), Vec::<&str>::new());
     assert_eq!(stand.drain(5_000), ["work"]);
 }
+
+#[test]
+fn what_waits_for_an_owner_that_changed_is_withdrawn() {
+    let (a, b) = (party("ns", "a"), party("ns", "b"));
+    let mut stand = Stand::new(100, 100, 4);
+    let first = stand.push(Class::Work, &a, "a1");
+    let waiting = [stand.push(Class::Work, &a, "a2"), stand.push(Class::Read, &a, "a3")];
+    stand.push(Class::Status, &a, "status of a");
+    stand.push(Class::Work, &b, "b1");
+    assert_eq!(stand.outbox.pop(ms(0)).map(|(_, item)| item), Some("a3"));
+    assert_eq!(stand.outbox.pop(ms(0)).map(|(id, _)| id), Some(first));
+    stand.outbox.hold(Class::Status, ms(1_000));
+    assert_eq!(stand.drain(0), Vec::<&str>::new(), "their namespace has its half");
+    assert_eq!(stand.outbox.withdraw(&key_of(&a)), [waiting[0]]);
+    stand.outbox.landed(first);
+    stand.outbox.landed(waiting[1]);
+    assert_eq!(stand.drain(0), ["b1"]);
+    assert_eq!(stand.drain(1_000), ["status of a"], "guarded by the version, it stays");
+    assert!(stand.outbox.is_empty());
+}
+
+fn key_of(party: &Party) -> crate::api::Key {
+    party.owner.clone().unwrap()
+}

@@ -19,6 +19,7 @@ mod planners;
 mod purity;
 mod queue;
 mod readiness;
+mod recall;
 mod reflect;
 mod rejections;
 mod relisting;

@@ -107,3 +107,14 @@ fn a_read_without_an_answer_is_repeated_after_a_pause() {
     rejections.postpone(&read, "no answer within 30 s", at(50));
     assert!(rejections.of(&read.act).unwrap().reported, "what was answered last stands");
 }
+
+#[test]
+fn a_pause_is_of_an_incarnation() {
+    let mut rejections = Rejections::default();
+    rejections.record(&delete(0), "no", None, true, at(10));
+    let mut next = delete(0);
+    if let Act::Delete { guard, .. } = &mut next.act {
+        guard.uid = crate::api::Uid("another".to_owned());
+    }
+    assert_eq!(held(&rejections, &next, at(10)), None, "nothing was rejected about this one");
+}

@@ -152,3 +152,20 @@ fn a_taken_revision_name_is_counted_before_the_next_is_used() {
         assert!(second != first && second.starts_with("agent-"), "{second}");
     }
 }
+
+/// While it is not known whether the template is a new one, a pod that is made from the earlier one must not count as updated later.
+#[test]
+fn a_pod_of_an_earlier_template_has_no_generation() {
+    let mut observation = native("2", json!({ "template": fixture::template("v2") }), vec![]);
+    observation.revisions.retain(|revision| revision.metadata.name == "v1");
+    observation.memory = crate::core::memory::Memory::default().established();
+    let dry_run = crate::api::ObjectRef::new(crate::api::Resource::PodTemplates, "ns", "agent.dry-run");
+    let asked = plan(&observation);
+    let dry_run_action =
+        asked.actions().find(|a| a.act.object() == &dry_run).expect("the API server is asked").clone();
+    let outcome = crate::core::memory::Outcome::Rejected { message: "no", wait: None, reported: true };
+    observation.memory.record(&dry_run_action, outcome, observation.now.mono);
+    let body = fixture::body(&plan(&observation), &name("a", 0));
+    assert_eq!(body["spec"]["containers"][0]["image"], "nginx:v1", "as the newest recorded revision has it");
+    assert_eq!(body["metadata"]["labels"].get(LABEL), None);
+}

@@ -216,3 +216,17 @@ fn twin_revisions_of_a_native_set_are_merged() {
     (set.status.current_revision, set.status.update_revision) = ("v1".to_owned(), "v1".to_owned());
     assert_eq!(readable(&custom), Vec::<String>::new(), "custom sets keep both");
 }
+
+/// Where the API server rejects the deletion of what has ended, pods must not pile up.
+#[test]
+fn ended_native_pods_do_not_pile_up() {
+    let mut pods = three(failed());
+    pods.push(in_slot(1, failed()));
+    let two = native(json!({}), pods);
+    assert!(!acts(&two).iter().any(|act| act.starts_with("create")), "{:?}", acts(&two));
+    let mut one = native(json!({}), three(failed()));
+    assert!(acts(&one).contains(&"create a1".to_owned()));
+    let object = crate::core::pod::object(one.pod(&name("a", 0)).unwrap());
+    fixture::reject(&mut one.memory, crate::core::request::Verb::Delete, object, one.now);
+    assert_eq!(acts(&one), Vec::<String>::new(), "{}", plan(&one));
+}

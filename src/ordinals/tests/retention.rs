@@ -11,6 +11,7 @@ use crate::core::fixture::{self, broken, claim, writes};
 use crate::core::observation::Observation;
 use crate::core::plan::{Part, Plan};
 use crate::core::reason::Waiting;
+use crate::core::request::Verb;
 
 /// `web` with claims `www`, this policy and these pods.
 fn with(
@@ -217,4 +218,40 @@ fn an_untied_claim_leaves_the_set_ready() {
         "{plan}"
     );
     assert_eq!(untied(&plan), ["www-web-1"]);
+}
+
+/// The data must outlive the set, whatever the API server rejects meanwhile.
+#[test]
+fn a_claim_is_untied_though_nothing_else_is_decided() {
+    let owned = || [of(0, true, Some("set-uid"))];
+    let mut adopts = with("Retain", 1, &[(0, "v1", ok())], &owned());
+    let orphan = json!({ "metadata": { "ownerReferences": null } });
+    adopts.pods.push(fixture::pod::<Set>("web-1", "v1", orphan));
+    let web_1 = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", "web-1");
+    fixture::reject(&mut adopts.memory, Verb::Patch, web_1, adopts.now);
+    assert_eq!(owners(&plan(&adopts), "www-web-0"), json!([]), "{}", plan(&adopts));
+
+    let mut records = with("Retain", 1, &[(0, "v1", ok())], &owned());
+    Arc::make_mut(&mut records.set).status.update_revision = "other".to_owned();
+    let first = plan(&records);
+    assert_eq!(owners(&first, "www-web-0"), json!([]), "{first}");
+    assert!(first.stages.iter().any(|stage| stage.part == Part::Record), "{first}");
+}
+
+/// A policy protects the owners of claims: the condemned pod stays, and the others are kept as ever.
+#[test]
+fn a_condemned_pod_whose_claim_is_kept_stops_no_other() {
+    let mut observation = with("Retain", 2, &[(1, "v1", ok()), (2, "v1", ok())], &[of(2, false, None)]);
+    let spec = &mut Arc::make_mut(&mut observation.set).spec;
+    let changes = json!({ "podManagementPolicy": "Parallel", "persistentVolumeClaimRetentionPolicy": { "whenScaled": "Delete" } });
+    let mut whole = serde_json::to_value(&*spec).unwrap();
+    fixture::merge(&mut whole, changes);
+    *spec = serde_json::from_value(whole).unwrap();
+    let before = writes(&plan(&observation));
+    assert!(before.contains(&"delete Pod web-2".to_owned()), "{before:?}");
+    let claim = crate::api::ObjectRef::new(crate::api::Resource::Claims, "ns", "www-web-2");
+    fixture::reject(&mut observation.memory, Verb::Patch, claim, observation.now);
+    let after = writes(&plan(&observation));
+    assert!(after.contains(&"create Pod web-0".to_owned()), "{after:?}");
+    assert!(!after.contains(&"delete Pod web-2".to_owned()), "S3: its claim first: {after:?}");
 }

@@ -245,3 +245,25 @@ fn a_partition_and_a_pause_hold_through_zero() {
         Some(crate::api::ordinal_set::PodManagementPolicy::Parallel);
     assert_eq!(image(&super::plan(&back), "web-1"), "nginx:v2", "the canary");
 }
+
+/// `kubectl rollout status` reads nothing else: a generation is observed when the revision of its template is known.
+#[test]
+fn a_generation_is_observed_with_its_revision() {
+    let spec = json!({ "template": fixture::template("v2") });
+    let mut observation =
+        super::observe(spec, &[(0, "v1", super::ok()), (1, "v1", super::ok()), (2, "v1", super::ok())]);
+    observation.revisions.retain(|revision| revision.metadata.name == "v1");
+    let set = std::sync::Arc::make_mut(&mut observation.set);
+    (set.metadata.generation, set.status.observed_generation) = (2, 1);
+    observation.memory.record_defaults(&fixture::template("v1"), Some(&json!(1)));
+    observation.memory.record_defaults(&fixture::template("v2"), Some(&json!(2)));
+    let first = super::plan(&observation);
+    let revision = first.actions().next().unwrap().act.object().clone();
+    assert_eq!(revision.resource, crate::api::Resource::Revisions, "{first}");
+    fixture::reject(&mut observation.memory, crate::core::request::Verb::Create, revision, observation.now);
+    let held = super::plan(&observation);
+    let status = held.status().expect("it is told").clone();
+    assert_eq!(status.get("observedGeneration"), None, "{held}: {status}");
+    let stalled = status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Stalled").unwrap();
+    assert_eq!(stalled["status"], "True", "{status}");
+}
