@@ -207,8 +207,13 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
         ensure!(object::is_serving(here[0]), "{} does not serve", object::name(here[0]));
         let current = object::image(here[0]) == image;
         // A pod that was taken over from an earlier set may be at a revision that this one does not know.
+        // What differs from an earlier revision than the newest in defaults only is another template.
+        let default = |template: &Value| template["spec"]["restartPolicy"].clone();
+        let newest = revisions.iter().filter_map(|r| r["revision"].as_i64()).max();
         let known = revisions.iter().any(|r| {
             object::text(r, "/metadata/labels/controller-revision-hash") == ordinals::revision(here[0])
+                && (r["revision"].as_i64() == newest
+                    || default(&r["data"]["spec"]["template"]) == default(&set["spec"]["template"]))
         });
         ensure!(current || !rolls, "{} runs {}", object::name(here[0]), object::image(here[0]));
         updated += usize::from(current && known);

@@ -391,6 +391,8 @@ fn a_note_that_is_refused_stops_nothing() {
     world.run_for(10 * MINUTE);
     bounded(&world, since);
     world.server.admission.policies.clear();
+    // It comes after its pause, and then no more.
+    world.run_for(330 * SECOND);
     comes_to_rest(&mut world, &web);
 }
 

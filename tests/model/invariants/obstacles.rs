@@ -121,8 +121,10 @@ impl Obstacles {
             known.statuses.retain(|at| *at + LATELY > now);
             known.statuses.push(now);
             if matches!(outcome, Outcome::Done) {
-                // It went well only if the set is as it was seen.
-                known.refused.retain(|(verb, of, _), _| *verb != Verb::Get || of != owner);
+                // It went well only if the set is as it was seen, so a read of that may not be wanted any more.
+                let reads =
+                    known.refused.iter_mut().filter(|((verb, of, _), _)| *verb == Verb::Get && of == owner);
+                reads.for_each(|(_, refused)| refused.unsure = true);
             }
             return;
         }

@@ -23,8 +23,8 @@ const MOST_REFUSALS: usize = 4;
 #[derive(Debug, Default)]
 struct Sent {
     all: VecDeque<Duration>,
-    /// By verb, object, whether of the status, and whether it is of a plan: what is in doubt is read besides.
-    refused: BTreeMap<(Verb, ObjectRef, bool, bool), VecDeque<Duration>>,
+    /// By verb, object, and whether of the status.
+    refused: BTreeMap<(Verb, ObjectRef, bool), VecDeque<Duration>>,
     /// The generation of the owner that the sender saw: a changed spec may be the cure, so it is tried at once.
     seen: i64,
 }
@@ -78,7 +78,8 @@ impl Rates {
         Ok(())
     }
 
-    /// X11: what is refused is tried more and more rarely. That a view was old is no refusal.
+    /// X11: what is refused is tried more and more rarely. That a view was old is no refusal, nor is a timeout; and reads of
+    /// what is in doubt have pauses of their own.
     pub fn refused(
         &mut self,
         server: &ApiServer,
@@ -88,7 +89,7 @@ impl Rates {
     ) -> Result<(), String> {
         let crate::world::Sent { operator, owner, planned, request, .. } = sender;
         let apart = matches!(request.object.resource, Resource::Leases | Resource::Events);
-        if apart || matches!(code, 404 | 409 | 410) {
+        if apart || !planned || matches!(code, 404 | 409 | 410 | 504) {
             return Ok(());
         }
         let sent = self.owners.entry(owner.clone()).or_default().entry(*operator).or_default();
@@ -97,7 +98,7 @@ impl Rates {
         if std::mem::replace(&mut sent.seen, generation) != generation {
             sent.refused.clear();
         }
-        let what = (request.verb, request.object.clone(), request.status, *planned);
+        let what = (request.verb, request.object.clone(), request.status);
         let count = add(sent.refused.entry(what).or_default(), now);
         if count > MOST_REFUSALS {
             return Err(format!(

@@ -304,8 +304,10 @@ impl Step {
 fn unkind(schedule: &Schedule, random: &mut Random, set: usize) -> Step {
     let (kind, of) = (schedule.sets[set].0, schedule.objects()[set].resource);
     match random.below(if schedule.patient { 1 } else { 10 }) {
-        // The API server writes them down itself in a native set.
-        0 if schedule.surface == Surface::Berth => Step::Default(set, random.chance(600)),
+        // The API server writes them down itself in a native set. A dry run that the weather refuses says that the template is another.
+        0 if schedule.surface == Surface::Berth && !(schedule.patient && schedule.weather.mishap > 0) => {
+            Step::Default(set, random.chance(600))
+        }
         1..=3 => {
             let (get, status) = match (kind, schedule.surface) {
                 (Kind::Ordinal, Surface::Berth) => ("ordinalsets", "ordinalsets/status"),
