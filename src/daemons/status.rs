@@ -33,8 +33,10 @@ pub fn status(
 ) -> NodeDaemonSetStatus {
     let set = &observation.set;
     let min_ready = i64::from(set.spec.min_ready_seconds);
+    // As for ordinal sets: what is not recorded yet is not observed.
+    let decided = names.is_some() || set.metadata.is_terminating();
     let mut status = NodeDaemonSetStatus {
-        observed_generation: set.metadata.generation,
+        observed_generation: if decided { set.metadata.generation } else { set.status.observed_generation },
         collision_count,
         current_revision: set.status.current_revision.clone(),
         update_revision: set.status.update_revision.clone(),

@@ -64,6 +64,8 @@ impl Engine {
                 Ended::Failed
             }
         };
+        // A pod is not made after its claim, nor anything after a live read, for a spec that is there no more.
+        self.stop_outdated(key);
         let next = self.active.get_mut(key).and_then(|active| active.run.ended(unit, how));
         if let Some(next) = next {
             self.submit(key, unit, next, now);

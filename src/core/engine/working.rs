@@ -171,14 +171,18 @@ impl Engine {
         }
     }
 
-    /// Starts what the run of an owner wants started, and ends the run when it is done.
-    pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
+    /// Stops the run of an owner that was changed or deleted since: what is in flight ends, and nothing more of this plan is begun.
+    pub(super) fn stop_outdated(&mut self, key: &Key) {
         let owner = self.stores.owner(key).map(basis);
-        let Some(active) = self.active.get_mut(key) else { return };
-        // The owner was changed or deleted since: what is on its way ends, and nothing more of this plan is begun.
-        if owner.as_ref() != Some(&active.basis) {
+        if let Some(active) = self.active.get_mut(key).filter(|active| owner.as_ref() != Some(&active.basis)) {
             active.run.stop();
         }
+    }
+
+    /// Starts what the run of an owner wants started, and ends the run when it is done.
+    pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
+        self.stop_outdated(key);
+        let Some(active) = self.active.get_mut(key) else { return };
         let started = active.run.start();
         active.acted |= !started.is_empty();
         for (unit, action) in started {

@@ -67,40 +67,6 @@ impl<'a> Act<'a> {
         Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
     }
 
-    /// A report of the status of a set, as if it were an act on the set.
-    pub fn status(server: &'a ApiServer, sent: &'a Sent, known: &'a Invariants) -> Option<Self> {
-        let owner = sent.request.object.clone();
-        let pod = server.get(&owner).filter(|_| sent.request.status)?;
-        let owner_uid = object::uid(pod).to_owned();
-        let since = sent.seen(owner.resource);
-        Some(Act { server, creates: false, pod, owner, sent, owner_uid, since, known })
-    }
-
-    /// S13, D13: a status counts the pods as its writer saw them, or as they have been since. Of daemons, no more than those: a second
-    /// pod of a node is not counted, nor one where none should be.
-    pub fn status_is_true(&self) -> Judgement {
-        let status = &self.sent.request.body["status"];
-        let label = &self.pod["spec"]["selector"]["matchLabels"]["app"];
-        let daemons = matches!(self.owner.resource, Resource::DaemonSets(_));
-        let counts =
-            if daemons { ["numberReady", "numberAvailable"] } else { ["readyReplicas", "availableReplicas"] };
-        let views = self.views();
-        let sets: Vec<&Value> = self.server.since(&self.owner, self.since).into_iter().flatten().collect();
-        for (field, waits) in counts.into_iter().zip([false, true]) {
-            let Some(said) = status[field].as_u64() else { continue };
-            let fits = |(set, view): (&Value, &Pods<'_>)| {
-                let selected = view.all.values().filter(|p| p["metadata"]["labels"]["app"] == *label);
-                let count =
-                    selected.filter(|p| has_been_ready(set, p, waits.then_some(view.at))).count() as u64;
-                if daemons { said <= count } else { said == count }
-            };
-            if !sets.iter().any(|set| views.iter().any(|view| fits((set, view)))) {
-                return Err(format!("S13, D13: {} says {field} {said}, and that was never so", self.owner));
-            }
-        }
-        Ok(Verdict::Fine)
-    }
-
     /// Whether the act is right for the set as the operator saw it, or as it has been at any time since: its view may lag,
     /// but it must act on some state that was there.
     pub fn under_some_view(&self, judge: impl Fn(&Value) -> Judgement) -> Judgement {
@@ -296,15 +262,6 @@ pub fn owner_of(object: &Value) -> Option<ObjectRef> {
         _ => return None,
     };
     Some(set_of(kind, surface, object::text(controller, "/name")))
-}
-
-/// Whether a pod is ready, on its way out or not, and at a time has been for long enough.
-fn has_been_ready(set: &Value, pod: &Value, at: Option<Timestamp>) -> bool {
-    let mut pod = pod.clone();
-    if let Some(metadata) = pod["metadata"].as_object_mut() {
-        metadata.remove("deletionTimestamp");
-    }
-    at.map_or_else(|| object::is_serving(&pod), |at| is_available(set, &pod, at))
 }
 
 /// Whether a pod serves at a time, and has for long enough.

@@ -7,6 +7,8 @@ pub mod daemons;
 mod leading;
 pub mod ordinals;
 mod requests;
+pub mod sending;
+pub mod statuses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,6 +102,8 @@ pub struct Invariants {
     confirmed: BTreeMap<(usize, u64, ObjectRef), Option<String>>,
     /// The highest observedGeneration of each set, by uid.
     observed: BTreeMap<String, i64>,
+    /// What was sent, and what was answered.
+    pub sending: sending::Sending,
 }
 
 impl Invariants {
@@ -112,6 +116,7 @@ impl Invariants {
         self.looked_at.retain(|(o, _), _| *o != operator);
         self.confirmed.retain(|(o, _, _), _| *o != operator);
         self.terms.forget(operator);
+        self.sending.forget(operator);
         self.deleted.remove(&operator);
         self.made.remove(&operator);
     }
@@ -123,8 +128,8 @@ impl Invariants {
         requests::keeps_history(server, sent)?;
         requests::keeps_references(server, sent)?;
         requests::deletes_its_own(server, sent)?;
-        if let Some(act) = Act::status(server, sent, self) {
-            return act.status_is_true();
+        if sent.request.status {
+            return statuses::says_what_was_seen(server, sent).map(|()| Verdict::Fine);
         }
         ordinals::claim_owners(server, sent)?;
         requests::recorded_once(server, sent)?;

@@ -8,6 +8,7 @@ use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
 use crate::api_server::object;
+use crate::invariants::sending::Leaving;
 use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;
@@ -59,7 +60,7 @@ impl World {
     /// Sends a request on its way.
     pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request) {
         let incarnation = self.operators[operator].incarnation;
-        let (owner, Basis { view, decided, plan }) = self.basis(operator, id);
+        let (owner, Basis { view, decided, plan, owner: decided_for }) = self.basis(operator, id);
         if counts(&request) {
             tell!(
                 self,
@@ -73,6 +74,19 @@ impl World {
             && let Err(broken) = self.invariants.sent(&self.server, engine, operator, &request, plan)
         {
             self.fail(&broken);
+        }
+        let leaving = Leaving {
+            operator,
+            id,
+            request: &request,
+            owner: owner.as_ref(),
+            decided_for: decided_for.as_ref(),
+            now: self.clock,
+        };
+        if let Some(engine) = &self.operators[operator].engine
+            && let Err(broken) = self.invariants.sending.sent(&self.server, engine, &leaving)
+        {
+            self.broken(&broken);
         }
         // A list of the past may be older than the term.
         let elects =
@@ -115,13 +129,13 @@ impl World {
             former: false,
         };
         match fate {
-            Fate::Lost => self.broken(&sent),
+            Fate::Lost => self.cut(&sent),
             Fate::Late(after) => {
-                self.broken(&sent);
+                self.cut(&sent);
                 self.later(after, Happening::Arrive(Box::new(sent), Fate::AnswerLost));
             }
             Fate::AnswerLost => {
-                self.broken(&sent);
+                self.cut(&sent);
                 self.later(delay, Happening::Arrive(Box::new(sent), Fate::AnswerLost));
             }
             Fate::Paused(time) => {
@@ -159,7 +173,7 @@ impl World {
     }
 
     /// The operator learns that nobody knows.
-    fn broken(&mut self, sent: &Sent) {
+    fn cut(&mut self, sent: &Sent) {
         tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
         let delay = self.random.between(BROKEN);
         self.reply(sent, delay, Answer::Unknown("the connection broke".to_owned()));
@@ -196,7 +210,7 @@ impl World {
                 match judgement {
                     Err(broken) if done => {
                         tell!(self, "done: {:?} {}", sent.request.verb, sent.request.object);
-                        self.fail(&broken);
+                        self.broken(&broken);
                     }
                     Ok(Verdict::Exceeds) if done => {
                         self.tally("acts of a former leader beyond order or budget");
