@@ -86,7 +86,7 @@ impl World {
         if let Some(engine) = &self.operators[operator].engine
             && let Err(broken) = self.invariants.sending.sent(&self.server, engine, &leaving)
         {
-            self.broken(&broken);
+            self.wrong(&broken);
         }
         // A list of the past may be older than the term.
         let elects =
@@ -129,13 +129,13 @@ impl World {
             former: false,
         };
         match fate {
-            Fate::Lost => self.cut(&sent),
+            Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {
-                self.cut(&sent);
+                self.broken(&sent);
                 self.later(after, Happening::Arrive(Box::new(sent), Fate::AnswerLost));
             }
             Fate::AnswerLost => {
-                self.cut(&sent);
+                self.broken(&sent);
                 self.later(delay, Happening::Arrive(Box::new(sent), Fate::AnswerLost));
             }
             Fate::Paused(time) => {
@@ -173,7 +173,7 @@ impl World {
     }
 
     /// The operator learns that nobody knows.
-    fn cut(&mut self, sent: &Sent) {
+    fn broken(&mut self, sent: &Sent) {
         tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
         let delay = self.random.between(BROKEN);
         self.reply(sent, delay, Answer::Unknown("the connection broke".to_owned()));
@@ -210,7 +210,7 @@ impl World {
                 match judgement {
                     Err(broken) if done => {
                         tell!(self, "done: {:?} {}", sent.request.verb, sent.request.object);
-                        self.broken(&broken);
+                        self.wrong(&broken);
                     }
                     Ok(Verdict::Exceeds) if done => {
                         self.tally("acts of a former leader beyond order or budget");

@@ -55,7 +55,7 @@ const KNOWN: [(&str, &str); 2] = [
 
 impl World {
     /// Takes in that something is wrong: ends the history unless it is known.
-    pub fn broken(&mut self, wrong: &str) {
+    pub fn wrong(&mut self, wrong: &str) {
         match KNOWN.iter().find(|(known, _)| wrong.contains(known)) {
             Some((_, what)) if std::env::var_os("BERTH_KNOWN").is_none() => {
                 tell!(self, "{what}: {wrong}");
