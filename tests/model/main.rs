@@ -21,6 +21,7 @@ mod ordinal_matrix;
 mod outcome;
 mod pauses;
 mod random;
+mod refusals;
 mod rollback;
 mod schedule;
 mod search;

@@ -4,6 +4,7 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::request::{Refusal, RefusalCause};
 use serde_json::{Value, json};
 
+use super::policy::Policy;
 use super::{ApiServer, object, refusal};
 
 /// What is refused or changed on its way in.
@@ -23,9 +24,21 @@ pub struct Admission {
     pub strips_labels: bool,
     /// Whether a webhook adds an annotation, a container and a toleration to every new pod, as service meshes do.
     pub mutates_pods: bool,
+    /// What is refused as long as it stands; the first that fits speaks.
+    pub policies: Vec<Policy>,
+    /// Webhooks that take a change back: of objects of this resource, what this JSON pointer leads to stays as it is. The change is
+    /// accepted, and stores nothing.
+    pub reverts: Vec<(Resource, &'static str)>,
 }
 
 impl ApiServer {
+    /// Takes back what webhooks do not let anybody change.
+    pub(super) fn revert(&self, resource: Resource, before: &Value, after: &mut Value) {
+        for (_, pointer) in self.admission.reverts.iter().filter(|(of, _)| *of == resource) {
+            object::put(after, pointer, object::at(before, pointer).cloned());
+        }
+    }
+
     /// Lets a new object in, perhaps changed.
     pub(super) fn admit(&self, object: &ObjectRef, value: &mut Value) -> Result<(), Refusal> {
         let admission = &self.admission;
@@ -63,7 +76,7 @@ fn exceeded(what: &str) -> Refusal {
 }
 
 /// The refusal of a policy.
-pub(super) fn denied() -> Refusal {
+pub fn denied() -> Refusal {
     refusal(403, "Forbidden", "admission webhook \"policy\" denied the request")
 }
 
@@ -78,7 +91,7 @@ fn mutate(pod: &mut Value) {
 }
 
 /// The refusal of a namespace that is being deleted.
-fn namespace_terminating() -> Refusal {
+pub(super) fn namespace_terminating() -> Refusal {
     let cause = RefusalCause { reason: "NamespaceTerminating".to_owned(), ..RefusalCause::default() };
     let mut refusal =
         refusal(403, "Forbidden", "unable to create new content: the namespace is being terminated");

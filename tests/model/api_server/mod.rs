@@ -2,9 +2,12 @@
 //! controller can run into.
 
 mod admission;
+mod defaults;
 mod garbage;
 pub mod object;
 mod past;
+mod policy;
+mod roles;
 mod verbs;
 mod watch;
 
@@ -18,7 +21,10 @@ use berth::core::request::{Refusal, RefusalDetails};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use admission::Admission;
+pub use admission::{Admission, denied};
+pub use defaults::defaulted;
+pub use policy::Pattern;
+pub use roles::Roles;
 
 /// One commit.
 #[derive(Clone, Debug)]
@@ -52,6 +58,8 @@ pub struct ApiServer {
     pub now: Timestamp,
     /// What is refused or changed on its way in.
     pub admission: Admission,
+    /// What operators may do.
+    pub roles: Roles,
 }
 
 impl ApiServer {
@@ -69,6 +77,7 @@ impl ApiServer {
             pages: BTreeMap::new(),
             now,
             admission: Admission::default(),
+            roles: Roles::default(),
         }
     }
 

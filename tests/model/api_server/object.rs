@@ -12,6 +12,23 @@ pub fn at<'a>(object: &'a Value, pointer: &str) -> Option<&'a Value> {
     })
 }
 
+/// Puts a value where a JSON pointer leads to, or takes away what is there.
+pub fn put(object: &mut Value, pointer: &str, value: Option<Value>) {
+    let Some((parent, field)) = pointer.rsplit_once('/') else { return };
+    let field = field.replace("~1", "/");
+    let mut inner = object;
+    for step in parent.split('/').skip(1) {
+        inner = &mut inner[step];
+    }
+    match (value, inner.as_object_mut()) {
+        (Some(value), _) => inner[field.as_str()] = value,
+        (None, Some(fields)) => {
+            fields.remove(&field);
+        }
+        (None, None) => {}
+    }
+}
+
 /// A string in an object; empty if it is not there.
 pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     at(object, pointer).and_then(Value::as_str).unwrap_or_default()

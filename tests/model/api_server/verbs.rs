@@ -4,8 +4,8 @@ use berth::api::{ObjectRef, Resource, Surface};
 use berth::core::request::{Answer, Refusal, Request, Verb};
 use serde_json::{Value, json};
 
-use super::admission::denied;
-use super::{ApiServer, bump, object, refusal};
+use super::admission::{denied, namespace_terminating};
+use super::{ApiServer, bump, defaulted, object, refusal};
 
 /// What keeps a claim while a pod uses it.
 pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
@@ -19,13 +19,20 @@ pub const ORPHAN: &str = "orphan";
 impl ApiServer {
     /// Carries out a request.
     pub fn handle(&mut self, request: &Request) -> Answer {
+        if let Some(refused) = self.roles.against(request).or_else(|| self.policy_against(request)) {
+            return Answer::Refused(refused);
+        }
         // Nobody reads events, so they are taken and dropped.
         if request.object.resource == Resource::Events {
             return Answer::Done(request.body.clone());
         }
-        // The model has no defaults, so what would be stored is what was sent.
         if request.dry_run {
-            return Answer::Done(request.body.clone());
+            if self.admission.namespace_terminating {
+                return Answer::Refused(namespace_terminating());
+            }
+            let mut stored = request.body.clone();
+            stored["template"] = defaulted(&stored["template"]);
+            return Answer::Done(stored);
         }
         let done = match request.verb {
             Verb::Get => self.get(&request.object).cloned().ok_or_else(|| not_found(&request.object)),
@@ -131,6 +138,7 @@ impl ApiServer {
                 after["status"] = before["status"].clone();
             }
         }
+        self.revert(object.resource, before, &mut after);
         if object::owners(&after).iter().filter(|r| r["controller"] == json!(true)).count() > 1 {
             return Err(refusal(422, "Invalid", "metadata.ownerReferences: only one may be the controller"));
         }

@@ -12,7 +12,7 @@ use crate::invariants::sending::Leaving;
 use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;
-use super::{Fate, Happening, World, Write, tell};
+use super::{Answered, Fate, Happening, World, Write, tell};
 
 /// A request that an operator sent.
 #[derive(Clone, Debug)]
@@ -128,6 +128,9 @@ impl World {
             given_up: false,
             former: false,
         };
+        if let Some(trouble) = self.trouble_of(&sent.request).filter(|_| fate == Fate::Carried) {
+            return self.delay(sent, trouble);
+        }
         match fate {
             Fate::Lost => self.broken(&sent),
             Fate::Late(after) => {
@@ -173,7 +176,7 @@ impl World {
     }
 
     /// The operator learns that nobody knows.
-    fn broken(&mut self, sent: &Sent) {
+    pub(super) fn broken(&mut self, sent: &Sent) {
         tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
         let delay = self.random.between(BROKEN);
         self.reply(sent, delay, Answer::Unknown("the connection broke".to_owned()));
@@ -265,6 +268,11 @@ impl World {
                 answer
             }
         };
+        let refused = if let Answer::Refused(refusal) = &answer { Some(refusal.code) } else { None };
+        if !matches!(sent.request.object.resource, Resource::Events | Resource::Leases) {
+            let Request { verb, object, status, .. } = sent.request.clone();
+            self.answered.push(Answered { verb, object, status, refused, at: self.clock });
+        }
         if let Answer::Refused(refusal) = &answer {
             tell!(self, "refused {:?} {}: {}", sent.request.verb, sent.request.object, refusal.reason);
         }

@@ -7,6 +7,7 @@ mod lives;
 mod nodes;
 mod operator;
 mod report;
+mod troubles;
 mod user;
 mod watching;
 mod weather;
@@ -21,7 +22,7 @@ use berth::core::request::Verb;
 use berth::core::time::Now;
 use jiff::Timestamp;
 
-use crate::api_server::ApiServer;
+use crate::api_server::{ApiServer, Pattern};
 use crate::invariants::Invariants;
 use crate::random::Random;
 
@@ -29,6 +30,7 @@ pub use carry::Sent;
 pub use operator::Operator;
 pub use report::Failure;
 pub(crate) use report::tell;
+pub use troubles::{Limits, Trouble};
 pub use user::{NAMESPACE, SHARED, daemons, node, ordinals, pod, set_of};
 pub use watching::{Delivery, Listing};
 pub use weather::{Fate, REFUSALS, Weather, busy};
@@ -83,6 +85,21 @@ pub struct Write {
     pub at: Duration,
 }
 
+/// A request about a set that the API server answered, or somebody before it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What.
+    pub verb: Verb,
+    /// Of which object.
+    pub object: ObjectRef,
+    /// Whether of the status.
+    pub status: bool,
+    /// The HTTP status of the refusal; `None` if it was done.
+    pub refused: Option<u16>,
+    /// When it reached the API server, since the beginning.
+    pub at: Duration,
+}
+
 /// See the module.
 pub struct World {
     /// The API server.
@@ -113,6 +130,12 @@ pub struct World {
     pub random: Random,
     /// Writes that reached the API server, without events and leases.
     pub writes: Vec<Write>,
+    /// Requests that were answered, reads and dry runs too, without events and leases.
+    pub answered: Vec<Answered>,
+    /// How many requests operators that are added from now on may send.
+    pub limits: Limits,
+    /// What slows requests down; the first that fits counts.
+    pub troubles: Vec<(Pattern, Trouble)>,
     /// Pods (by uid) that are kept from being ready.
     pub sick: BTreeSet<String>,
     /// Objects to which something was done that nobody waited for any more; of a pod of a node, the node.
@@ -163,6 +186,9 @@ impl World {
             invariants: Invariants::default(),
             random: Random::new(seed),
             writes: vec![],
+            answered: vec![],
+            limits: Limits::roomy(),
+            troubles: vec![],
             sick: BTreeSet::new(),
             belated: vec![],
             sent: 0,

@@ -89,9 +89,9 @@ impl World {
             surfaces: vec![self.surface],
             namespace: String::new(),
             workers: 4,
-            qps: 1000,
-            burst: 1000,
-            in_flight: 100,
+            qps: self.limits.qps,
+            burst: self.limits.burst,
+            in_flight: self.limits.in_flight,
             lease: None,
             component: "berth".to_owned(),
             gates: self.gates,
@@ -216,6 +216,7 @@ impl World {
                 // The process ends, and is started again by whoever keeps it running.
                 Output::LeaseLost => {
                     tell!(self, "operator {operator} has lost the lease");
+                    self.tally("leases lost");
                     return self.crash(operator);
                 }
                 Output::Stopped => {

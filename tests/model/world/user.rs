@@ -75,6 +75,14 @@ impl World {
         self.spread();
     }
 
+    /// A person writes down in the template of a set what is the default anyway, or takes it out again.
+    pub fn write_down(&mut self, of: &ObjectRef, written: bool) {
+        tell!(self, "user writes a default into {of}: {written}");
+        let value = written.then(|| json!("Always"));
+        self.server.edit(of, |v| object::put(v, "/spec/template/spec/restartPolicy", value));
+        self.spread();
+    }
+
     /// A person deletes something.
     pub fn delete(&mut self, of: &ObjectRef, propagation: &str) {
         tell!(self, "user deletes {of} ({propagation})");

@@ -79,7 +79,10 @@ impl World {
             _ => self.mishap(self.weather.past, "lists of the past").then(|| self.random.below(PAST)),
         };
         let page = |(items, token, version)| Input::Page { resource, session, items, token, version };
-        let input = if broken {
+        let forbidden = self.server.roles.against_all("list", resource);
+        let input = if let Some(refusal) = forbidden {
+            Input::Event { resource, session, event: Event::Failed(refusal.message) }
+        } else if broken {
             Input::Event { resource, session, event: Event::Failed("the connection broke".to_owned()) }
         } else if let Some(back) = back {
             let version = self.server.version().saturating_sub(back);
@@ -95,8 +98,13 @@ impl World {
     }
 
     pub(super) fn begin_watch(&mut self, operator: usize, resource: Resource, id: u64, cursor: u64) {
+        let incarnation = self.operators[operator].incarnation;
+        if let Some(refusal) = self.server.roles.against_all("watch", resource) {
+            let event = Input::Event { resource, session: id, event: Event::Failed(refusal.message) };
+            let delay = self.random.between(self.weather.request);
+            return self.later(delay, Happening::Inputs { operator, incarnation, inputs: vec![event] });
+        }
         let o = &mut self.operators[operator];
-        let incarnation = o.incarnation;
         let frozen = o.frozen.remove(&resource).unwrap_or_default();
         o.sessions.insert(resource, Session { id, cursor, pumping: false, frozen });
         self.pump_watchers(resource);
