@@ -43,6 +43,8 @@ pub fn status(
         conditions: set.status.conditions.clone(),
         ..NodeDaemonSetStatus::default()
     };
+    // Also while pods are still to be adopted, and nothing is decided.
+    let labels = names.map_or_else(|| recorded(observation), |n| n.labels.to_vec());
     for place in places.values().filter(|p| p.node.is_some()) {
         let first = place.pods.first();
         if !place.verdict.runs() {
@@ -55,7 +57,7 @@ pub fn status(
         status.number_ready += i32::from(pod::is_ready(first));
         status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
         status.updated_number_scheduled +=
-            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.labels)));
+            i32::from(identity::is_current(observation, first, &labels));
     }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
     // Native objects have no such fields.
@@ -70,6 +72,14 @@ pub fn status(
         status.update_revision = names.update.to_owned();
     }
     status
+}
+
+/// The labels of the set's revisions that record the present template.
+fn recorded(observation: &Observation<NodeDaemonSet>) -> Vec<&str> {
+    let set = &observation.set;
+    let ours = observation.revisions.iter().filter(|r| r.metadata.is_controlled_by(&set.metadata.uid));
+    let recorded = ours.filter(|r| data::records(&r.data, &set.spec.template));
+    recorded.map(|r| revisions::label(Kind::Daemon, r)).collect()
 }
 
 /// How the nodes that should run a pod stand, for a forecast.

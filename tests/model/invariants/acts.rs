@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use berth::api::{Kind, ObjectRef, Resource};
+use berth::api::{Kind, ObjectRef, Resource, Surface};
 use berth::core::request::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Invariants, Judgement, Verdict};
 use crate::api_server::{ApiServer, object};
-use crate::world::{NAMESPACE, Sent, set_of};
+use crate::world::{Sent, set_in};
 
 /// See the module.
 pub struct Act<'a> {
@@ -61,7 +61,7 @@ impl<'a> Act<'a> {
             return None;
         }
         let pod = if creates { &request.body } else { server.get(&request.object)? };
-        let owner = owner_of(pod)?;
+        let owner = owner_of(&request.object.namespace, pod)?;
         let owner_uid = object::text(object::controller(pod)?, "/uid").to_owned();
         let since = sent.seen(owner.resource);
         Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
@@ -181,7 +181,7 @@ impl<'a> Act<'a> {
     /// How a claim was when the act was decided, and all that it has been since; `None` stands for its absence.
     pub fn claim(&self, name: &str) -> Vec<Option<&'a Value>> {
         let seen = self.sent.seen(Resource::Claims);
-        self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen)
+        self.server.since(&ObjectRef::new(Resource::Claims, &self.owner.namespace, name), seen)
     }
 
     /// Who managed a pod when this plan looked at it; `None` if it did not.
@@ -204,7 +204,7 @@ impl<'a> Act<'a> {
 
     /// The revision of the last pod of this name; empty if there was none.
     pub fn last_revision(&self) -> String {
-        let object = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(self.pod));
+        let object = ObjectRef::new(Resource::Pods, &self.owner.namespace, object::name(self.pod));
         let views = self.server.since(&object, 0).into_iter().flatten();
         let of = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash").to_owned();
         views.last().map(of).unwrap_or_default()
@@ -228,7 +228,7 @@ impl<'a> Act<'a> {
 
     /// The labels that a revision of this name had when the act was decided, and has had since.
     pub fn labels_of(&self, revision: &str) -> Vec<&'a str> {
-        let of = ObjectRef::new(Resource::Revisions, NAMESPACE, revision);
+        let of = ObjectRef::new(Resource::Revisions, &self.owner.namespace, revision);
         let seen = self.sent.seen(Resource::Revisions);
         let views = self.server.since(&of, seen).into_iter().flatten();
         views.map(|r| object::text(r, "/metadata/labels/controller-revision-hash")).collect()
@@ -249,19 +249,17 @@ impl<'a> Act<'a> {
     }
 }
 
-/// The set that manages an object.
-pub fn owner_of(object: &Value) -> Option<ObjectRef> {
+/// The set that manages an object of a namespace. Other groups have kinds of these names too.
+pub fn owner_of(namespace: &str, object: &Value) -> Option<ObjectRef> {
     let controller = object::controller(object)?;
-    let surface = match object::text(controller, "/apiVersion") {
-        "apps/v1" => berth::api::Surface::Apps,
-        _ => berth::api::Surface::Berth,
-    };
-    let kind = match object::text(controller, "/kind") {
-        "OrdinalSet" | "StatefulSet" => Kind::Ordinal,
-        "NodeDaemonSet" | "DaemonSet" => Kind::Daemon,
+    let (surface, kind) = match (object::text(controller, "/apiVersion"), object::text(controller, "/kind")) {
+        ("berth.dev/v1", "OrdinalSet") => (Surface::Berth, Kind::Ordinal),
+        ("berth.dev/v1", "NodeDaemonSet") => (Surface::Berth, Kind::Daemon),
+        ("apps/v1", "StatefulSet") => (Surface::Apps, Kind::Ordinal),
+        ("apps/v1", "DaemonSet") => (Surface::Apps, Kind::Daemon),
         _ => return None,
     };
-    Some(set_of(kind, surface, object::text(controller, "/name")))
+    Some(set_in(namespace, kind, surface, object::text(controller, "/name")))
 }
 
 /// Whether a pod serves at a time, and has for long enough.

@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::api_server::{ApiServer, object};
 use crate::world::{Sent, Write};
 
-pub use acts::Act;
+pub use acts::{Act, owner_of};
 pub use requests::slot_of;
 
 /// How long the emptiness of a slot is excused that a request of a former leader emptied.
@@ -37,6 +37,10 @@ pub struct Rules {
     pub crowd: bool,
     /// Lists may show the past, and end doubts that they should not.
     pub past: bool,
+    /// `MaxUnavailableStatefulSet` is off: pods are replaced strictly one after the other (A9.3).
+    pub serial: bool,
+    /// `TaintTolerationComparisonOperators` is on: `Lt` and `Gt` tolerate something.
+    pub compares: bool,
 }
 
 /// What a judge says of an act that is not wrong.
@@ -129,7 +133,7 @@ impl Invariants {
         requests::keeps_references(server, sent)?;
         requests::deletes_its_own(server, sent)?;
         if sent.request.status {
-            return statuses::says_what_was_seen(server, sent).map(|()| Verdict::Fine);
+            return statuses::says_what_was_seen(self.rules, server, sent).map(|()| Verdict::Fine);
         }
         ordinals::claim_owners(server, sent)?;
         requests::recorded_once(server, sent)?;

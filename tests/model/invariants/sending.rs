@@ -100,6 +100,10 @@ impl Sending {
             _ => {}
         }
         of_the_generation_that_is_seen(engine, leaving)?;
+        // X8: nothing outside the namespace of the set.
+        if let Some(key) = owner.filter(|key| request.is_write() && key.namespace != request.object.namespace) {
+            return Err(format!("X8: {} is outside the namespace of {key}", request.object));
+        }
         let priority = match (request.is_write(), request.status) {
             (true, true) => Priority::Status,
             (true, false) => Priority::Work,

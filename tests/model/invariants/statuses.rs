@@ -6,7 +6,7 @@ use berth::api::{Resource, Surface};
 use serde_json::Value;
 
 use super::acts::is_available;
-use super::{daemons, ordinals};
+use super::{Rules, daemons, ordinals};
 use crate::api_server::{ApiServer, object};
 use crate::world::Sent;
 
@@ -14,6 +14,7 @@ type Found = Result<(), String>;
 
 /// What the writer of a status saw.
 struct Seen<'a> {
+    rules: Rules,
     server: &'a ApiServer,
     sent: &'a Sent,
     set: &'a Value,
@@ -22,14 +23,14 @@ struct Seen<'a> {
 }
 
 /// Judges a write of a status, on nothing but the view that it was decided on.
-pub fn says_what_was_seen(server: &ApiServer, sent: &Sent) -> Found {
+pub fn says_what_was_seen(rules: Rules, server: &ApiServer, sent: &Sent) -> Found {
     let of = &sent.request.object;
     let Some(set) = server.was(of, sent.seen(of.resource)).filter(|_| sent.request.status) else {
         return Ok(());
     };
     let mut status = set.value["status"].clone();
     object::merge(&mut status, &sent.request.body["status"]);
-    let seen = Seen { server, sent, set: &set.value, status };
+    let seen = Seen { rules, server, sent, set: &set.value, status };
     let counts = match of.resource {
         Resource::OrdinalSets(_) => seen.ordinals(),
         _ => seen.daemons(),
@@ -106,7 +107,7 @@ impl<'a> Seen<'a> {
         let nodes = self.server.at(Resource::Nodes, self.sent.seen(Resource::Nodes));
         for (of, node) in nodes {
             let pod = first.get(of.name.as_str()).copied();
-            if !daemons::fits(self.set, &node.value) {
+            if !daemons::fits(self.rules, self.set, &node.value) {
                 strays += i64::from(pod.is_some());
                 continue;
             }
@@ -117,17 +118,15 @@ impl<'a> Seen<'a> {
             available += i64::from(self.is_available(pod));
             updated += i64::from(labels.contains(&ordinals::revision(pod)));
         }
-        let counts = vec![
+        vec![
             ("desiredNumberScheduled", desired),
             ("currentNumberScheduled", current),
             ("numberMisscheduled", strays),
             ("numberReady", ready),
             ("numberAvailable", available),
             ("numberUnavailable", desired - available),
-        ];
-        // Before the template is recorded nothing is updated.
-        let updated = Some(("updatedNumberScheduled", updated)).filter(|_| self.is_observed());
-        counts.into_iter().chain(updated).collect()
+            ("updatedNumberScheduled", updated),
+        ]
     }
 
     /// Whether the status is about the present template: not where that was not recorded yet, nor of a set that is being deleted.

@@ -63,6 +63,8 @@ pub enum Step {
     Leave(usize),
     /// A node is tainted.
     Taint(usize, &'static str),
+    /// A node is tainted with a level.
+    Level(usize, &'static str, &'static str),
     /// A node gets another disk.
     Disk(usize, &'static str),
     /// A node is cut off.
@@ -94,11 +96,11 @@ pub enum Step {
 /// A step that fits a schedule.
 pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
     let set = random.below(schedule.sets.len() as u64) as usize;
-    let kind = schedule.sets[set].0;
+    let (kind, surface) = (schedule.sets[set].kind, schedule.sets[set].surface);
     let nth = random.below(8);
     let place = random.below(NODES.len() as u64) as usize;
     let operator = random.below(schedule.operators as u64) as usize;
-    let on_delete = schedule.sets[set].1["updateStrategy"]["type"] == "OnDelete";
+    let on_delete = schedule.sets[set].spec["updateStrategy"]["type"] == "OnDelete";
     let image = || {
         let mut images = vec!["app:1", "app:2", "app:3", "app:2"];
         if !schedule.patient && !on_delete {
@@ -118,7 +120,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
             let when = *random.pick(&["whenDeleted", "whenScaled"]);
             Step::Retention(when, *random.pick(&["Retain", "Delete"]))
         }
-        7 if schedule.surface == Surface::Berth && !schedule.patient => {
+        7 if surface == Surface::Berth && !schedule.patient => {
             Step::Pausing(set, random.chance(600))
         }
         8 if !schedule.patient => Step::Replace(set, *random.pick(&["Background", "Foreground", "Orphan"])),
@@ -136,8 +138,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
                 Resource::Claims,
                 Resource::Revisions,
                 Resource::Nodes,
-                Resource::OrdinalSets(schedule.surface),
-                Resource::DaemonSets(schedule.surface),
+                schedule.sets[set].object().resource,
             ];
             Step::Freeze(operator, *random.pick(&all), seconds)
         }
@@ -149,6 +150,9 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         21 => Step::TakeBack,
         22 => Step::Disown(nth),
         23 => random.pick(&[Step::Join(place), Step::Leave(place)]).clone(),
+        24 if random.chance(500) => {
+            Step::Level(place, *random.pick(&["3", "7"]), *random.pick(&["NoSchedule", "NoExecute"]))
+        }
         24 => Step::Taint(place, *random.pick(&["", "NoSchedule", "NoExecute"])),
         25 => Step::Disk(place, *random.pick(&["ssd", "hdd"])),
         26 => random.pick(&[Step::CutOff(place), Step::CutOff(place), Step::Rejoin(place)]).clone(),
@@ -170,19 +174,18 @@ impl Step {
     /// Does it.
     pub fn apply(&self, world: &mut World, schedule: &Schedule) {
         let sets = schedule.objects();
-        let ordinal = sets.iter().find(|of| matches!(of.resource, Resource::OrdinalSets(_)));
+        let ordinals = || sets.iter().filter(|of| matches!(of.resource, Resource::OrdinalSets(_)));
         match self {
             Step::Rest => {}
             Step::Scale(replicas) => {
-                let Some(of) = ordinal else { return };
-                // A broken template that all of no pods run would become the current one.
-                let least = u64::from(image_of(world, of).contains("bad"));
-                world.change(of, &json!({ "replicas": (*replicas).max(least) }));
+                for of in ordinals() {
+                    // A broken template that all of no pods run would become the current one.
+                    let least = u64::from(image_of(world, of).contains("bad"));
+                    world.change(of, &json!({ "replicas": (*replicas).max(least) }));
+                }
             }
             Step::Start(start) => {
-                if let Some(of) = ordinal.filter(|of| world.server.get(of).is_some()) {
-                    world.change(of, &json!({ "ordinals": { "start": start } }));
-                }
+                ordinals().for_each(|of| world.change(of, &json!({ "ordinals": { "start": start } })));
             }
             Step::Image(set, image) => set_image(world, &sets[*set], image),
             Step::Undo(set) => {
@@ -193,18 +196,16 @@ impl Step {
                 }
             }
             Step::Partition(partition) => {
-                let Some(of) = ordinal else { return };
-                if world.spec(of)["updateStrategy"]["rollingUpdate"].is_object() {
-                    world.change(
-                        of,
-                        &json!({ "updateStrategy": { "rollingUpdate": { "partition": partition } } }),
-                    );
+                for of in ordinals() {
+                    if world.spec(of)["updateStrategy"]["rollingUpdate"].is_object() {
+                        let rolling = json!({ "rollingUpdate": { "partition": partition } });
+                        world.change(of, &json!({ "updateStrategy": rolling }));
+                    }
                 }
             }
             Step::Retention(when, policy) => {
-                if let Some(of) = ordinal.filter(|of| world.server.get(of).is_some()) {
-                    world.change(of, &json!({ "persistentVolumeClaimRetentionPolicy": { *when: policy } }));
-                }
+                let policy = json!({ "persistentVolumeClaimRetentionPolicy": { *when: policy } });
+                ordinals().for_each(|of| world.change(of, &policy));
             }
             Step::Pausing(set, paused) => {
                 if world.server.get(&sets[*set]).is_some() {
@@ -235,6 +236,7 @@ impl Step {
             Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),
             Step::Leave(n) => world.delete(&node(NODES[*n]), "Background"),
             Step::Taint(n, effect) => world.taint(NODES[*n], effect),
+            Step::Level(n, level, effect) => world.taint_level(NODES[*n], level, effect),
             Step::Cordon(n) => world.cordon(NODES[*n]),
             Step::Disk(n, disk) => world.label_node(NODES[*n], &json!({ "disk": disk })),
             Step::CutOff(n) => world.cut_off(NODES[*n]),

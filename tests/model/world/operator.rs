@@ -86,7 +86,7 @@ impl World {
 
     fn operator(&mut self, elects: bool) -> usize {
         let config = Config {
-            surfaces: vec![self.surface],
+            surfaces: self.surfaces(),
             namespace: String::new(),
             workers: 4,
             qps: self.limits.qps,
@@ -266,11 +266,12 @@ impl World {
     }
 
     fn new_basis(&mut self, operator: usize, decided: Timestamp, key: Option<&Key>) -> Basis {
+        let resources: Vec<Resource> = self.surfaces().into_iter().flat_map(judged).collect();
         let o = &mut self.operators[operator];
         o.plans += 1;
         let stores = o.engine.as_ref().map(Engine::stores);
         let seen = |resource| stores.map_or(0, |stores| stores.seen(resource));
-        let view = judged(self.surface).map(|resource| (resource, seen(resource))).into();
+        let view = resources.into_iter().map(|resource| (resource, seen(resource))).collect();
         let owner = stores.zip(key).and_then(|(stores, key)| stores.owner(key));
         let owner = owner.map(|meta| (meta.uid.0.clone(), meta.generation));
         Basis { view, decided, plan: o.plans, owner }
