@@ -15,6 +15,7 @@ mod daemon_histories;
 mod exhaustive;
 mod explore;
 mod forecasts;
+mod forgetting;
 mod invariants;
 mod ordinal_histories;
 mod ordinal_matrix;

@@ -258,6 +258,9 @@ impl Engine {
     fn send(&mut self, now: Now, outputs: &mut Vec<Output>) {
         while self.sent.len() < self.config.in_flight {
             let Some((id, request)) = self.outbox.pop(now.mono) else { return };
+            if !request.status && self.withdraw(id, now) {
+                continue;
+            }
             self.sent.insert(id);
             outputs.push(Output::Send { id, request });
         }

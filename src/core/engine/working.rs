@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::stores::Changed;
 use super::{Engine, Purpose};
 use crate::api::{Key, Kind, Meta, Resource, Uid};
-use crate::core::apply::{Run, UnitId};
+use crate::core::apply::{Ended, Run, UnitId};
 use crate::core::cache::Change;
 use crate::core::limiter::Class;
 use crate::core::pace::Pacer;
@@ -37,8 +39,8 @@ pub(super) struct Active {
     pub(super) acted: bool,
     /// Which of all plans it is.
     pub(super) number: u64,
-    /// The incarnation and the generation of the owner that the plan was made for.
-    basis: (Uid, i64),
+    /// The owner that the plan was made for.
+    basis: Basis,
     /// Whether it was begun at the end: it writes the last status.
     last: bool,
 }
@@ -179,6 +181,22 @@ impl Engine {
         }
     }
 
+    /// Takes back a request that waited for its turn while its owner was changed or deleted. A status is sent all the same: it names the
+    /// version of the owner, and holds for no other. Whether it was taken back.
+    pub(super) fn withdraw(&mut self, id: u64, now: Now) -> bool {
+        let Some(Purpose::Act { key, unit, .. }) = self.purposes.get(&id) else { return false };
+        let (key, unit) = (key.clone(), *unit);
+        let owner = self.stores.owner(&key).map(basis);
+        let Some(active) = self.active.get_mut(&key).filter(|a| owner.as_ref() != Some(&a.basis)) else {
+            return false;
+        };
+        active.run.stop();
+        active.run.ended(unit, Ended::Failed);
+        self.purposes.remove(&id);
+        self.advance_run(&key, now);
+        true
+    }
+
     /// Starts what the run of an owner wants started, and ends the run when it is done.
     pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
         self.stop_outdated(key);
@@ -296,7 +314,10 @@ impl Engine {
     }
 }
 
-/// What a plan rests on: an owner that is deleted, or whose spec is changed, gets a new generation.
-fn basis(owner: &Meta) -> (Uid, i64) {
-    (owner.uid.clone(), owner.generation)
+/// What a plan rests on: the incarnation and the generation of its owner, and when kube-controller-manager wrote its status last.
+type Basis = (Uid, i64, Option<Timestamp>);
+
+/// See [`Basis`]: an owner that is deleted, or whose spec is changed, gets a new generation; beside a rival nothing is written (F1).
+fn basis(owner: &Meta) -> Basis {
+    (owner.uid.clone(), owner.generation, owner.upstream_wrote)
 }

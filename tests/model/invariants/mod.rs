@@ -39,6 +39,8 @@ pub struct Rules {
     pub past: bool,
     /// `MaxUnavailableStatefulSet` is off: pods are replaced strictly one after the other (A9.3).
     pub serial: bool,
+    /// `StatefulSetRecreateStrategy` is off: a native set that is to be recreated is only reported.
+    pub gated: bool,
     /// `TaintTolerationComparisonOperators` is on: `Lt` and `Gt` tolerate something.
     pub compares: bool,
 }
@@ -95,7 +97,7 @@ pub struct Invariants {
     removed: BTreeMap<(usize, String), Vec<Removed>>,
     /// Pods (by uid) that each operator has deleted, and by which plan.
     deleted: BTreeMap<usize, BTreeMap<String, u64>>,
-    /// Pods (by uid) whose deletion each operator has asked for, by which plan.
+    /// What (by uid) each operator has asked to delete, by which plan.
     asked: BTreeMap<(usize, String), u64>,
     /// Pods that each operator has made, and by which plan.
     made: BTreeMap<usize, Vec<(u64, Value)>>,
@@ -130,6 +132,7 @@ impl Invariants {
         requests::hands_off(self, server, sent)?;
         requests::bounded(self.rules, server, sent, writes)?;
         requests::keeps_history(server, sent)?;
+        requests::oldest_first(self, server, sent)?;
         requests::keeps_references(server, sent)?;
         requests::deletes_its_own(server, sent)?;
         if sent.request.status {
@@ -147,7 +150,7 @@ impl Invariants {
 
     /// Takes in that a request was sent.
     pub fn ask(&mut self, operator: usize, request: &Request, plan: u64) {
-        if request.verb == Verb::Delete && request.object.resource == Resource::Pods {
+        if request.verb == Verb::Delete {
             let uid = object::text(&request.body, "/preconditions/uid").to_owned();
             self.asked.insert((operator, uid), plan);
         }

@@ -199,6 +199,9 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         if recreates && !spec.paused && revision(act.pod) != update {
             return Ok(Verdict::Fine);
         }
+        if recreates && spec.paused {
+            return Err("S7: it is recreated, and the set is paused".to_owned());
+        }
         return Err(
             "S7: nobody asked for that (OnDelete, paused, or it is at the update revision)".to_owned()
         );

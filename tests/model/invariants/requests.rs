@@ -6,7 +6,7 @@ use berth::core::request::{Request, Verb};
 use serde_json::Value;
 
 use super::acts::owner_of;
-use super::{Invariants, Rules, daemons};
+use super::{Invariants, Rules, daemons, statuses};
 use crate::api_server::{ApiServer, Change, object};
 use crate::world::{SHARED, Sent, Write};
 
@@ -295,6 +295,43 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
     let still = |of: &ObjectRef, uid: &str| server.get(of).is_some_and(|v| object::uid(v) == uid && at(v));
     let used = then.iter().find(|(of, change)| at(&change.value) && still(of, object::uid(&change.value)));
     used.map_or(Ok(()), |(pod, _)| Err(format!("S9: {} goes, and {pod} is at it", request.object)))
+}
+
+/// S9: of the revisions that nothing refers to the oldest go, as their sender saw them.
+pub fn oldest_first(known: &Invariants, server: &ApiServer, sent: &Sent) -> Found {
+    let request = &sent.request;
+    if request.verb != Verb::Delete || request.object.resource != Resource::Revisions {
+        return Ok(());
+    }
+    let seen = |resource| sent.seen(resource);
+    let then = server.at(Resource::Revisions, seen(Resource::Revisions));
+    let Some(goes) = then.get(&request.object).map(|change| &change.value) else { return Ok(()) };
+    let Some(owner) = object::controller(goes) else { return Ok(()) };
+    let Some(of) = owner_of(&request.object.namespace, goes) else { return Ok(()) };
+    let Some(set) = server.was(&of, seen(of.resource)).map(|change| &change.value) else { return Ok(()) };
+    let pods = server.at(Resource::Pods, seen(Resource::Pods));
+    let ours = |v: &Value| object::controller(v).is_some_and(|r| r["uid"] == owner["uid"]);
+    let is_used = |revision: &Value| {
+        let (name, label) = (object::name(revision), object::text(revision, "/metadata/labels/controller-revision-hash"));
+        let at = |pod: &Value| {
+            let hash = object::text(pod, "/metadata/labels/controller-revision-hash");
+            ours(pod) && (hash == name || hash == label)
+        };
+        ["/status/currentRevision", "/status/updateRevision"].iter().any(|field| object::text(set, field) == name)
+            || statuses::records(revision, &set["spec"]["template"])
+            || pods.values().any(|change| at(&change.value))
+    };
+    let number = |revision: &Value| revision["revision"].as_i64().unwrap_or(0);
+    let stays = then.values().map(|change| &change.value).find(|older| {
+        ours(older)
+            && number(older) < number(goes)
+            && !object::is_terminating(older)
+            && !is_used(older)
+            && !known.has_asked(sent, older, true)
+    });
+    stays.map_or(Ok(()), |older| {
+        Err(format!("S9: {} goes, and {} stays, which is older", request.object, object::name(older)))
+    })
 }
 
 /// What a pod that is made stands for: its node or its own name, for a spec of the set, as one life of an operator sees it. All that

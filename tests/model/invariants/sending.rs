@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use berth::api::{Key, ObjectRef, Resource};
+use berth::api::{Key, ObjectRef, Resource, Surface};
 use berth::core::engine::Engine;
 use berth::core::request::{Answer, Refusal, Request, Verb};
+
+use jiff::Timestamp;
 
 use crate::api_server::{ApiServer, object};
 
@@ -61,6 +63,8 @@ pub struct Sending {
     writes: BTreeMap<usize, BTreeMap<Same, Last>>,
     rests: BTreeMap<(usize, Key, Priority), Duration>,
     events: BTreeMap<(usize, String), (f64, Duration)>,
+    /// When kube-controller-manager had written the status of each incarnation of an owner, when each operator wrote for that first.
+    rivals: BTreeMap<(usize, Key, String), Option<Timestamp>>,
     /// Whom each event is about, by uid.
     told: BTreeMap<(usize, ObjectRef), String>,
 }
@@ -88,6 +92,7 @@ impl Sending {
         self.rests.retain(|(o, _, _), _| *o != operator);
         self.events.retain(|(o, _), _| *o != operator);
         self.told.retain(|(o, _), _| *o != operator);
+        self.rivals.retain(|(o, ..), _| *o != operator);
         self.writes.remove(&operator);
     }
 
@@ -100,6 +105,7 @@ impl Sending {
             _ => {}
         }
         of_the_generation_that_is_seen(engine, leaving)?;
+        self.beside_no_rival(engine, leaving)?;
         // X8: nothing outside the namespace of the set.
         if let Some(key) = owner.filter(|key| request.is_write() && key.namespace != request.object.namespace) {
             return Err(format!("X8: {} is outside the namespace of {key}", request.object));
@@ -169,6 +175,28 @@ impl Sending {
             let until = self.rests.entry((operator, key, waiting.priority)).or_default();
             *until = (*until).max(now + rest);
         }
+    }
+
+    /// F1: once it was seen that kube-controller-manager has written the status of an owner, nothing is written for that.
+    fn beside_no_rival(&mut self, engine: &Engine, leaving: &Leaving<'_>) -> Found {
+        let Some((key, shown)) = leaving.owner.and_then(|key| Some((key, engine.stores().owner(key)?))) else {
+            return Ok(());
+        };
+        if !leaving.request.is_write() || key.surface != Surface::Apps {
+            return Ok(());
+        }
+        let known = self.rivals.entry((leaving.operator, key.clone(), shown.uid.0.clone()));
+        let before = *known.or_insert(shown.upstream_wrote);
+        if shown.upstream_wrote <= before {
+            return Ok(());
+        }
+        let Request { verb, object, .. } = leaving.request;
+        Err(format!("F1: {verb:?} {object}, and kube-controller-manager works on {key} too"))
+    }
+
+    /// How many events each owner (by uid) was told.
+    pub fn events_about(&self, uid: &str) -> usize {
+        self.told.values().filter(|about| *about == uid).count()
     }
 
     /// An owner has 25 events at once, and one more every five minutes.

@@ -150,8 +150,10 @@ impl<'a> Seen<'a> {
     fn observes(&self) -> Found {
         let (of, status) = (&self.sent.request.object, &self.status);
         let generation = &self.set["metadata"]["generation"];
-        // A native daemon set names none.
-        if !self.is_observed() || of.resource == Resource::DaemonSets(Surface::Apps) {
+        // A native daemon set names none, and what cannot be carried out is only reported.
+        let recreates = self.set["spec"]["updateStrategy"]["type"] == "Recreate";
+        let reported = self.rules.gated && recreates && of.resource == Resource::OrdinalSets(Surface::Apps);
+        if !self.is_observed() || reported || of.resource == Resource::DaemonSets(Surface::Apps) {
             return Ok(());
         }
         let named = object::text(status, "/updateRevision");

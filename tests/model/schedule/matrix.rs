@@ -104,7 +104,7 @@ fn excluded(kind: Kind, a: &Choice, b: &Choice) -> bool {
                 || is("lists of the past", "true") || is("replaced", "true") || is("paused", "true")
                 || kind == Kind::Ordinal && is("strategy", "Recreate") && is("gate Recreate", "false"))
         // They are among what disturbs.
-        || is("namesakes", "true") && is("patient", "true")
+        || is("namesakes", "true") && (is("patient", "true") || is("disturbed", "false"))
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Schedule {
             crowd: !alone,
             past: self.sees_the_past(),
             serial: !self.gates.max_unavailable,
+            gated: !self.gates.recreate,
             compares: self.gates.comparison,
         };
         for node in &steps::NODES[..self.nodes] {
@@ -176,6 +177,10 @@ impl Schedule {
             .map(|(pod, _)| pod.clone())
             .collect();
         others.iter().for_each(|pod| world.delete(pod, "Background"));
+        // Whoever switches the rival off starts the operators again.
+        if self.steps.iter().any(|(_, step)| matches!(step, Step::Rival(_))) {
+            (0..world.operators.len()).for_each(|operator| world.crash(operator));
+        }
         for operator in 0..world.operators.len() {
             let off = world.operators[operator].skew.as_secs();
             if off != 0 {

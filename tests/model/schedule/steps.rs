@@ -51,6 +51,8 @@ pub enum Step {
     GiveAway(u64),
     /// A person names one more owner of a pod, which manages nothing.
     Share(u64),
+    /// kube-controller-manager works on a set too.
+    Rival(usize),
     /// A person deletes a claim.
     DropClaim(u64),
     /// A person names one more owner of a claim.
@@ -159,6 +161,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         27 | 34 => Step::Full(place, random.chance(600)),
         28 => Step::Quota(random.chance(600).then_some(nth as usize)),
         29 => Step::Policy(random.chance(600)),
+        30 if surface == Surface::Apps => Step::Rival(set),
         30 => Step::GiveAway(nth),
         31 => Step::Share(nth),
         32 => Step::DropClaim(nth),
@@ -231,6 +234,7 @@ impl Step {
             }),
             Step::GiveAway(nth) => with_pod(world, *nth, World::give_away),
             Step::Share(nth) => with_pod(world, *nth, World::share),
+            Step::Rival(set) => world.rival(&sets[*set]),
             Step::DropClaim(nth) => with_claim(world, *nth, World::drop_claim),
             Step::ShareClaim(nth) => with_claim(world, *nth, World::share),
             Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),

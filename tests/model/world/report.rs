@@ -48,7 +48,8 @@ impl Failure {
 }
 
 /// What the engine is known to do wrong: it is counted and not failed for. Each of these goes when that is mended.
-const KNOWN: [(&str, &str); 2] = [
+const KNOWN: [(&str, &str); 3] = [
+    ("S7: it is recreated, and the set is paused", "known: recreated though paused"),
     ("is sent again just as it was", "known: sent again without a pause"),
     ("before the time that the API server asked", "known: sent before Retry-After"),
 ];

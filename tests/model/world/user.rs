@@ -158,6 +158,19 @@ impl World {
         self.spread();
     }
 
+    /// The controller of kube-controller-manager writes the status of a native set: it was not switched off.
+    pub fn rival(&mut self, of: &ObjectRef) {
+        tell!(self, "kube-controller-manager writes the status of {of}");
+        self.tally("writes of a rival");
+        let time = self.now().wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        self.server.edit(of, |v| {
+            v["metadata"]["managedFields"] = json!([{
+                "manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "time": time,
+            }]);
+        });
+        self.spread();
+    }
+
     /// A person deletes a claim: it stays until no pod uses it.
     pub fn drop_claim(&mut self, of: &ObjectRef) {
         if let Some(claim) = self.server.get(of) {
