@@ -267,7 +267,7 @@ impl Cluster {
                     self.step(vec![Input::Page { resource, session, items, token, version }]);
                 }
                 Output::Watch { resource, session, .. } => drop(self.sessions.insert(resource, session)),
-                Output::Send { id, request } => {
+                Output::Send { id, request, .. } => {
                     let of = (request.object.resource, request.object.name.clone());
                     let answer = if request.verb == Verb::Get && !self.objects.contains_key(&of) {
                         Answer::Refused(Refusal {

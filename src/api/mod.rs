@@ -27,6 +27,6 @@ pub use node::Node;
 pub use node_daemon_set::NodeDaemonSet;
 pub use ordinal_set::OrdinalSet;
 pub use pod::Pod;
-pub use revision::Revision;
+pub use revision::{Json, Revision};
 pub use selector::LabelSelector;
 pub use template::Template;

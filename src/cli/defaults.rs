@@ -20,9 +20,9 @@ pub(super) async fn ask(client: &Client, facts: &Facts, key: &Key) -> (Memory, V
     for action in plan.iter().flat_map(Plan::actions) {
         let Act::Default { template, .. } = &action.act else { continue };
         match look::ask(client, &action.act.request(), "default a pod template by a dry run").await {
-            Ok(value) => memory.remember_defaults(template, value.get("template").cloned()),
+            Ok(value) => memory.record_defaults(template, value.get("template")),
             // A template that is not accepted is like no other.
-            Err(error) if matches!(error.code(), 400 | 422) => memory.remember_defaults(template, None),
+            Err(error) if matches!(error.code(), 400 | 422) => memory.record_defaults(template, None),
             Err(error) => notes.push(error.to_string()),
         }
     }

@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::condition;
+use super::memory::Outcome;
 use super::observation::Observation;
 use super::owner::Set;
 use super::plan::{Act, Action, Plan};
 use super::pod;
-use super::reason::{Reason, Slot};
+use super::reason::Slot;
 use crate::api::meta::Object;
 use crate::api::{Claim, Kind, Meta, Node, ObjectRef, Pod, Resource, ResourceVersion, Revision, Uid};
 use crate::daemons::placement;
@@ -132,14 +132,6 @@ pub fn written<S: Set + DeserializeOwned>(
     for action in plan.actions() {
         write(&mut next, action, number);
     }
-    if let Some(status) = &plan.status {
-        let meta = next.set.meta().clone();
-        write(
-            &mut next,
-            &condition::write_action(&observation.key, &meta, status, Reason::StatusChanged),
-            number,
-        );
-    }
     next
 }
 
@@ -155,19 +147,17 @@ fn write<S: Set + DeserializeOwned>(next: &mut Observation<S>, action: &Action, 
             };
             create(next, object, body, meta);
         }
-        Act::Delete { object, .. } => {
-            delete(next, object);
-            if let Reason::Ended { slot, phase, .. } = &action.why
-                && (phase == "Failed" || matches!(slot, Slot::Ordinal(_)))
-            {
-                next.memory.replace(slot.clone(), next.now.mono);
-            }
-        }
+        Act::Delete { object, .. } => delete(next, object),
         Act::Patch { object, body, .. } => patch(next, object, body),
-        // Nobody was asked: what is not the same as it stands counts as different.
-        Act::Default { template, .. } => next.memory.remember_defaults(template, Some(template.clone())),
-        Act::Confirm { .. } | Act::ConfirmAbsent { .. } => {}
+        Act::Default { .. } | Act::Confirm { .. } | Act::ConfirmAbsent { .. } => {}
     }
+    let answer = match &action.act {
+        // The API server was not asked: what is not the same as it stands counts as different.
+        Act::Default { template, .. } => json!({ "template": template }),
+        _ => Value::Null,
+    };
+    let now = next.now.mono;
+    next.memory.record(action, Outcome::Done(&answer), now);
 }
 
 fn create<S: Set>(next: &mut Observation<S>, object: &ObjectRef, body: &Value, meta: impl Fn(&mut Meta)) {
@@ -311,10 +301,8 @@ fn remove<S: Set>(next: &mut Observation<S>, name: &str) {
         Kind::Ordinal => identity::ordinal(&next.key.name, name).map(Slot::Ordinal),
         Kind::Daemon => placement::node_of(&pod).map(|node| Slot::Node(node.to_owned())),
     };
-    if let Some(slot) =
-        slot.filter(|_| next.set.is_paused() && pod.metadata.is_controlled_by(&next.set.meta().uid))
-    {
-        next.memory.leave(slot, pod::revision(&pod).to_owned());
+    if let Some(slot) = slot.filter(|_| pod.metadata.is_controlled_by(&next.set.meta().uid)) {
+        next.memory.pod_gone(slot, pod::revision(&pod), next.set.is_paused());
     }
 }
 

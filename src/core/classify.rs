@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::rejections::LONGEST_RETRY_AFTER;
 use super::request::{Answer, Refusal};
 
 /// The class of a refused or lost request.
@@ -25,6 +26,8 @@ pub enum Failure {
     },
     /// It may or may not have been done: look before anything else.
     Unknown(String),
+    /// The change was accepted, and nothing was stored.
+    TakenBack,
 }
 
 impl Failure {
@@ -36,6 +39,10 @@ impl Failure {
             Failure::NamespaceTerminating => "the namespace is being deleted".to_owned(),
             Failure::Rejected(refusal) | Failure::Busy { refusal, .. } => refusal.message.clone(),
             Failure::Unknown(what) => what.clone(),
+            Failure::TakenBack => {
+                "the API server accepted the change and stored nothing: an admission webhook or policy takes it back"
+                    .to_owned()
+            }
         }
     }
 }
@@ -49,8 +56,7 @@ pub fn refusal(refusal: &Refusal) -> Failure {
             Failure::NamespaceTerminating
         }
         (429 | 500..=599, _) => {
-            let seconds = u64::from(refusal.details.retry_after_seconds);
-            let wait = (seconds > 0).then(|| Duration::from_secs(seconds));
+            let wait = retry_after(refusal);
             // A server timeout (504) may have been committed all the same.
             if refusal.code == 504 {
                 Failure::Unknown(refusal.message.clone())
@@ -60,6 +66,21 @@ pub fn refusal(refusal: &Refusal) -> Failure {
         }
         _ => Failure::Rejected(refusal.clone()),
     }
+}
+
+/// How long the API server asks to wait, at most a minute; `None` if it does not.
+fn retry_after(refusal: &Refusal) -> Option<Duration> {
+    let seconds = u64::from(refusal.details.retry_after_seconds);
+    (seconds > 0).then(|| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// How long nothing of the same class is to be sent, because the API server itself is overloaded; `None` if the answer is about one
+/// request or object: one with a cause (such as `DisruptionBudget`), or of an admission webhook.
+pub fn server_pause(refusal: &Refusal) -> Option<Duration> {
+    let of_server = matches!(refusal.code, 429 | 503)
+        && refusal.details.causes.is_empty()
+        && !["admission webhook", "calling webhook"].iter().any(|words| refusal.message.contains(words));
+    if of_server { retry_after(refusal) } else { None }
 }
 
 /// Sorts an answer: the object when it was done, else the class of the failure.

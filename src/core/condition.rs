@@ -5,13 +5,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::memory::Memory;
-use super::plan::{Act, Action, Guard, Plan, StatusWrite, Urgency};
+use super::plan::{Act, Action, Guard, Part, Plan};
 use super::reason::{Reason, Waiting};
+use super::rejections::Rejection;
 use crate::api::status::{Condition, ConditionReason, ConditionType};
 use crate::api::{Key, Meta, Surface};
-
-/// Fields of a status that are written as soon as they change, because tools and later plans wait for them.
-const URGENT: [&str; 4] = ["observedGeneration", "currentRevision", "updateRevision", "collisionCount"];
 
 /// How far an owner is, in the conditions that kstatus and people read.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,18 +50,25 @@ pub struct Report<'a> {
     pub generation: i64,
 }
 
-/// How far an owner is, from what failed lately and what is waited for. `settled` says whether all is as it should be.
-pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition]) -> Progress {
+/// How far an owner is, from the rejection that stands in its way and what is waited for. `settled` says whether all is as it should
+/// be.
+pub fn progress(
+    settled: bool,
+    memory: &Memory,
+    rejection: Option<&Rejection>,
+    plan: &Plan,
+    before: &[Condition],
+) -> Progress {
     let waiting = &plan.waiting;
     if let Some(Waiting::Invalid { message }) = waiting.iter().find(|w| matches!(w, Waiting::Invalid { .. }))
     {
         return Progress::Stalled(ConditionReason::InvalidSpec, message.clone());
     }
+    if let Some(rejection) = rejection {
+        return Progress::Stalled(rejection.reason, format!("{}: {}", rejection.object, rejection.message));
+    }
     if settled {
         return Progress::Settled;
-    }
-    if let Some(refused) = memory.refused.as_ref().filter(|r| r.reported) {
-        return Progress::Stalled(refused.reason, format!("{}: {}", refused.object, refused.message));
     }
     if let Some(taken) = waiting.iter().find(|w| matches!(w, Waiting::NameTaken { .. })) {
         return Progress::Stalled(ConditionReason::NameTaken, taken.to_string());
@@ -80,11 +85,12 @@ pub fn progress(settled: bool, memory: &Memory, plan: &Plan, before: &[Condition
     }
     let resting = |w: &Waiting| matches!(w, Waiting::Paused { .. } | Waiting::Partition { .. });
     let paused = waiting.iter().find(|w| matches!(w, Waiting::Paused { .. }));
-    if let Some(paused) = paused.filter(|_| plan.stages.is_empty() && waiting.iter().all(resting)) {
+    let rests = plan.stages.iter().all(|stage| stage.part == Part::History);
+    if let Some(paused) = paused.filter(|_| rests && waiting.iter().all(resting)) {
         return Progress::Paused(paused.to_string());
     }
-    // A look says nothing of what it is for; what rests on it does.
-    let told = plan.actions().find(|action| !action.act.is_look()).or_else(|| plan.actions().next());
+    // A live read says nothing of what it is for; what depends on it does.
+    let told = plan.actions().find(|action| !action.act.is_live_read()).or_else(|| plan.actions().next());
     let action = || told.map(ToString::to_string);
     Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
 }
@@ -206,8 +212,8 @@ pub fn recreation(conditions: &mut Vec<Condition>, stage: Recreation, now: Times
     });
 }
 
-/// What must be written for the status `before` to become `after`; `None` when nothing differs. `settled` makes it urgent.
-pub fn status_write<T: Serialize + PartialEq>(before: &T, after: &T, settled: bool) -> Option<StatusWrite> {
+/// What must be written for the status `before` to become `after`, as a merge patch of `status`; `None` when nothing differs.
+pub fn status_changes<T: Serialize + PartialEq>(before: &T, after: &T) -> Option<Value> {
     // Most plans change nothing, and to compare costs less than to write down.
     if before == after {
         return None;
@@ -227,18 +233,7 @@ pub fn status_write<T: Serialize + PartialEq>(before: &T, after: &T, settled: bo
     for name in before.keys().filter(|name| !after.contains_key(*name)) {
         changes.insert(name.clone(), Value::Null);
     }
-    if changes.is_empty() {
-        return None;
-    }
-    let verdicts = |fields: &Map<String, Value>| -> Vec<Value> {
-        let conditions = fields.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-        conditions.iter().map(|c| json!([c["type"], c["status"], c["reason"]])).collect()
-    };
-    let urgent = settled
-        || changes.keys().any(|name| URGENT.contains(&name.as_str()))
-        || verdicts(&before) != verdicts(&after);
-    let urgency = if urgent { Urgency::AtOnce } else { Urgency::Paced };
-    Some(StatusWrite { changes: Value::Object(changes), urgency })
+    (!changes.is_empty()).then_some(Value::Object(changes))
 }
 
 fn fields<T: Serialize>(status: &T) -> Map<String, Value> {
@@ -249,12 +244,12 @@ fn fields<T: Serialize>(status: &T) -> Map<String, Value> {
 }
 
 /// The action that writes a status. It holds only for the version of the owner that it was computed from (S13).
-pub fn write_action(key: &Key, owner: &Meta, write: &StatusWrite, why: Reason) -> Action {
+pub fn write_action(key: &Key, owner: &Meta, changes: Value, why: Reason) -> Action {
     Action {
         act: Act::Patch {
             object: key.object(),
             guard: Guard::version(owner),
-            body: json!({ "status": write.changes }),
+            body: json!({ "status": changes }),
             status: true,
         },
         why,

@@ -18,6 +18,8 @@ const BURST: f64 = 25.0;
 const SECONDS_PER_EVENT: f64 = 300.0;
 /// How long a repeated event counts up the earlier one.
 const SERIES: Duration = Duration::from_secs(3600);
+/// The longest name of an object. That of a native set may be as long, so that of its events repeats only a part of it.
+const LONGEST_NAME: usize = 253;
 /// How many events are remembered at most.
 const REMEMBERED: usize = 4096;
 
@@ -91,16 +93,13 @@ impl Book {
             sent.count += 1;
             sent.at = now.mono;
             let body = json!({ "count": sent.count, "lastTimestamp": stamp });
-            return Some(Request {
-                verb: Verb::Patch,
-                object: object(&sent.name),
-                status: false,
-                dry_run: false,
-                body,
-            });
+            return Some(Request::patch(object(&sent.name), body));
         }
         self.counter += 1;
-        let name = format!("{}.{:x}{:x}", key.name, now.wall.as_nanosecond(), self.counter);
+        let suffix = format!(".{:x}{:x}", now.wall.as_nanosecond(), self.counter);
+        let mut name: String = key.name.chars().take(LONGEST_NAME.saturating_sub(suffix.len())).collect();
+        name.truncate(name.trim_end_matches(['-', '.']).len());
+        name.push_str(&suffix);
         let owner = key.resource();
         let mut body = json!({
             "apiVersion": "v1", "kind": "Event",
@@ -122,7 +121,12 @@ impl Book {
         if self.sent.len() < REMEMBERED {
             self.sent.insert(topic, Sent { name: name.clone(), count: 1, at: now.mono });
         }
-        Some(Request { verb: Verb::Create, object: object(&name), status: false, dry_run: false, body })
+        Some(Request::create(object(&name), body))
+    }
+
+    /// Takes in that the event which was to be counted up is not there any more.
+    pub fn lost(&mut self, uid: &Uid, event: &Event) {
+        self.sent.remove(&(uid.clone(), event.severity, event.reason, event.message.clone()));
     }
 
     /// Forgets an owner that is gone.

@@ -9,14 +9,16 @@ use serde_json::{Value, json};
 
 use super::cache::Objects;
 use super::gates::Gates;
-use super::memory::Memory;
+use super::memory::{Memory, Outcome};
 use super::observation::Observation;
 use super::owner::{self, Set};
-use super::plan::{Act, Plan};
+use super::plan::{Act, Action, Guard, Plan};
 use super::pod::REVISION_LABEL;
+use super::reason::Reason;
+use super::request::Verb;
 use super::time::Now;
 use crate::api::meta::Object;
-use crate::api::{Claim, Key, Kind, Node, NodeDaemonSet, OrdinalSet, Pod, Revision, Surface};
+use crate::api::{Claim, Key, Kind, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Revision, Surface};
 use crate::revisions::data;
 
 /// The moment at which all tests take place, a thousand seconds after some start.
@@ -167,10 +169,24 @@ pub fn observe<S: Set>(set: S, pods: Vec<Arc<Pod>>, revisions: Vec<Arc<Revision>
         memory: Memory::default().established(),
         gates: Gates::default(),
         now: now(),
+        templates: Default::default(),
     };
     observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     observation.revisions.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     observation
+}
+
+/// Remembers that the API server has just rejected a request of this verb and object, for a reason of its own.
+pub fn reject(memory: &mut Memory, verb: Verb, object: ObjectRef, now: Now) {
+    let guard = Guard { uid: crate::api::Uid::default(), resource_version: None };
+    let act = match verb {
+        Verb::Create => Act::Create { object, body: Value::Null },
+        Verb::Delete => Act::Delete { object, guard },
+        Verb::Patch | Verb::Update => Act::Patch { object, guard, body: Value::Null, status: false },
+        Verb::Get => Act::ConfirmAbsent { object },
+    };
+    let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
+    memory.record(&Action { act, why: Reason::IdentityLost }, outcome, now.mono);
 }
 
 /// Nodes as an observation holds them.
@@ -178,9 +194,14 @@ pub fn nodes(nodes: Vec<Arc<Node>>) -> Objects<Node> {
     Arc::new(nodes.into_iter().map(|n| ((String::new(), n.meta().name.clone()), n)).collect())
 }
 
+/// The actions of a plan, but for the status that is written at its end.
+pub fn work(plan: &Plan) -> impl Iterator<Item = &Action> {
+    plan.actions().filter(|action| action.why != Reason::StatusChanged)
+}
+
 /// The writes of a plan, one line each: `create Pod web-0`, `delete Pod web-2`, `patch PersistentVolumeClaim www-web-0`.
 pub fn writes(plan: &Plan) -> Vec<String> {
-    plan.actions()
+    work(plan)
         .filter_map(|action| {
             let (verb, object) = match &action.act {
                 Act::Create { object, .. } => ("create", object),

@@ -143,7 +143,7 @@ pub fn forecast<S: Planned>(observation: &Observation<S>) -> Forecast {
         let plan = S::plan(&now);
         let writes: Vec<Write> = writes(&plan);
         forecast.assumed_different |= plan.actions().any(|a| matches!(a.act, Act::Default { .. }));
-        let rests = plan.stages.is_empty();
+        let rests = plan.has_no_work();
         if !writes.is_empty() {
             written += writes.len();
             forecast.claims.note(&plan);

@@ -12,6 +12,14 @@ pub fn fnv1a_64(bytes: &[u8]) -> u64 {
     })
 }
 
+/// FNV-1a, 128 bits: texts with the same hash are taken for the same text. Whoever would craft two such templates would deceive only
+/// a set of his own.
+pub fn fnv1a_128(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+    })
+}
+
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Kubernetes' `SafeEncodeString`: each character mapped into an alphabet without vowels, so that no name spells a word.
@@ -39,6 +47,9 @@ mod tests {
         assert_eq!(fnv1_32(b"a"), 0x050c_5d7e);
         assert_eq!(fnv1_32(b"foobar"), 0x31f0_b262);
         assert_eq!(fnv1a_64(b"foobar"), 0x8594_4171_f739_67e8);
+        assert_eq!(fnv1a_128(b""), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        assert_eq!(fnv1a_128(b"a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_eq!(fnv1a_128(b"foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 
     #[test]

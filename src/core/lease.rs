@@ -6,6 +6,7 @@
 //! Who stands by watches the lease and so takes one that was given back at once. The lease is polled only while it is not
 //! watched. A watch may lag: what it shows is taken in if it is newer than what is known, and a write on an old view fails.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +31,8 @@ pub struct Config {
     pub deadline: Duration,
     /// Pause between renewals.
     pub renew: Duration,
-    /// Pause between looks at a lease that is not watched, and after a failed renewal.
+    /// Pause between looks at a lease that is not watched, and after a failed renewal. A request that was not answered within it is
+    /// given a second try beside it, so that one that hangs does not cost the lease.
     pub retry: Duration,
 }
 
@@ -73,13 +75,22 @@ pub struct Election {
     seen: Option<(Lease, Duration)>,
     /// The newest version that was seen.
     newest: u64,
-    /// Whether the watch has shown something since the last request was sent.
-    overtaken: bool,
     watched: bool,
     held_since: Option<Duration>,
     next: Duration,
-    asked: Option<(Verb, Duration)>,
+    /// Requests that were not answered yet, by number.
+    asked: BTreeMap<u64, Asked>,
+    last: u64,
     releasing: bool,
+}
+
+/// A request of the election.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    verb: Verb,
+    at: Duration,
+    /// Whether the watch, or the answer to a later request, has shown the lease since.
+    overtaken: bool,
 }
 
 impl Election {
@@ -89,11 +100,11 @@ impl Election {
             config,
             seen: None,
             newest: 0,
-            overtaken: false,
             watched: false,
             held_since: None,
             next: Duration::ZERO,
-            asked: None,
+            asked: BTreeMap::new(),
+            last: 0,
             releasing: false,
         }
     }
@@ -105,13 +116,15 @@ impl Election {
 
     /// Whether a request of the election is on its way.
     pub fn is_asking(&self) -> bool {
-        self.asked.is_some()
+        !self.asked.is_empty()
     }
 
     /// When [`Self::ask`] has something next; also when a lease that is not renewed is given up.
     pub fn next_at(&self) -> Option<Duration> {
         let deadline = self.held_since.map(|renewed| renewed + self.config.deadline);
-        let ask = self.asked.is_none().then_some(self.next);
+        let ask = self.asked.values().map(|asked| asked.at + self.config.retry).max();
+        let ask =
+            if self.releasing { None } else { Some(ask.map_or(self.next, |second| second.max(self.next))) };
         ask.into_iter().chain(deadline).min()
     }
 
@@ -124,18 +137,27 @@ impl Election {
         expired
     }
 
-    /// What is to be asked now, if anything.
-    pub fn ask(&mut self, now: Now) -> Option<Request> {
-        if self.asked.is_some() || now.mono < self.next {
+    /// What is to be asked now, if anything, and the number of that request.
+    pub fn ask(&mut self, now: Now) -> Option<(u64, Request)> {
+        let answer_due = self.asked.values().any(|asked| now.mono < asked.at + self.config.retry);
+        if answer_due || now.mono < self.next || self.releasing {
             return None;
         }
         let request = match &self.seen {
             Some((lease, since)) if self.may_take(lease, *since, now.mono) => self.take(lease, now),
             _ => Request::get(self.object()),
         };
-        self.asked = Some((request.verb, now.mono));
-        self.overtaken = false;
-        Some(request)
+        Some((self.sent(request.verb, now.mono), request))
+    }
+
+    fn sent(&mut self, verb: Verb, at: Duration) -> u64 {
+        self.last += 1;
+        self.asked.insert(self.last, Asked { verb, at, overtaken: false });
+        self.last
+    }
+
+    fn overtake(&mut self) {
+        self.asked.values_mut().for_each(|asked| asked.overtaken = true);
     }
 
     /// Takes in whether the lease is being watched: what is watched is not looked at besides, until it runs out.
@@ -151,7 +173,7 @@ impl Election {
         if lease.metadata.name != self.config.name || version(&lease.metadata) <= self.newest {
             return Verdict::Unchanged;
         }
-        self.overtaken = true;
+        self.overtake();
         self.took_in(lease, Verb::Get, now, now)
     }
 
@@ -159,7 +181,7 @@ impl Election {
     pub fn vanished(&mut self, meta: &Meta, now: Duration) {
         if meta.name == self.config.name && version(meta) > self.newest {
             self.newest = version(meta);
-            self.overtaken = true;
+            self.overtake();
             self.seen = None;
             self.next = now;
         }
@@ -167,8 +189,8 @@ impl Election {
 
     /// Gives the lease back, so that another can take it at once. Not while a renewal is on its way: it must be known
     /// what became of it, or the guard of this write would be wrong.
-    pub fn release(&mut self) -> Option<Request> {
-        if self.asked.is_some() {
+    pub fn release(&mut self) -> Option<(u64, Request)> {
+        if self.is_asking() {
             return None;
         }
         let (lease, _) = self.seen.as_ref().filter(|_| self.held_since.is_some())?;
@@ -178,23 +200,30 @@ impl Election {
         });
         self.releasing = true;
         self.held_since = None;
-        self.asked = Some((Verb::Patch, Duration::ZERO));
-        Some(Request { verb: Verb::Patch, object: self.object(), status: false, dry_run: false, body })
+        Some((self.sent(Verb::Patch, Duration::ZERO), Request::patch(self.object(), body)))
     }
 
-    /// Takes in the answer to what was asked last.
-    pub fn answer(&mut self, answer: Answer, now: Duration) -> Verdict {
-        let Some((verb, asked)) = self.asked.take() else { return Verdict::Unchanged };
+    /// Takes in the answer to the request of this number.
+    pub fn answer(&mut self, number: u64, answer: Answer, now: Duration) -> Verdict {
+        let Some(Asked { verb, at: asked, overtaken }) = self.asked.remove(&number) else {
+            return Verdict::Unchanged;
+        };
         if self.releasing {
             return Verdict::Released;
+        }
+        let is_late = self.asked.keys().any(|other| *other > number);
+        if (is_late || overtaken) && !matches!(answer, Answer::Done(_)) {
+            // What came, or comes, after it tells.
+            return Verdict::Unchanged;
         }
         self.next = now + self.config.retry;
         match answer {
             Answer::Done(value) => {
                 let lease: Lease = serde_json::from_value(value).unwrap_or_default();
-                if self.overtaken && version(&lease.metadata) < self.newest {
+                if overtaken && version(&lease.metadata) < self.newest {
                     return Verdict::Unchanged;
                 }
+                self.overtake();
                 self.took_in(lease, verb, asked, now)
             }
             Answer::Refused(refusal) if refusal.code == 404 && verb == Verb::Get => {
@@ -231,7 +260,8 @@ impl Election {
         self.seen = Some((lease, since));
         if ours {
             // Valid from when we asked, for the answer may have taken its time.
-            let before = self.held_since.replace(asked);
+            let before = self.held_since;
+            self.held_since = Some(before.map_or(asked, |known| known.max(asked)));
             self.next = asked + self.config.renew;
             return if before.is_none() { Verdict::Acquired } else { Verdict::Unchanged };
         }
@@ -279,17 +309,11 @@ impl Election {
                 "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
                 "metadata": { "name": self.config.name, "namespace": self.config.namespace }, "spec": spec,
             });
-            return Request {
-                verb: Verb::Create,
-                object: self.object(),
-                status: false,
-                dry_run: false,
-                body,
-            };
+            return Request::create(self.object(), body);
         }
         let body =
             json!({ "metadata": { "resourceVersion": lease.metadata.resource_version }, "spec": spec });
-        Request { verb: Verb::Patch, object: self.object(), status: false, dry_run: false, body }
+        Request::patch(self.object(), body)
     }
 
     fn object(&self) -> ObjectRef {

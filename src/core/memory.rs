@@ -7,26 +7,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::backoff::Backoff;
 use super::hash::fnv1a_64;
-use super::reason::Slot;
-use crate::api::status::ConditionReason;
-use crate::api::{Meta, ObjectRef, Uid};
+use super::plan::{Act, Action};
+use super::reason::{Reason, Slot};
+use super::rejections::Rejections;
+use crate::api::{Meta, Resource, Uid};
 
-/// First pause after a refused write.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// Longest pause after a refused write. It is never given up: a quota may come back.
-const LAST_RETRY: Duration = Duration::from_secs(300);
-/// First pause between two replacements of a failing pod (B4.4).
-const FIRST_REPLACEMENT: Duration = Duration::from_secs(1);
-/// Longest pause between two replacements of a failing pod (B4.4).
-const LAST_REPLACEMENT: Duration = Duration::from_secs(900);
-
+/// Pauses between two replacements of a failing pod (B4.4).
+const REPLACEMENTS: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(900) };
 /// How many pods of a slot are made without a pause when they vanish without our doing (X9).
 const MADE_AT_ONCE: u32 = 3;
-/// First pause after that.
-const FIRST_REMAKE: Duration = Duration::from_secs(1);
-/// Longest pause after that: one pod a minute.
-const LAST_REMAKE: Duration = Duration::from_secs(60);
+/// Pauses after that, and between two changes of the same revisions (X10).
+const REPEATS: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(60) };
 /// A slot whose pod was made this long ago starts anew.
 const MADE_FORGOTTEN: Duration = Duration::from_secs(600);
 /// After this a creation whose answer never came does not arrive any more: the client waits 30 s, the API server 60 s.
@@ -35,8 +28,8 @@ const UNSURE: Duration = Duration::from_secs(120);
 /// What is remembered about one owner. A copy costs little, whatever there is to remember: each plan gets one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
-    /// The write that was refused last, until one of its kind succeeds.
-    pub refused: Option<Refused>,
+    /// Requests that the API server rejected when they were sent last.
+    pub rejections: Rejections,
     /// Whether a write has succeeded since the process started, so that an old report of a refusal is out of date.
     pub cleared: bool,
     /// Whether the pods that are seen are known to be no older than the time since which we lead.
@@ -58,26 +51,32 @@ pub struct Memory {
     /// When kube-controller-manager wrote the status after that.
     written_since: Option<Timestamp>,
     /// The revision labels of pods that went while the owner was paused, by their slots.
-    left: BTreeMap<Slot, String>,
-    /// Templates as the API server defaults them, the newest last; `None` for one that it refused.
-    defaulted: Arc<VecDeque<(u64, Option<Value>)>>,
+    left: Arc<BTreeMap<Slot, String>>,
+    /// Hashes of templates, and of what the API server makes of them by its defaults, the newest last; `None` for one that it
+    /// rejected. Only hashes, so that what is kept does not grow with the templates.
+    defaulted: Arc<VecDeque<(u64, Option<u64>)>>,
 }
 
-/// A write that the API server refused.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refused {
-    /// What kind of write.
-    pub reason: ConditionReason,
-    /// The object.
-    pub object: ObjectRef,
-    /// The API server's own message.
-    pub message: String,
-    /// How often in a row.
-    pub times: u32,
-    /// Not to be tried again before this (monotonic).
-    pub retry_at: Duration,
-    /// Whether people are told: a busy API server is no news about the set.
-    pub reported: bool,
+/// How a request of a plan ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome<'a> {
+    /// It was done, and this was answered.
+    Done(&'a Value),
+    /// The API server validated what was to be defaulted by a dry run, and it is not valid.
+    Invalid,
+    /// The API server rejected it.
+    Rejected {
+        /// Its message; empty if there is nothing to be reported.
+        message: &'a str,
+        /// The least pause that it asked for.
+        wait: Option<Duration>,
+        /// Whether the answer is about the request, and not about the API server.
+        reported: bool,
+    },
+    /// No answer came, and why: it may have been done, or be done later.
+    Unknown(&'a str),
+    /// It met a newer state than it was decided on.
+    Stale,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,11 +91,6 @@ struct Replacement {
     pause: Duration,
 }
 
-/// The pause after the `times`-th failure in a row (from 1): doubling, with an upper bound.
-fn doubled(first: Duration, last: Duration, times: u32) -> Duration {
-    first.saturating_mul(1 << times.saturating_sub(1).min(20)).min(last)
-}
-
 /// How many defaulted templates are remembered: the present one, the newest recorded one, and a few for people who go back
 /// and forth.
 const DEFAULTED: usize = 6;
@@ -107,21 +101,75 @@ impl Memory {
         Memory { caught_up: true, owner_confirmed: true, ..self }
     }
 
-    /// Remembers how the API server defaults a template, or that it refuses it.
-    pub fn remember_defaults(&mut self, template: &Value, defaulted: Option<Value>) {
+    /// Records how an action of a plan ended. This is the only place that knows what is remembered of it.
+    pub fn record(&mut self, action: &Action, outcome: Outcome<'_>, now: Duration) {
+        let is_of_owner =
+            matches!(action.act.object().resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_));
+        match outcome {
+            Outcome::Done(answer) => {
+                self.rejections.clear(action);
+                // A live read of the owner, and a write of its status, are done only if it is as it was seen.
+                self.owner_confirmed |= is_of_owner;
+                self.cleared |= action.act.is_write() && !action.act.writes_status();
+                self.record_done(action, answer, now);
+            }
+            Outcome::Invalid => {
+                self.rejections.clear(action);
+                if let Act::Default { template, .. } = &action.act {
+                    self.record_defaults(template, None);
+                }
+            }
+            Outcome::Rejected { message, wait, reported } => {
+                self.rejections.record(action, message, wait, reported, now);
+            }
+            Outcome::Unknown(what) => match (&action.act, action.why.slot()) {
+                (Act::Create { object, .. }, Some(slot)) => {
+                    self.record_unknown_create(slot.clone(), object.name.clone(), now);
+                }
+                // It changed nothing, so it is only sent again after a pause.
+                (act, _) if !act.is_write() => self.rejections.postpone(action, what, now),
+                _ => {}
+            },
+            Outcome::Stale => {}
+        }
+    }
+
+    fn record_done(&mut self, action: &Action, answer: &Value, now: Duration) {
+        match (&action.act, &action.why) {
+            (Act::Default { template, .. }, _) => self.record_defaults(template, answer.get("template")),
+            (Act::Create { .. }, Reason::NewTemplate) | (Act::Patch { .. }, Reason::Rollback { .. }) => {
+                self.record_revision_write(now);
+            }
+            (Act::Create { .. }, why) => {
+                why.slot().into_iter().for_each(|slot| self.record_create(slot.clone(), now));
+            }
+            // No pod is expected in its place: whoever made it may make it again and again.
+            (Act::Delete { .. }, Reason::Duplicate { .. }) => {}
+            (Act::Delete { .. }, why) => why.slot().into_iter().for_each(|slot| self.record_delete(slot)),
+            _ => {}
+        }
+        if let (Act::Delete { .. }, Reason::Ended { slot, phase, .. }) = (&action.act, &action.why)
+            && (phase == "Failed" || matches!(slot, Slot::Ordinal(_)))
+        {
+            self.record_failed_pod(slot.clone(), now);
+        }
+    }
+
+    /// Records what the API server makes of a template by its defaults; `None`: it is not valid.
+    pub fn record_defaults(&mut self, template: &Value, defaulted: Option<&Value>) {
         let key = fnv1a_64(template.to_string().as_bytes());
         let all = Arc::make_mut(&mut self.defaulted);
         all.retain(|(known, _)| *known != key);
-        all.push_back((key, defaulted));
+        all.push_back((key, defaulted.map(|value| fnv1a_64(value.to_string().as_bytes()))));
         if all.len() > DEFAULTED {
             all.pop_front();
         }
     }
 
-    /// How the API server defaults a template (`Some(None)`: it refuses it), if that is known.
-    pub fn defaulted(&self, template: &Value) -> Option<Option<&Value>> {
+    /// The hash of what the API server makes of a template by its defaults (`Some(None)`: it is not valid), if that is known.
+    pub fn defaulted(&self, template: &Value) -> Option<Option<u64>> {
         let key = fnv1a_64(template.to_string().as_bytes());
-        self.defaulted.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_ref())
+        self.defaulted.iter().find(|(known, _)| *known == key).map(|(_, hash)| *hash)
     }
 
     /// The incarnation of the owner that this is about.
@@ -131,14 +179,12 @@ impl Memory {
 
     /// Takes note of the owner that is worked on. What was refused to another one says nothing about it, and a changed spec
     /// may be the cure: it is tried at once.
-    pub fn concerns(&mut self, owner: &Meta) {
+    pub fn observe_owner(&mut self, owner: &Meta) {
         let now = (owner.uid.clone(), owner.generation);
         if self.owner.0 != now.0 {
             *self = Memory::default();
         } else if self.owner != now {
-            if let Some(refused) = &mut self.refused {
-                (refused.times, refused.retry_at) = (0, Duration::ZERO);
-            }
+            self.rejections.retry_now();
             self.replaced = Arc::default();
             self.made = Arc::default();
             self.renumbered = None;
@@ -156,8 +202,8 @@ impl Memory {
         self.written_since.is_some()
     }
 
-    /// Remembers that a pod was made for a slot.
-    pub fn make(&mut self, slot: Slot, now: Duration) {
+    /// Records that a pod was created for a slot.
+    pub fn record_create(&mut self, slot: Slot, now: Duration) {
         if self.unsure.contains_key(&slot) {
             Arc::make_mut(&mut self.unsure).remove(&slot);
         }
@@ -167,8 +213,8 @@ impl Memory {
         all.insert(slot, Made { at: now, times });
     }
 
-    /// Remembers that we deleted a pod of a slot ourselves, so that the next one is expected.
-    pub fn unmake(&mut self, slot: &Slot) {
+    /// Records that we deleted a pod of a slot ourselves, so that the next one is expected.
+    pub fn record_delete(&mut self, slot: &Slot) {
         if self.made.contains_key(slot) {
             Arc::make_mut(&mut self.made).remove(slot);
         }
@@ -177,15 +223,15 @@ impl Memory {
     /// How long no new pod is made for `slot`, because pods made there keep vanishing without our doing (X9): three are made
     /// at once, then the pauses double from 1 s to 60 s, so at most 8 in the first minute and one a minute after that.
     /// `None` when it may be made now.
-    pub fn making_held(&self, slot: &Slot, now: Duration) -> Option<Duration> {
+    pub fn create_backoff(&self, slot: &Slot, now: Duration) -> Option<Duration> {
         let made = self.made.get(slot).filter(|made| now.saturating_sub(made.at) < MADE_FORGOTTEN)?;
         let over = made.times.checked_sub(MADE_AT_ONCE)?;
-        let pause = doubled(FIRST_REMAKE, LAST_REMAKE, over.saturating_add(1));
+        let pause = REPEATS.pause(over.saturating_add(1));
         (made.at + pause).checked_sub(now).filter(|d| !d.is_zero())
     }
 
-    /// Remembers that a revision was made, or renumbered, for the present template.
-    pub fn renumber(&mut self, now: Duration) {
+    /// Records that a revision was created, or renumbered, for the present template.
+    pub fn record_revision_write(&mut self, now: Duration) {
         let times = self.renumbered.as_ref().map_or(0, |made| made.times).saturating_add(1);
         self.renumbered = Some(Made { at: now, times });
     }
@@ -193,86 +239,62 @@ impl Memory {
     /// How long no revision is made or renumbered again. One template takes that once, unless another operator with an older view of the
     /// owner undoes it: then two would fight as fast as the API server lets them, and with every turn pods would go and come. The
     /// pauses double from 1 s to 60 s (X9, X10). `None` when it may be done now.
-    pub fn renumbering_held(&self, now: Duration) -> Option<Duration> {
+    pub fn revision_backoff(&self, now: Duration) -> Option<Duration> {
         let made = self.renumbered.as_ref()?;
-        let pause = doubled(FIRST_REMAKE, LAST_REMAKE, made.times);
+        let pause = REPEATS.pause(made.times);
         (made.at + pause).checked_sub(now).filter(|d| !d.is_zero())
     }
 
-    /// Remembers that nobody knows whether a pod of this name was made for `slot`.
-    pub fn doubt(&mut self, slot: Slot, name: String, now: Duration) {
+    /// Records that it is unknown whether a pod of this name was created for `slot`.
+    pub fn record_unknown_create(&mut self, slot: Slot, name: String, now: Duration) {
         Arc::make_mut(&mut self.unsure).insert(slot, (name, now));
     }
 
     /// The name of a pod that may still be made for `slot` by a request whose answer never came.
-    pub fn in_doubt(&self, slot: &Slot, now: Duration) -> Option<&str> {
+    pub fn unknown_create(&self, slot: &Slot, now: Duration) -> Option<&str> {
         let (name, since) = self.unsure.get(slot)?;
         (now.saturating_sub(*since) < UNSURE).then_some(name.as_str())
     }
 
-    /// Remembers a refused write; the pause doubles from 1 s to 5 min, and is at least `wait`.
-    pub fn refuse(
-        &mut self,
-        reason: ConditionReason,
-        object: ObjectRef,
-        message: String,
-        wait: Option<Duration>,
-        reported: bool,
-        now: Duration,
-    ) {
-        let times = self.refused.as_ref().map_or(0, |r| r.times).saturating_add(1);
-        let pause = doubled(FIRST_RETRY, LAST_RETRY, times).max(wait.unwrap_or_default());
-        // Once may be a passing fault; a webhook that is down answers like this for ever, and people want to know.
-        let reported = reported || times >= 3 && !message.is_empty();
-        // A busy API server does not hide what it refused before.
-        let (reason, object, message, reported) = match self.refused.take() {
-            Some(before) if before.reported && !reported => {
-                (before.reason, before.object, before.message, true)
-            }
-            _ => (reason, object, message, reported),
-        };
-        self.refused = Some(Refused { reason, object, message, times, retry_at: now + pause, reported });
+    /// Records that the pod of `slot` is gone: if another is wanted it is tried at once, whatever was rejected elsewhere; and while
+    /// the owner is paused it comes back at the `revision` that it had.
+    pub fn pod_gone(&mut self, slot: Slot, revision: &str, paused: bool) {
+        if paused {
+            self.record_paused_revision(slot.clone(), revision.to_owned());
+        }
+        self.rejections.vacate(slot);
     }
 
-    /// Remembers at which revision the pod of `slot` was that went while the owner was paused.
-    pub fn leave(&mut self, slot: Slot, revision: String) {
-        self.left.insert(slot, revision);
+    /// Records at which revision the pod of `slot` was that went while the owner was paused.
+    pub fn record_paused_revision(&mut self, slot: Slot, revision: String) {
+        Arc::make_mut(&mut self.left).insert(slot, revision);
     }
 
     /// The revision label of the pod that went from `slot` while the owner was paused, if that is known.
-    pub fn left(&self, slot: &Slot) -> Option<&str> {
+    pub fn paused_revision(&self, slot: &Slot) -> Option<&str> {
         self.left.get(slot).map(String::as_str)
     }
 
     /// Forgets what went while the owner was paused: it is paused no more.
-    pub fn resume(&mut self) {
-        self.left.clear();
-    }
-
-    /// Forgets refusals after a success.
-    pub fn succeed(&mut self) {
-        self.refused = None;
-        self.cleared = true;
-    }
-
-    /// How long no pod or claim is to be written any more because of a refusal; `None` when it may be tried now.
-    pub fn held(&self, now: Duration) -> Option<Duration> {
-        self.refused.as_ref().and_then(|r| r.retry_at.checked_sub(now)).filter(|d| !d.is_zero())
+    pub fn clear_paused_revisions(&mut self) {
+        if !self.left.is_empty() {
+            self.left = Arc::default();
+        }
     }
 
     /// How long an ended pod of `slot` is left alone; `None` when it may be replaced now.
-    pub fn replacement_held(&self, slot: &Slot, now: Duration) -> Option<Duration> {
+    pub fn failed_pod_backoff(&self, slot: &Slot, now: Duration) -> Option<Duration> {
         let last = self.replaced.get(slot)?;
         (last.at + last.pause).checked_sub(now).filter(|d| !d.is_zero())
     }
 
-    /// Remembers that an ended pod of `slot` was replaced: the next time waits 1 s, then 2 s, up to 15 min. Half an hour
+    /// Records that an ended pod of `slot` was replaced: the next time waits 1 s, then 2 s, up to 15 min. Half an hour
     /// without a failure forgets it.
-    pub fn replace(&mut self, slot: Slot, now: Duration) {
-        let forgotten = LAST_REPLACEMENT * 2;
+    pub fn record_failed_pod(&mut self, slot: Slot, now: Duration) {
+        let forgotten = REPLACEMENTS.last * 2;
         let replaced = Arc::make_mut(&mut self.replaced);
         replaced.retain(|_, r| now.saturating_sub(r.at) < forgotten);
-        let pause = replaced.get(&slot).map_or(FIRST_REPLACEMENT, |r| (r.pause * 2).min(LAST_REPLACEMENT));
+        let pause = replaced.get(&slot).map_or(REPLACEMENTS.first, |r| (r.pause * 2).min(REPLACEMENTS.last));
         replaced.insert(slot, Replacement { at: now, pause });
     }
 }

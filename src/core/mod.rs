@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod assume;
+pub mod backoff;
 pub mod budget;
 pub mod cache;
 pub mod classify;
@@ -33,6 +34,7 @@ pub mod pod;
 pub mod queue;
 pub mod reason;
 pub mod reflect;
+pub mod rejections;
 pub mod request;
 pub mod round;
 pub mod tally;

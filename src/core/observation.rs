@@ -9,6 +9,7 @@ use super::memory::Memory;
 use super::owner::{self, Set};
 use super::time::Now;
 use crate::api::{Claim, Key, Node, OwnerReference, Pod, Revision};
+use crate::revisions::data::Templates;
 
 /// What a planner sees. Lists are sorted by name, so that a plan never depends on the order of events.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Observation<S> {
     pub gates: Gates,
     /// When.
     pub now: Now,
+    /// The templates of its revisions, as far as they were read.
+    pub templates: Templates,
 }
 
 impl<S: Set> Observation<S> {

@@ -1,51 +1,59 @@
-//! When a status is written: at once for what people and later plans wait for, else at most once in five seconds. What is
-//! urgent again and again waits too: nodes that join one by one, or a pod that is ready now and then, make no more than three
-//! writes and one more in five seconds.
+//! When a status is written: once it has not changed for a tenth of a second, at the latest one second after the first change that was
+//! not written, and no more often than a token bucket allows. Small sets are as prompt as upstream's, and large rollouts stay cheap.
+//! What later plans read is written before them and takes a token too, but never waits for one.
 
 use std::time::Duration;
 
-use super::plan::Urgency;
+use serde_json::Value;
 
-/// How long a change that is not urgent is held back after the last write.
-pub const QUIET: Duration = Duration::from_secs(5);
-/// How many urgent writes one generation of an owner has at once; each [`QUIET`] gives one back.
-pub const BURST: u32 = 3;
+/// Each of these gives one token back.
+pub const REFILL: Duration = Duration::from_secs(5);
+/// How many writes a set has at once.
+pub const BURST: u32 = 10;
+/// How long a status must not have changed before it is written.
+pub const QUIET: Duration = Duration::from_millis(100);
+/// How long a change waits at most for that.
+pub const LATEST: Duration = Duration::from_secs(1);
 
 /// How often the status of one owner was written lately. Times are monotonic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pacer {
-    generation: i64,
-    /// When the last write was sent.
-    last: Option<Duration>,
-    /// When all of the burst is there again; each write puts it off by one [`QUIET`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatusThrottle {
+    /// When all tokens are there again; each write puts it off by one [`REFILL`].
     full: Duration,
+    unwritten: Option<Unwritten>,
 }
 
-impl Pacer {
-    /// Nothing was written yet.
-    pub fn new(generation: i64) -> Self {
-        Pacer { generation, last: None, full: Duration::ZERO }
+/// Changes that were not written yet.
+#[derive(Clone, Debug, PartialEq)]
+struct Unwritten {
+    changes: Value,
+    first: Duration,
+    last: Duration,
+}
+
+impl StatusThrottle {
+    /// When these changes of the status may be written; a time that is not after `now` means at once.
+    pub fn due(&mut self, changes: &Value, now: Duration) -> Duration {
+        let unwritten = match self.unwritten.take() {
+            Some(known) if known.changes == *changes => known,
+            known => {
+                let first = known.map_or(now, |known| known.first);
+                Unwritten { changes: changes.clone(), first, last: now }
+            }
+        };
+        let due = (unwritten.last + QUIET).min(unwritten.first + LATEST);
+        self.unwritten = Some(unwritten);
+        due.max(self.full.saturating_sub(REFILL * (BURST - 1)))
     }
 
-    /// A new generation is something that somebody waits for: it has its burst of its own.
-    pub fn concerns(&mut self, generation: i64) {
-        if self.generation != generation {
-            (self.generation, self.full) = (generation, Duration::ZERO);
-        }
+    /// The status is as it should be.
+    pub fn unchanged(&mut self) {
+        self.unwritten = None;
     }
 
-    /// When `urgency` allows the next write; a time that is past means now.
-    pub fn due(&self, urgency: Urgency, now: Duration) -> Duration {
-        match (urgency, self.last) {
-            (_, None) => now,
-            (Urgency::AtOnce, _) => self.full.saturating_sub(QUIET * (BURST - 1)),
-            (Urgency::Paced, Some(last)) => last + QUIET,
-        }
-    }
-
-    /// A write was sent, allowed or not: what later plans read is never held back.
+    /// A write was sent, allowed or not.
     pub fn wrote(&mut self, now: Duration) {
-        self.last = Some(now);
-        self.full = (self.full.max(now) + QUIET).min(now + QUIET * BURST);
+        self.unwritten = None;
+        self.full = (self.full.max(now) + REFILL).min(now + REFILL * BURST);
     }
 }

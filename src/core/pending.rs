@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use crate::api::{Key, Meta, ObjectRef, Resource, Uid};
 
 /// What must be seen of an object.
@@ -39,6 +40,8 @@ struct Entry {
     since: Duration,
     checked: Duration,
     checks: u32,
+    /// Whether the API server rejected a live read.
+    unreadable: bool,
 }
 
 impl Entry {
@@ -52,18 +55,22 @@ impl Entry {
         }
     }
 
+    fn relist_after(&self) -> Duration {
+        if self.unreadable { RELIST_UNREADABLE } else { RELIST_AFTER }
+    }
+
     /// Since when it has been as it is.
     fn begun(&self) -> Duration {
         if matches!(self.expected, Expected::Absent(_)) { self.checked } else { self.since }
     }
 }
 
-/// Pause before the first fresh read of an object whose state is in doubt.
-const FIRST_CHECK: Duration = Duration::from_millis(500);
-/// Longest pause between two fresh reads.
-const LAST_CHECK: Duration = Duration::from_secs(30);
+/// Pauses before the live reads of an object whose state is in doubt.
+const CHECKS: Backoff = Backoff { first: Duration::from_millis(500), last: Duration::from_secs(30) };
 /// After this the resource is listed anew.
 const RELIST_AFTER: Duration = Duration::from_secs(300);
+/// The same where the API server rejects the live read: a list needs another right, and every cache has it.
+const RELIST_UNREADABLE: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +107,7 @@ impl Pending {
         if is_visible(&expected, view) {
             return;
         }
-        let entry = Entry { expected, since: now, checked: now, checks: 0 };
+        let entry = Entry { expected, since: now, checked: now, checks: 0, unreadable: false };
         let before = self.entries.entry(object.clone()).or_default().insert(key.clone(), entry);
         if before.is_none() {
             *self.counts.entry(key.clone()).or_default() += 1;
@@ -144,7 +151,13 @@ impl Pending {
         self.observed(object, view)
     }
 
-    /// Objects that must be read afresh now, for nothing has cleared up their state.
+    /// Takes in that the API server rejects the live read of an object whose state is in doubt.
+    pub fn check_rejected(&mut self, object: &ObjectRef) {
+        let entries = self.entries.get_mut(object).into_iter().flat_map(BTreeMap::values_mut);
+        entries.for_each(|entry| entry.unreadable = true);
+    }
+
+    /// Objects that must be read live now, for nothing has cleared up their state.
     pub fn checks(&mut self, now: Duration) -> Vec<ObjectRef> {
         let mut due = vec![];
         for (object, entries) in &mut self.entries {
@@ -167,7 +180,7 @@ impl Pending {
     /// Resources that must be listed anew, for a write has not become visible in five minutes.
     pub fn overdue(&self, now: Duration) -> Vec<Resource> {
         let overdue =
-            |entries: &BTreeMap<Key, Entry>| entries.values().any(|e| now >= e.since + RELIST_AFTER);
+            |entries: &BTreeMap<Key, Entry>| entries.values().any(|e| now >= e.since + e.relist_after());
         let mut resources: Vec<_> =
             self.entries.iter().filter(|(_, e)| overdue(e)).map(|(o, _)| o.resource).collect();
         resources.dedup();
@@ -201,7 +214,7 @@ impl Pending {
 }
 
 fn pause(checks: u32) -> Duration {
-    FIRST_CHECK.saturating_mul(1 << checks.min(10)).min(LAST_CHECK)
+    CHECKS.pause(checks.saturating_add(1))
 }
 
 fn is_visible(expected: &Expected, view: View<'_>) -> bool {

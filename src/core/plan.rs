@@ -103,12 +103,12 @@ impl Act {
     }
 
     /// Whether it is only read.
-    pub fn is_look(&self) -> bool {
+    pub fn is_live_read(&self) -> bool {
         matches!(self, Act::Confirm { .. } | Act::ConfirmAbsent { .. })
     }
 
-    /// What it is called when the API server refuses it.
-    pub fn refused(&self) -> ConditionReason {
+    /// The condition reason of a rejection of it.
+    pub fn rejected_as(&self) -> ConditionReason {
         match self {
             Act::Create { .. } | Act::Default { .. } => ConditionReason::FailedCreate,
             Act::Delete { .. } => ConditionReason::FailedDelete,
@@ -118,13 +118,31 @@ impl Act {
         }
     }
 
+    /// The verb of its request.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Act::Create { .. } | Act::Default { .. } => Verb::Create,
+            Act::Delete { .. } => Verb::Delete,
+            Act::Patch { .. } => Verb::Patch,
+            Act::Confirm { .. } | Act::ConfirmAbsent { .. } => Verb::Get,
+        }
+    }
+
+    /// Whether its request changes anything: live reads and dry runs do not.
+    pub fn is_write(&self) -> bool {
+        matches!(self, Act::Create { .. } | Act::Delete { .. } | Act::Patch { .. })
+    }
+
+    /// Whether it writes the status subresource.
+    pub fn writes_status(&self) -> bool {
+        matches!(self, Act::Patch { status: true, .. })
+    }
+
     /// The request that carries this out.
     pub fn request(&self) -> Request {
         let object = self.object().clone();
         match self {
-            Act::Create { body, .. } => {
-                Request { verb: Verb::Create, object, status: false, dry_run: false, body: body.clone() }
-            }
+            Act::Create { body, .. } => Request::create(object, body.clone()),
             Act::Delete { guard, .. } => {
                 let mut preconditions = json!({ "uid": guard.uid });
                 if let Some(version) = &guard.resource_version {
@@ -132,7 +150,7 @@ impl Act {
                 }
                 let body =
                     json!({ "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions });
-                Request { verb: Verb::Delete, object, status: false, dry_run: false, body }
+                Request::delete(object, body)
             }
             Act::Patch { guard, body, status, .. } => {
                 let mut body = body.clone();
@@ -140,7 +158,7 @@ impl Act {
                 if let Some(version) = &guard.resource_version {
                     body["metadata"]["resourceVersion"] = json!(version);
                 }
-                Request { verb: Verb::Patch, object, status: *status, dry_run: false, body }
+                Request { status: *status, ..Request::patch(object, body) }
             }
             Act::Confirm { .. } | Act::ConfirmAbsent { .. } => Request::get(object),
             Act::Default { template, .. } => {
@@ -148,7 +166,7 @@ impl Act {
                     "apiVersion": "v1", "kind": "PodTemplate",
                     "metadata": { "name": object.name, "namespace": object.namespace }, "template": template,
                 });
-                Request { verb: Verb::Create, object, status: false, dry_run: true, body }
+                Request { dry_run: true, ..Request::create(object, body) }
             }
         }
     }
@@ -228,31 +246,11 @@ impl Stage {
     }
 }
 
-/// When a changed status is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// Together with other changes, at most once in five seconds.
-    Paced,
-    /// At once.
-    AtOnce,
-}
-
-/// A status that differs from the one that was seen.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StatusWrite {
-    /// The fields that differ, as a merge patch of `status`.
-    pub changes: Value,
-    /// When.
-    pub urgency: Urgency,
-}
-
 /// What there is to do for one owner.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// What is done, stage by stage.
     pub stages: Vec<Stage>,
-    /// How the status is to change, if it does. `None` also when an earlier stage writes it.
-    pub status: Option<StatusWrite>,
     /// What is waited for, and why nothing more is done now.
     pub waiting: Vec<Waiting>,
     /// When to look again even if nothing happens.
@@ -264,7 +262,21 @@ pub struct Plan {
 impl Plan {
     /// Whether nothing is written now.
     pub fn is_empty(&self) -> bool {
-        self.stages.is_empty() && self.status.is_none()
+        self.stages.is_empty()
+    }
+
+    /// Whether there is nothing to do but to write the status.
+    pub fn has_no_work(&self) -> bool {
+        self.stages.iter().all(|stage| stage.part == Part::Status)
+    }
+
+    /// The changed fields of the status, as a merge patch of `status`, if it is written at the end.
+    pub fn status(&self) -> Option<&Value> {
+        let stage = self.stages.iter().find(|stage| stage.part == Part::Status)?;
+        match &stage.units.first()?.first()?.act {
+            Act::Patch { body, .. } => body.get("status"),
+            _ => None,
+        }
     }
 
     /// All actions, in order.
@@ -333,9 +345,6 @@ impl fmt::Display for Plan {
             for action in stage.units.iter().flatten() {
                 writeln!(f, "   {action}")?;
             }
-        }
-        if let Some(status) = &self.status {
-            writeln!(f, "status: {}", status.changes)?;
         }
         for waiting in &self.waiting {
             writeln!(f, "waiting: {waiting}")?;

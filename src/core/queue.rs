@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use crate::api::Key;
 
-/// First pause of an owner whose view was old.
-const FIRST_RETRY: Duration = Duration::from_millis(10);
-/// Longest pause of an owner whose view was old.
-const LAST_RETRY: Duration = Duration::from_secs(10);
+/// Pauses of an owner whose view was old.
+const RETRY: Backoff = Backoff { first: Duration::from_millis(10), last: Duration::from_secs(10) };
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -68,14 +67,32 @@ impl Queue {
     /// Asks for work on `key` after a pause that doubles with each failure in a row.
     pub fn retry(&mut self, key: Key, now: Duration) {
         let failures = self.failures.entry(key.clone()).or_default();
-        let pause = FIRST_RETRY.saturating_mul(1 << (*failures).min(16)).min(LAST_RETRY);
         *failures = failures.saturating_add(1);
+        let pause = RETRY.pause(*failures);
         self.add_at(key, now + pause);
     }
 
     /// Forgets the failures of `key`.
     pub fn succeed(&mut self, key: &Key) {
         self.failures.remove(key);
+    }
+
+    /// Forgets all that is known of `key`, unless it is worked on or asked for.
+    pub fn forget(&mut self, key: &Key) {
+        self.failures.remove(key);
+        self.resting.remove(key);
+        if let Some(at) = self.due.remove(key) {
+            self.delayed.remove(&(at, key.clone()));
+        }
+    }
+
+    /// Takes back what was asked for `key`, which is gone.
+    pub fn remove(&mut self, key: &Key) {
+        self.forget(key);
+        self.again.remove(key);
+        if self.waiting.remove(key).is_some() {
+            self.ready.retain(|known| known != key);
+        }
     }
 
     /// Lets `key` rest until `until`: what is asked for before is done then, all at once. What is asked for later is not

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-/// First pause after a failed list or watch.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// Longest pause after failed lists or watches.
-const LAST_RETRY: Duration = Duration::from_secs(10);
+use super::backoff::Backoff;
+
+/// Pauses after a list or a watch that failed.
+const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(10) };
 
 /// What is to be asked of the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl<T> Reflector<T> {
     }
 
     fn pause(&self) -> Duration {
-        FIRST_RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(8)).min(LAST_RETRY)
+        RETRY.pause(self.failures)
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
         assert!(matches!(reflector.ask(now), Some((_, Ask::Watch { version: 7 }))));
         reflector.failed("storage is (re)initializing".to_owned(), now);
         assert!(reflector.problem().is_some());
-        assert!(reflector.ask(now + FIRST_RETRY).is_some());
+        assert!(reflector.ask(now + RETRY.first).is_some());
         reflector.opened();
         assert_eq!(reflector.problem(), None);
     }

@@ -41,6 +41,21 @@ impl Request {
         Request { verb: Verb::Get, object, status: false, dry_run: false, body: Value::Null }
     }
 
+    /// Creates an object by name.
+    pub fn create(object: ObjectRef, body: Value) -> Self {
+        Request { verb: Verb::Create, object, status: false, dry_run: false, body }
+    }
+
+    /// Changes an object by JSON merge patch.
+    pub fn patch(object: ObjectRef, body: Value) -> Self {
+        Request { verb: Verb::Patch, object, status: false, dry_run: false, body }
+    }
+
+    /// Deletes an object, guarded by the preconditions in `body`.
+    pub fn delete(object: ObjectRef, body: Value) -> Self {
+        Request { verb: Verb::Delete, object, status: false, dry_run: false, body }
+    }
+
     /// Whether this changes anything.
     pub fn is_write(&self) -> bool {
         self.verb != Verb::Get && !self.dry_run

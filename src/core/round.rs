@@ -1,16 +1,20 @@
 //! What the plans of both kinds have in common around their own decisions.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
+use super::backoff;
 use super::condition::{self, Progress, Report, Serving};
 use super::deadline::Deadline;
 use super::events::Event;
 use super::membership::{self, Members};
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
+use super::plan::{Action, Pace, Part, Plan, Stage};
 use super::pod;
 use super::reason::{Reason, Waiting};
+use super::rejections::Rejection;
 use crate::api::status::{Condition, ConditionReason};
 use crate::api::{Pod, Revision, Surface};
 use crate::revisions::{self, History};
@@ -60,7 +64,7 @@ pub fn report<S: Set, T: SetStatus>(observation: &Observation<S>, invalid: Waiti
     if observation.set.unreadable().is_none() {
         let mut after = before.clone();
         after.set_observed_generation(observation.set.meta().generation);
-        conclude(observation, &mut plan, before, &mut after, Outlook::default());
+        finish(observation, &mut plan, before, &mut after, Outlook::default());
     }
     plan
 }
@@ -71,6 +75,8 @@ pub trait SetStatus: Clone + PartialEq + Serialize {
     fn conditions(&self) -> &[Condition];
     /// Replaces all conditions.
     fn set_conditions(&mut self, conditions: Vec<Condition>);
+    /// Which generation the status is about.
+    fn observed_generation(&self) -> i64;
     /// Says which generation the status is about.
     fn set_observed_generation(&mut self, generation: i64);
     /// The names of the current and of the update revision.
@@ -88,6 +94,9 @@ macro_rules! set_status {
             fn set_conditions(&mut self, conditions: Vec<Condition>) {
                 self.conditions = conditions;
             }
+            fn observed_generation(&self) -> i64 {
+                self.observed_generation
+            }
             fn set_observed_generation(&mut self, generation: i64) {
                 self.observed_generation = generation;
             }
@@ -104,7 +113,7 @@ set_status!(crate::api::ordinal_set::OrdinalSetStatus);
 set_status!(crate::api::node_daemon_set::NodeDaemonSetStatus);
 
 /// What the planner of a kind knows when it comes to the status.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Outlook {
     /// Nothing is left to be done or waited for.
     pub settled: bool,
@@ -116,25 +125,35 @@ pub struct Outlook {
     pub serving: Option<Serving>,
     /// Where the owner stands against `progressDeadlineSeconds`, if that runs.
     pub deadline: Option<Deadline>,
+    /// The ordinals that are wanted, though the plan may not come to them before others are available; empty for daemons.
+    pub ordinals: Range<i64>,
+    /// Dry runs without which it is not known whether the template is a new one; they are not sent now.
+    pub undecided: Vec<Action>,
 }
 
-/// Ends a plan with its conditions and its status. What later plans read is written before anything rests on it, in a
-/// plan of its own; before a revision or a takeover nothing is written, for the status that follows says everything.
-pub fn conclude<S: Set, T: SetStatus>(
+/// Ends a plan with its back-off, its conditions and its status. What later plans read is written before anything depends on it, in
+/// a plan of its own; before a revision or an adoption nothing is written, for the status that follows says everything.
+pub fn finish<S: Set, T: SetStatus>(
     observation: &Observation<S>,
     plan: &mut Plan,
     before: &T,
     after: &mut T,
     outlook: Outlook,
 ) {
-    refused_last(observation, plan);
-    hold(observation, plan);
-    look_first(observation, plan);
+    backoff::retry_rejected_last(observation, plan);
+    verify_owner_first(observation, plan);
+    let rejection = rejected(observation, plan, &outlook);
+    backoff::apply_backoff(observation, plan);
+    // A status that is about a generation names the revision of its template.
+    if !outlook.undecided.is_empty() {
+        after.set_observed_generation(before.observed_generation());
+    }
     let meta = observation.set.meta();
+    let settled = outlook.settled && outlook.undecided.is_empty();
     let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
-        condition::progress(outlook.settled, &observation.memory, plan, before.conditions())
+        condition::progress(settled, &observation.memory, rejection, plan, before.conditions())
     };
     // On native objects there is no such field.
     let deadline = outlook.deadline.filter(|_| observation.key.surface == Surface::Berth);
@@ -156,21 +175,51 @@ pub fn conclude<S: Set, T: SetStatus>(
     let conditions = condition::conditions(after.conditions(), &report, observation.now.stamp());
     after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
-    let write = condition::status_write(before, after, outlook.settled);
-    let Some(write) = write.filter(|_| !preliminary && !outlook.silent) else { return };
+    let changes = condition::status_changes(before, after);
+    let Some(changes) = changes.filter(|_| !preliminary && !outlook.silent) else { return };
     let read_later = before.revisions() != after.revisions() || before.collisions() != after.collisions();
-    if read_later || outlook.count_is_read {
-        plan.stages.clear();
-        let action = condition::write_action(&observation.key, meta, &write, Reason::ReadLater);
-        plan.stage(Part::Record, Pace::OneByOne, vec![vec![action]]);
+    let (part, why) = if read_later || outlook.count_is_read {
+        plan.stages.retain(|stage| stage.part == Part::History);
+        (Part::Record, Reason::ReadLater)
     } else {
-        plan.status = Some(write);
+        (Part::Status, Reason::StatusChanged)
+    };
+    let write = condition::write_action(&observation.key, meta, changes, why);
+    if let Some(delay) = backoff::status_backoff(observation, &write) {
+        return plan.recheck(delay);
     }
+    let at = plan.stages.iter().position(|stage| stage.part == Part::History).unwrap_or(plan.stages.len());
+    plan.stages.insert(at, Stage::new(part, Pace::OneByOne, vec![vec![write]]));
 }
 
-/// Removes revisions beyond the history limit. Not while something is being taken over: what refers to them may be part of
-/// it.
-pub fn trim<S: Set, T: SetStatus>(
+/// The rejection that stands between the owner and what its spec asks for: of a request that the plan sends, or would send, or of the
+/// creation of a pod, or of its claim, that is missing while the plan waits for another one.
+fn rejected<'a, S: Set>(
+    observation: &'a Observation<S>,
+    plan: &Plan,
+    outlook: &Outlook,
+) -> Option<&'a Rejection> {
+    let rejections = &observation.memory.rejections;
+    if rejections.is_empty() {
+        return None;
+    }
+    let planned = plan.actions().chain(&outlook.undecided).filter_map(|action| rejections.of(&action.act));
+    let of_missing = |rejection: &&Rejection| {
+        let Some((name, ordinal)) = rejection.object.name.rsplit_once('-') else { return false };
+        let set = &observation.key.name;
+        let is_of_set =
+            name.strip_suffix(set.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('-'));
+        rejection.reason == ConditionReason::FailedCreate
+            && is_of_set
+            && ordinal.parse().is_ok_and(|ordinal| outlook.ordinals.contains(&ordinal))
+            && observation.pod(&format!("{set}-{ordinal}")).is_none()
+    };
+    let postponed = rejections.iter().filter(of_missing);
+    planned.chain(postponed).filter(|rejection| rejection.reported).max_by_key(|rejection| rejection.tried)
+}
+
+/// Removes revisions beyond the history limit. Not during an adoption: what refers to them may be part of it.
+pub fn clean_up_history<S: Set, T: SetStatus>(
     observation: &Observation<S>,
     plan: &mut Plan,
     revisions: &Members<'_, Revision>,
@@ -191,85 +240,23 @@ pub fn trim<S: Set, T: SetStatus>(
     };
     let mut history = revisions::history(observation, revisions, &live);
     if !history.is_empty() && !observation.memory.owner_confirmed {
-        // It is done even when an earlier part failed, so it has a look of its own.
+        // It is done even when an earlier part failed, so it has a live read of its own.
         history.insert(0, membership::owner_is_there(observation));
     }
     plan.stage(Part::History, Pace::Together, vec![history]);
 }
 
-/// What was refused last is tried last, and what came after it first: a refusal that concerns one pod alone, such as a
-/// policy about its node, never keeps the others waiting (X6). A pod whose creation was refused once is deleted in its turn all the
-/// same (S7).
-fn refused_last<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
-    let Some(refused) = &observation.memory.refused else { return };
-    for stage in plan.stages.iter_mut().filter(|s| s.pace == Pace::SlowStart) {
-        let same = |act: &Act| act.object() == &refused.object && act.refused() == refused.reason;
-        let is_it = |unit: &Unit| unit.iter().any(|action| same(&action.act));
-        if let Some(at) = stage.units.iter().position(is_it) {
-            stage.units.rotate_left(at + 1);
-        }
-    }
-}
-
-/// Before the first pods, claims and revisions of an owner are touched since we lead it is read afresh: an API server that does not keep
+/// Before the first pods, claims and revisions of an owner are touched in this term it is read live: an API server that does not keep
 /// its word may have given a list of the past, and pods that are not wanted by that would go, with their data, and an earlier template
-/// would become the newest revision again (X4, kubernetes#59848). [`trim`] does the same for the history.
-fn look_first<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
+/// would become the newest revision again (X4, kubernetes#59848). [`clean_up_history`] does the same for the history.
+fn verify_owner_first<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     if observation.memory.owner_confirmed {
         return;
     }
     let touches = |stage: &Stage| matches!(stage.part, Part::Revisions | Part::Claims | Part::Pods);
     let Some(at) = plan.stages.iter().position(touches) else { return };
-    let look = vec![vec![membership::owner_is_there(observation)]];
-    if plan.stages[at].units != look {
-        plan.stages.insert(at, Stage::new(plan.stages[at].part, Pace::OneByOne, look));
+    let read = vec![vec![membership::owner_is_there(observation)]];
+    if plan.stages[at].units != read {
+        plan.stages.insert(at, Stage::new(plan.stages[at].part, Pace::OneByOne, read));
     }
-}
-
-/// After a refused write it, and what would come after it, is not tried until the pause is over. After a refused creation no
-/// pod and no claim is made at all, for it was most likely a quota or a policy.
-fn hold<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
-    let now = observation.now.mono;
-    let Some((delay, refused)) = observation.memory.held(now).zip(observation.memory.refused.as_ref()) else {
-        return;
-    };
-    let creation = refused.reason == ConditionReason::FailedCreate;
-    let is_held = |action: &Action| match &action.act {
-        Act::Create { .. } => creation || action.act.object() == &refused.object,
-        act => act.object() == &refused.object,
-    };
-    let (mut any, mut blocked) = (false, false);
-    plan.stages.retain_mut(|stage| {
-        if stage.part.runs_after_failure() {
-            return true;
-        }
-        if blocked {
-            any = true;
-            return false;
-        }
-        let before = stage.units.len();
-        let first = stage.units.iter().position(|unit| unit.iter().any(is_held));
-        match first {
-            // What goes one after the other ends here: a rollout in order does not pass by a pod that it may not delete (S7).
-            Some(first) if stage.pace == Pace::OneByOne => stage.units.truncate(first),
-            Some(_) => stage.units.retain(|unit| !unit.iter().any(is_held)),
-            None => {}
-        }
-        let held = stage.units.len() < before;
-        any |= held;
-        blocked |= held && !stage.independent;
-        !stage.units.is_empty()
-    });
-    if !any {
-        return;
-    }
-    // A look that nothing rests on any more would be taken again and again until the pause is over (X10).
-    let looks = |stage: &Stage| stage.units.iter().flatten().all(|action| action.act.is_look());
-    while plan.stages.pop_if(|stage| looks(stage)).is_some() {}
-    plan.recheck(delay);
-    // A namespace that ends is no error, so nothing was remembered but the pause.
-    let message =
-        if refused.message.is_empty() { "its namespace is being deleted" } else { &refused.message };
-    let object = Some(refused.object.clone());
-    plan.waiting.insert(0, Waiting::Backoff { object, message: message.to_owned() });
 }

@@ -2,21 +2,22 @@
 
 use super::cache::Change;
 use super::engine::stores::{Changed, Stores};
+use super::gates::Gates;
 use super::owner;
 use crate::api::meta::Object;
 use crate::api::{Key, Kind, Meta, ObjectRef, Resource};
 use crate::claims;
 use crate::daemons::placement;
 
-/// The owners that must be looked at after `changed`.
-pub fn keys(stores: &Stores, changed: &Changed) -> Vec<Key> {
+/// The owners that are enqueued after `changed`.
+pub fn keys(stores: &Stores, changed: &Changed, gates: Gates) -> Vec<Key> {
     match changed {
         Changed::OrdinalSet(surface, change) => own(*surface, Kind::Ordinal, change),
         Changed::DaemonSet(surface, change) => own(*surface, Kind::Daemon, change),
         Changed::Pod(change) if change.is_meaningful() => owned(stores, change),
         Changed::Revision(change) if change.is_meaningful() => revision(stores, change),
         Changed::Claim(change) if change.is_meaningful() => claim(stores, change),
-        Changed::Node(change) if change.is_meaningful() => node(stores, change),
+        Changed::Node(change) if change.is_meaningful() => node(stores, change, gates),
         _ => vec![],
     }
 }
@@ -76,30 +77,46 @@ fn revision(stores: &Stores, change: &Change<crate::api::Revision>) -> Vec<Key> 
     if appears(change) { vec![] } else { owned(stores, change) }
 }
 
-/// Ordinal sets that have a claim of this name, so that a blocked pod starts as soon as its claim is gone.
+/// Ordinal sets that have a claim of this name, so that a blocked pod starts as soon as its claim is gone. The name is
+/// `<template>-<set>-<ordinal>`: each set that it may name is looked up, so the cost does not grow with the sets of the namespace.
 fn claim(stores: &Stores, change: &Change<crate::api::Claim>) -> Vec<Key> {
     let Some(any) = change.any() else { return vec![] };
     let meta = &any.metadata;
+    let Some((head, _)) = meta.name.rsplit_once('-') else { return vec![] };
     let mut keys = vec![];
-    for (surface, store) in &stores.ordinal_sets {
-        for set in store.with_prefix(&meta.namespace, "") {
+    for (at, _) in head.match_indices('-') {
+        let name = &head[at + 1..];
+        for (surface, store) in &stores.ordinal_sets {
+            let Some(set) = store.get(&meta.namespace, name) else { continue };
             let templates = &set.spec.volume_claim_templates;
-            if templates.iter().any(|t| meta.name.starts_with(&claims::prefix(t, &set.metadata.name))) {
-                keys.push(Key::new(*surface, Kind::Ordinal, &meta.namespace, &set.metadata.name));
+            if templates.iter().any(|t| meta.name.starts_with(&claims::prefix(t, name))) {
+                keys.push(Key::new(*surface, Kind::Ordinal, &meta.namespace, name));
             }
         }
     }
+    keys.sort();
     keys
+}
+
+/// The owner that is gone by a change.
+pub fn gone(changed: &Changed) -> Option<Key> {
+    let keys = match changed {
+        Changed::OrdinalSet(surface, change) if change.new.is_none() => own(*surface, Kind::Ordinal, change),
+        Changed::DaemonSet(surface, change) if change.new.is_none() => own(*surface, Kind::Daemon, change),
+        _ => return None,
+    };
+    keys.into_iter().next()
 }
 
 /// Node daemon sets for which the node means something else than before (B1.4, B1.5). One that joins concerns those that
 /// want a pod there, one that goes those that wanted one, and both concern those that have pods there, for these count for the
 /// status, and may have to go.
-fn node(stores: &Stores, change: &Change<crate::api::Node>) -> Vec<Key> {
+fn node(stores: &Stores, change: &Change<crate::api::Node>, gates: Gates) -> Vec<Key> {
     let mut keys = vec![];
     for (surface, store) in &stores.daemon_sets {
         for ((namespace, name), set) in store.objects().iter() {
-            let concerned = match (&change.old, &change.new, set.spec.template.placement()) {
+            let placement = placement::of(set, gates);
+            let concerned = match (&change.old, &change.new, placement) {
                 (Some(old), Some(new), Ok(placement)) => {
                     !placement::verdict(&placement, old).is_like(&placement::verdict(&placement, new))
                 }

@@ -77,8 +77,8 @@ pub fn create(
     let set = &observation.set;
     let no_template =
         || Waiting::Invalid { message: format!("revision {} holds no pod template", revision.metadata.name) };
-    let template = revisions::data::template(&revision.data).ok_or_else(no_template)?;
-    let in_doubt = why.slot().and_then(|slot| observation.memory.in_doubt(slot, observation.now.mono));
+    let template = observation.templates.of(revision).ok_or_else(no_template)?;
+    let in_doubt = why.slot().and_then(|slot| observation.memory.unknown_create(slot, observation.now.mono));
     let mut unit: Unit = vec![];
     let name = match in_doubt.filter(|name| observation.pod(name).is_none()) {
         Some(name) => name.to_owned(),

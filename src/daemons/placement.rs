@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::api::node::{NodeRequirement, NodeSelector, NodeSelectorTerm, Taint, Toleration};
 use crate::api::template::Placement;
-use crate::api::{Node, Pod};
+use crate::api::{Node, NodeDaemonSet, Pod};
+use crate::core::gates::Gates;
 
 /// What a node means for a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,14 @@ impl Verdict {
     pub fn runs(&self) -> bool {
         *self == Verdict::Run
     }
+}
+
+/// What the template of a set says about nodes, read as the feature gates have it.
+///
+/// # Errors
+/// When a field of the template has a type that no pod can have.
+pub fn of(set: &NodeDaemonSet, gates: Gates) -> Result<Placement, serde_json::Error> {
+    Ok(Placement { compares: gates.comparison, ..set.spec.template.placement()? })
 }
 
 /// The tolerations that every daemon pod gets (B3.5): key, effect, and whether only with the node's network.

@@ -84,11 +84,12 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         silent: set.metadata.is_terminating(),
         serving: target.map(|_| status::serving(&after, room)),
         deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
+        undecided: decided.iter().flat_map(|d| d.undecided.clone()).collect(),
         ..Outlook::default()
     };
-    round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
     let update = target.map(|(_, update)| update.as_ref());
-    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
+    round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
+    round::finish(observation, &mut plan, &set.status, &mut after, outlook);
     plan
 }
 

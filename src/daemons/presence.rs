@@ -55,9 +55,8 @@ pub fn places<'a>(
     observation: &'a Observation<NodeDaemonSet>,
     pods: impl Iterator<Item = &'a Pod>,
 ) -> Result<BTreeMap<&'a str, Place<'a>>, String> {
-    let mut placement =
-        observation.set.spec.template.placement().map_err(|e| format!("spec.template.spec: {e}"))?;
-    placement.compares = observation.gates.comparison;
+    let placement =
+        placement::of(&observation.set, observation.gates).map_err(|e| format!("spec.template.spec: {e}"))?;
     let mut places: BTreeMap<&str, Place<'_>> = observation
         .nodes
         .values()
@@ -129,7 +128,7 @@ impl Aim<'_> {
             return self.update;
         }
         let leaving = place.pods.last().map(|pod| pod::revision(pod));
-        let had = leaving.or_else(|| observation.memory.left(&Slot::Node(node.to_owned())));
+        let had = leaving.or_else(|| observation.memory.paused_revision(&Slot::Node(node.to_owned())));
         let labelled = |r: &&Arc<Revision>| Some(revisions::label(Kind::Daemon, r)) == had;
         let recorded = observation.revisions.iter().find(labelled);
         recorded.unwrap_or(self.current)
@@ -165,13 +164,13 @@ impl Work {
     ) -> bool {
         // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
         let memory = &observation.memory;
-        let most = if memory.caught_up || memory.refused.is_some() { BURST } else { 1 };
+        let most = if memory.caught_up || !memory.rejections.is_empty() { BURST } else { 1 };
         if self.create.len() >= most {
             return false;
         }
         let now = observation.now.mono;
         if let Some(slot) = why.slot()
-            && let Some(delay) = memory.making_held(slot, now)
+            && let Some(delay) = memory.create_backoff(slot, now)
         {
             plan.recheck(delay);
             plan.waiting.push(Waiting::Vanishing { slot: slot.clone(), delay });
@@ -249,7 +248,7 @@ fn settle(
     for pod in ended {
         // A pause is for a pod that would fail again just as it did.
         let same = pod.status.phase == "Failed" && aim.comes_back(node, place, pod);
-        match observation.memory.replacement_held(slot, observation.now.mono).filter(|_| same) {
+        match observation.memory.failed_pod_backoff(slot, observation.now.mono).filter(|_| same) {
             Some(delay) => {
                 plan.recheck(delay);
                 plan.waiting.push(Waiting::FailedPod { slot: slot.clone(), delay });

@@ -11,6 +11,7 @@ use crate::api::{NodeDaemonSet, Pod};
 use crate::core::fixture::{self, broken, failed, node, revision, terminating, writes};
 use crate::core::observation::Observation;
 use crate::core::reason::{Slot, Waiting};
+use crate::core::request::Verb;
 
 mod care;
 mod counting;
@@ -43,7 +44,7 @@ fn observe(spec: Value, pods: Vec<Arc<Pod>>) -> Observation<Set> {
     set.status.current_revision = "v1".to_owned();
     set.status.update_revision = update.to_owned();
     let mut recorded = (*revision::<Set>(update, 2, "")).clone();
-    recorded.data = crate::revisions::data::record(&set.spec.template);
+    recorded.data = crate::revisions::data::record(&set.spec.template).into();
     let mut revisions = vec![Arc::new(recorded)];
     if update == "v2" {
         revisions.push(revision::<Set>("v1", 1, "v1"));
@@ -123,7 +124,7 @@ fn pods_that_should_not_be_there_go() {
     let mut failing =
         observe(json!({}), vec![pod("a", "v1", failed()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
     assert_eq!(readable(&failing), ["delete a0"]);
-    failing.memory.replace(Slot::Node("a".to_owned()), failing.now.mono);
+    failing.memory.record_failed_pod(Slot::Node("a".to_owned()), failing.now.mono);
     assert_eq!(readable(&failing), Vec::<String>::new(), "the second time it waits");
     let fixed = json!({ "template": fixture::template("v2") });
     let mut mended =
@@ -139,7 +140,7 @@ fn pods_that_should_not_be_there_go() {
     let mut waiting =
         observe(paused, vec![pod("a", "v1", failed()), pod("b", "v1", ok()), pod("c", "v1", ok())]);
     assert_eq!(readable(&waiting), ["delete a0"]);
-    waiting.memory.replace(Slot::Node("a".to_owned()), waiting.now.mono);
+    waiting.memory.record_failed_pod(Slot::Node("a".to_owned()), waiting.now.mono);
     assert_eq!(readable(&waiting), Vec::<String>::new(), "it waits, though a new template is there");
 }
 
@@ -153,7 +154,8 @@ fn status_counts_nodes() {
         node("c", json!({ "spec": { "taints": [{ "key": "k", "effect": "NoExecute" }] } })),
         node("d", ok()),
     ]);
-    let changes = plan(&observation).status.unwrap().changes;
+    let planned = plan(&observation);
+    let changes = planned.status().unwrap();
     for (field, expected) in [
         ("desiredNumberScheduled", 3),
         ("currentNumberScheduled", 2),
@@ -204,9 +206,8 @@ fn an_unreadable_pod_counts_as_present() {
 fn what_was_refused_is_tried_last() {
     let mut observation = observe(json!({}), vec![]);
     let refused = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", 0));
-    let now = observation.now.mono;
-    let reason = crate::api::status::ConditionReason::FailedCreate;
-    observation.memory.refuse(reason, refused, "no".to_owned(), None, true, now);
+    let now = observation.now;
+    fixture::reject(&mut observation.memory, Verb::Create, refused, now);
     observation.now.mono += std::time::Duration::from_secs(2);
     assert_eq!(
         readable(&observation),

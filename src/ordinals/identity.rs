@@ -39,7 +39,7 @@ pub fn create(
     why: Reason,
 ) -> Option<Action> {
     let set = &observation.set;
-    let template = revisions::data::template(&revision.data)?;
+    let template = observation.templates.of(revision)?;
     let name = pod_name(&observation.key.name, ordinal);
     let mut spec = Map::new();
     spec.insert("hostname".to_owned(), json!(name));

@@ -46,11 +46,13 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
 
     let mut target = None;
     let mut collision_count = set.status.collision_count;
+    let mut undecided = vec![];
     if set.metadata.is_terminating() {
         plan.waiting.push(Waiting::OwnerTerminating);
     } else if plan.stages.is_empty() {
         let decided = revisions::plan(observation, &revisions);
         collision_count = decided.collision_count;
+        undecided = decided.undecided;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
         decided.waiting.into_iter().for_each(|waiting| plan.wait(waiting));
         target = decided
@@ -85,10 +87,12 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         && after.current_replicas != set.status.current_replicas;
     let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
     let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
-    let outlook = Outlook { settled, count_is_read, serving, deadline, ..Outlook::default() };
-    round::conclude(observation, &mut plan, &set.status, &mut after, outlook);
+    let ordinals = set.spec.start()..set.spec.end();
+    let outlook =
+        Outlook { settled, count_is_read, serving, deadline, ordinals, undecided, ..Outlook::default() };
     let update = target.as_ref().map(|t| t.update.as_ref());
-    round::trim(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
+    round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
+    round::finish(observation, &mut plan, &set.status, &mut after, outlook);
     plan
 }
 
@@ -133,6 +137,14 @@ fn pods_and_claims(
         return;
     }
     let ordered = observation.set.spec.is_ordered();
+    // In parallel what is to go does not wait for what is to come: a quota that keeps a pod from being created may be used up by one
+    // that is condemned. Native sets keep upstream's order.
+    let goes_first = !ordered && observation.key.surface == Surface::Berth;
+    if goes_first {
+        let stages = plan.stages.len();
+        replicas::condemn(observation, replicas, target, plan);
+        plan.stages[stages..].iter_mut().filter(|s| s.part == Part::Pods).for_each(|s| s.independent = true);
+    }
     let before = plan.stages.len();
     let pass = replicas::pass(observation, replicas, target, plan);
     if ordered && pass == Pass::Stopped {
@@ -141,9 +153,11 @@ fn pods_and_claims(
         }
         return;
     }
-    let condemned = replicas::condemn(observation, replicas, target, plan);
-    if ordered && condemned == Pass::Stopped {
-        return;
+    if !goes_first {
+        let condemned = replicas::condemn(observation, replicas, target, plan);
+        if ordered && condemned == Pass::Stopped {
+            return;
+        }
     }
     let cure = if ordered { Cure::Nothing } else { rollout::cure(observation, replicas, target, plan) };
     // What is cured is not counted again where pods go strictly one after the other.

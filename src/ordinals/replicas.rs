@@ -124,7 +124,7 @@ fn present(
         let slot = Slot::Ordinal(ordinal);
         // A pause is for a pod that would come back just as it was.
         let same = pod::is_current(pod, &target.for_new_pod(observation, ordinal).metadata.name);
-        match observation.memory.replacement_held(&slot, observation.now.mono).filter(|_| same) {
+        match observation.memory.failed_pod_backoff(&slot, observation.now.mono).filter(|_| same) {
             Some(delay) => {
                 plan.recheck(delay);
                 plan.waiting.push(Waiting::FailedPod { slot, delay });
@@ -182,7 +182,7 @@ fn absent(
         return Pass::Stopped;
     }
     let slot = Slot::Ordinal(ordinal);
-    if let Some(delay) = observation.memory.making_held(&slot, observation.now.mono) {
+    if let Some(delay) = observation.memory.create_backoff(&slot, observation.now.mono) {
         plan.recheck(delay);
         plan.waiting.push(Waiting::Vanishing { slot, delay });
         return Pass::Stopped;

@@ -81,7 +81,7 @@ impl Target {
         ordinal: i64,
     ) -> &'a Arc<Revision> {
         if let Some(updated) = &self.paused {
-            let had = observation.memory.left(&Slot::Ordinal(ordinal));
+            let had = observation.memory.paused_revision(&Slot::Ordinal(ordinal));
             let recorded = had.and_then(|had| observation.revisions.iter().find(|r| r.metadata.name == had));
             let by_order = if updated.contains(&ordinal) { &self.update } else { &self.current };
             return recorded.unwrap_or(by_order);

@@ -98,7 +98,9 @@ pub fn is_settled(
             || ordinal < target.first_updated(set)
             || pod::is_current(pod, &target.update.metadata.name)
     };
-    i64::from(status.replicas) == wanted
+    // Pods that are not wanted count too, so the counts alone do not tell: after a move of the first ordinal they may be right by chance.
+    replicas.condemned.is_empty()
+        && i64::from(status.replicas) == wanted
         && i64::from(status.available_replicas) == wanted
         && replicas.all().all(up_to_date)
         && replicas.all().all(|(_, pod)| !pod.metadata.is_terminating())

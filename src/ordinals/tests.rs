@@ -57,7 +57,7 @@ fn a_new_set_gets_a_revision_then_a_recorded_status_then_its_first_pod() {
     let first = plan(&fixture::observe(set.clone(), vec![], vec![]));
     assert_eq!(writes(&first).len(), 1, "{first}");
     assert!(writes(&first)[0].starts_with("create ControllerRevision web-"), "{first}");
-    assert_eq!(first.status, None, "the status that names the revision comes next and says everything");
+    assert_eq!(first.status(), None, "the status that names the revision comes next and says everything");
 
     let second = plan(&fixture::observe(set, vec![], vec![revision::<Set>("v1", 1, "v1")]));
     assert_eq!(writes(&second), ["patch OrdinalSet web"], "names are recorded before anything rests on them");
@@ -115,7 +115,7 @@ fn ended_pods_are_replaced_with_a_growing_pause() {
     let both = json!({ "status": failed()["status"], "metadata": terminating()["metadata"] });
     check("already going", json!({}), &[(0, "v1", both)], &[]);
     let mut again = observe(json!({}), &[(0, "v1", failed())]);
-    again.memory.replace(crate::core::reason::Slot::Ordinal(0), again.now.mono);
+    again.memory.record_failed_pod(crate::core::reason::Slot::Ordinal(0), again.now.mono);
     let plan = plan(&again);
     assert_eq!(writes(&plan), Vec::<String>::new());
     assert_eq!(plan.recheck_after, Some(std::time::Duration::from_secs(1)), "{plan}");
@@ -160,7 +160,7 @@ fn what_is_in_the_way_is_named() {
     assert_eq!(writes(&held), Vec::<String>::new());
     let awaited: Vec<_> = held.waiting.iter().filter_map(Waiting::awaits).map(ToString::to_string).collect();
     assert_eq!(awaited, ["pod ns/web-0"], "its deletion wakes the set");
-    let stalled = &held.status.unwrap().changes["conditions"][2];
+    let stalled = &held.status().unwrap()["conditions"][2];
     assert_eq!((&stalled["type"], &stalled["reason"]), (&json!("Stalled"), &json!("NameTaken")));
 }
 
@@ -177,10 +177,10 @@ fn a_huge_set_costs_what_exists() {
 fn the_settled_state_writes_nothing() {
     let mut observation = observe(json!({}), &[(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())]);
     let first = plan(&observation);
-    assert!(first.stages.is_empty(), "{first}");
-    let write = first.status.expect("the counts are new");
+    assert!(first.has_no_work(), "{first}");
+    let changes = first.status().expect("the counts are new").clone();
     let mut status = serde_json::to_value(&observation.set.status).unwrap();
-    fixture::merge(&mut status, write.changes);
+    fixture::merge(&mut status, changes);
     std::sync::Arc::make_mut(&mut observation.set).status = serde_json::from_value(status).unwrap();
     assert!(plan(&observation).is_empty());
     assert_eq!(observation.set.status.ready_replicas, 3);

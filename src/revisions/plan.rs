@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::data;
+use super::data::{self, Digest};
 use crate::api::{Kind, ObjectRef, Resource, Revision};
 use crate::core::hash::{base27, fnv1_32, fnv1a_64, safe_encode};
 use crate::core::membership::Members;
@@ -35,6 +35,9 @@ pub struct RevisionPlan {
     pub collision_count: i32,
     /// All revisions that record the present template, the update revision among them.
     pub twins: Vec<Arc<Revision>>,
+    /// Dry runs that the API server rejected and that are not sent now. Until one is answered it is not known whether the present
+    /// template is another, and `update` is the newest revision that is recorded.
+    pub undecided: Vec<Action>,
 }
 
 /// The value of the revision label on pods of this revision (A3.5, B5.3).
@@ -60,21 +63,20 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
     let ours = sorted(members);
     let newest = ours.last().map_or(0, |r| r.revision);
     let named = |name: &str| ours.iter().find(|r| r.metadata.name == name).map(|r| Arc::clone(r));
-    let recorded = ours.iter().rev().find(|r| data::records(&r.data, set.template()));
+    let present = Digest::of(set.template());
+    let records = |r: &Revision| present.is_some_and(|present| present.is_recorded_by(&r.data));
+    let recorded = ours.iter().rev().find(|r| records(r));
     let mut plan = RevisionPlan {
         actions: vec![],
         update: recorded.map(|r| Arc::clone(r)),
         waiting: None,
         current: named(set.current_revision()),
         collision_count: set.collision_count().max(0),
-        twins: ours
-            .iter()
-            .filter(|r| data::records(&r.data, set.template()))
-            .map(|r| Arc::clone(r))
-            .collect(),
+        twins: ours.iter().filter(|r| records(r)).map(|r| Arc::clone(r)).collect(),
+        undecided: vec![],
     };
     let in_place = recorded.is_some_and(|revision| revision.revision == newest);
-    if let Some(delay) = observation.memory.renumbering_held(observation.now.mono).filter(|_| !in_place) {
+    if let Some(delay) = observation.memory.revision_backoff(observation.now.mono).filter(|_| !in_place) {
         plan.update = None;
         plan.waiting = Some((Waiting::Renumbering { delay }, Some(delay)));
         return plan;
@@ -97,9 +99,19 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
         None => match ours.last().map_or(Likeness::Different, |newest| likeness(observation, newest)) {
             Likeness::Same(note) => {
                 plan.update = ours.last().map(|newest| Arc::clone(newest));
-                plan.actions = note;
+                // Optional: while the API server rejects it, the pods do not wait for it.
+                plan.actions = if backed_off(observation, &note).is_some() { vec![] } else { note };
             }
-            Likeness::Unknown(actions) => plan.actions = actions,
+            // As long as the API server does not say whether the template is another, no revision is recorded for it, and the
+            // pods are kept as the newest one asks.
+            Likeness::Unknown(actions) => match backed_off(observation, &actions) {
+                Some(waiting) => {
+                    plan.update = ours.last().map(|newest| Arc::clone(newest));
+                    plan.waiting = Some(waiting);
+                    plan.undecided = actions;
+                }
+                None => plan.actions = actions,
+            },
             Likeness::Different => plan.create(observation, newest.saturating_add(1)),
         },
     }
@@ -141,6 +153,18 @@ enum Likeness {
     Different,
     /// It must be asked first.
     Unknown(Vec<Action>),
+}
+
+/// What is waited for while one of these dry runs is not sent because the API server rejected it.
+fn backed_off<S: Set>(
+    observation: &Observation<S>,
+    dry_runs: &[Action],
+) -> Option<(Waiting, Option<Duration>)> {
+    let rejections = &observation.memory.rejections;
+    let (delay, rejection) =
+        dry_runs.iter().find_map(|action| rejections.back_off(action, dry_runs, observation.now.mono))?;
+    let (object, message) = (Some(rejection.object.clone()), rejection.message.clone());
+    Some((Waiting::Backoff { object, message }, Some(delay)))
 }
 
 /// Compares the present template with a recorded one as the API server would default them: what serialisation or a newer
@@ -263,6 +287,9 @@ pub fn history<S: Set>(
         return vec![];
     }
     let ours = sorted(members);
+    if ours.len() <= limit {
+        return vec![];
+    }
     // The one that records the present template is live even before the status names it: a rollback renumbers it first.
     let recorded = ours.iter().rev().find(|r| data::records(&r.data, observation.set.template()));
     let is_live = |r: &Revision| {

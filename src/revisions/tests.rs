@@ -68,7 +68,7 @@ fn templates_are_recognised() {
     let mut third = observe("v3", both());
     for (tag, defaulted) in [("v3", json!(3)), ("v2", json!(2))] {
         let template = third.set.complete(&fixture::template(tag));
-        third.memory.remember_defaults(&template, Some(defaulted));
+        third.memory.record_defaults(&template, Some(&defaulted));
     }
     let new = decide(&third);
     assert!(lines(&new)[0].ends_with(" 3"), "{:?}", lines(&new));
@@ -86,9 +86,9 @@ fn a_template_that_differs_in_defaults_only_is_no_change() {
     let set = Arc::clone(&observation.set);
     let present = set.complete(&set.spec.template.0);
     let recorded = set.complete(&fixture::template("v1"));
-    observation.memory.remember_defaults(&present, Some(json!({ "the": "same" })));
+    observation.memory.record_defaults(&present, Some(&json!({ "the": "same" })));
     assert_eq!(lines(&decide(&observation)).len(), 1, "only what is not known is asked");
-    observation.memory.remember_defaults(&recorded, Some(json!({ "the": "same" })));
+    observation.memory.record_defaults(&recorded, Some(&json!({ "the": "same" })));
     let same = decide(&observation);
     assert_eq!(
         (lines(&same), same.update.unwrap().metadata.name.as_str()),
@@ -105,7 +105,7 @@ fn a_template_that_differs_in_defaults_only_is_no_change() {
     assert_eq!((lines(&known), known.update.unwrap().metadata.name.as_str()), (vec![], "a"));
 
     for (what, present_defaulted) in [("another", Some(json!({ "an": "other" }))), ("refused", None)] {
-        observation.memory.remember_defaults(&present, present_defaulted);
+        observation.memory.record_defaults(&present, present_defaulted.as_ref());
         let different = decide(&observation);
         assert!(lines(&different)[0].starts_with("create revision"), "{what}: {:?}", lines(&different));
     }
@@ -116,14 +116,14 @@ fn what_tools_print_is_no_change() {
     let mut printed = fixture::template("v1");
     printed["metadata"]["creationTimestamp"] = Value::Null;
     let plain = Template(fixture::template("v1"));
-    assert!(data::records(&data::record(&plain), &Template(printed.clone())));
-    assert!(data::records(&data::record(&Template(printed)), &plain));
+    assert!(data::records(&data::record(&plain).into(), &Template(printed.clone())));
+    assert!(data::records(&data::record(&Template(printed)).into(), &plain));
     let mut other = fixture::template("v1");
     other["metadata"]["labels"]["x"] = json!("y");
-    assert!(!data::records(&data::record(&plain), &Template(other)));
+    assert!(!data::records(&data::record(&plain).into(), &Template(other)));
     let mut more = fixture::template("v1");
     more["spec"]["hostNetwork"] = json!(true);
-    assert!(!data::records(&data::record(&plain), &Template(more)));
+    assert!(!data::records(&data::record(&plain).into(), &Template(more)));
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_revision_that_somebody_else_renumbers_too_is_left_alone_for_a_while() {
     let both = vec![revision::<OrdinalSet>("a", 1, "v1"), revision::<OrdinalSet>("b", 2, "v2")];
     let mut observation = observe("v1", both);
     assert_eq!(lines(&decide(&observation)).len(), 1, "a goes to 3");
-    observation.memory.renumber(observation.now.mono);
+    observation.memory.record_revision_write(observation.now.mono);
     let held = decide(&observation);
     assert_eq!(lines(&held), Vec::<String>::new());
     assert!(held.update.is_none() && held.waiting.is_some(), "and nothing is decided meanwhile: {held:?}");

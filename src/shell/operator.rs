@@ -138,7 +138,7 @@ impl Operator {
                     old.abort();
                 }
             }
-            Output::Send { id, request } => {
+            Output::Send { id, request, .. } => {
                 let metrics = Arc::clone(&self.window.metrics);
                 tokio::spawn(async move {
                     let began = Instant::now();

@@ -254,7 +254,7 @@ fn history(world: &World, set: &Value) -> Result<(), String> {
 fn cleaned_up(world: &World, of: &ObjectRef) -> Result<(), String> {
     for resource in [Resource::Pods, Resource::Revisions] {
         let ours = |(o, v): &(&ObjectRef, &Value)| {
-            super::invariants::owner_of(&o.namespace, v).is_some_and(|owner| owner == *of)
+            super::invariants::owner_in(&o.namespace, v).is_some_and(|owner| owner == *of)
         };
         let left = world.server.all(resource).find(ours);
         ensure!(left.is_none(), "{} is left of {of}", left.map(|(o, _)| o.to_string()).unwrap_or_default());

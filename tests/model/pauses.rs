@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use berth::api::{ObjectRef, Resource};
+use berth::core::pace::QUIET;
 use berth::core::request::Verb;
 use serde_json::{Value, json};
 
@@ -116,7 +117,7 @@ fn a_status_that_a_policy_refuses_is_tried_more_and_more_rarely_and_the_work_goe
         world.change(&of, &json!({ "minReadySeconds": 1 }));
         world.run_for(Duration::from_secs(2 * 3600 + 60));
         let tried = writes(&world, |w| w.status && w.at > began);
-        grow(&pauses(&tried), Duration::from_secs(300), ROUND);
+        grow(&pauses(&tried), Duration::from_secs(300), ROUND + QUIET);
         let lost = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).last().unwrap();
         let made = |w: &World| writes(w, |w| makes_pod(w) && w.done).len();
         let before = made(&world);

@@ -10,20 +10,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use berth_cluster::Process;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::PATIENCE;
 use crate::subject::cpu;
 use crate::support::health::{ask, free_address};
 use crate::support::manifests::{NEW, ordinal_set, with_image};
 use crate::support::plane::{MEMBER, ORDINALS, Plane, pool};
-use crate::support::read::{OSET, is_settled};
+use crate::support::read::{OSET, REVISION, is_settled};
 use crate::support::{Scene, existing};
 
 /// Pods of each set.
 const PODS: u32 = 10;
 /// Pods that a node takes.
 const ON_A_NODE: u32 = 50;
+/// Revisions of each set, as the default limit of the history keeps them: ten old ones and the present one.
+const REVISIONS: u32 = 11;
 /// For how long nothing happens.
 const STILL: Duration = Duration::from_secs(60);
 
@@ -61,6 +63,7 @@ fn sizing() {
         let manifests = (0..sets).map(|n| {
             let mut set = with_image(&ordinal_set(&format!("set-{n}"), PODS), image);
             set["spec"]["podManagementPolicy"] = json!("Parallel");
+            as_people_write(&mut set["spec"]["template"]["spec"]);
             set.to_string()
         });
         scene.apply_text(&manifests.collect::<Vec<_>>().join("\n---\n"));
@@ -85,6 +88,23 @@ fn sizing() {
     };
     measure(&format!("{sets} sets of {PODS} pods made"), &|| all(crate::support::manifests::OLD));
     measure("nothing for a minute", &|| thread::sleep(STILL));
+    // Revisions alone: a template that changes rolls nothing under OnDelete.
+    measure(&format!("{REVISIONS} revisions of each set"), &|| {
+        for revision in 1..REVISIONS {
+            let patch = json!({ "spec": {
+                "updateStrategy": { "type": "OnDelete", "rollingUpdate": null },
+                "template": { "metadata": { "annotations": { "example.com/release": revision.to_string() } } },
+            } });
+            for n in 0..sets {
+                scene.patch(OSET, &format!("set-{n}"), &patch);
+            }
+            scene.wait_at_most(PATIENCE, "the revisions", || {
+                thread::sleep(Duration::from_secs(1));
+                let all = scene.list(REVISION).len();
+                if all >= ((revision + 1) * sets) as usize { Ok(()) } else { Err(format!("{all} revisions")) }
+            });
+        }
+    });
     measure("all rolled, one pod of each set at a time", &|| all(NEW));
 
     // The other takes over, and lists everything anew before it acts.
@@ -105,6 +125,34 @@ fn sizing() {
         cpu(server) - before[1]
     );
     println!("after a change of the leader: {}", memory(&other));
+}
+
+/// Makes a template as large as those that people write: three containers, twenty variables, probes, resources and volumes.
+fn as_people_write(spec: &mut Value) {
+    let variables: Vec<Value> = (0..20)
+        .map(|n| json!({ "name": format!("SETTING_{n}"), "value": format!("value of setting {n}") }))
+        .collect();
+    let probe = |path: &str| json!({ "httpGet": { "path": path, "port": 8080 }, "periodSeconds": 10, "failureThreshold": 3 });
+    let resources = json!({ "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "memory": "64Mi" } });
+    let main = &mut spec["containers"][0];
+    main["env"] = json!(variables);
+    main["livenessProbe"] = probe("/healthz");
+    main["readinessProbe"] = probe("/readyz");
+    main["resources"] = resources.clone();
+    main["volumeMounts"] = json!([{ "name": "settings", "mountPath": "/etc/settings" }]);
+    let image = main["image"].clone();
+    let beside = |name: &str| {
+        json!({
+            "name": name, "image": image, "args": ["--listen=0.0.0.0:9090", "--log-format=json", "--level=info"],
+            "env": variables[..5], "resources": resources, "readinessProbe": probe("/metrics"),
+            "volumeMounts": [{ "name": "settings", "mountPath": "/etc/settings" }],
+        })
+    };
+    let others = [beside("exporter"), beside("proxy")];
+    if let Some(containers) = spec["containers"].as_array_mut() {
+        containers.extend(others);
+    }
+    spec["volumes"] = json!([{ "name": "settings", "configMap": { "name": "settings", "optional": true } }]);
 }
 
 fn say(what: &str, leader: &Process, other: &Process) {

@@ -83,7 +83,7 @@ fn the_history_has_kubectls_columns() {
     assert_eq!(history::overview(&[]), "No rollout history found.\n");
     let shown = history::template(&revisions[0]).unwrap();
     assert!(shown.starts_with("Pod Template:\n  spec:\n") && !shown.contains("$patch"), "{shown}");
-    let broken = Revision { data: json!({ "spec": 1 }), ..recorded(3, "c", None) };
+    let broken = Revision { data: json!({ "spec": 1 }).into(), ..recorded(3, "c", None) };
     assert_eq!(history::template(&broken).unwrap_err(), "unable to parse history web-3");
 }
 

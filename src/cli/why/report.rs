@@ -13,7 +13,7 @@ use crate::core::memory::Memory;
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Plan};
 use crate::core::pod;
-use crate::core::reason::Waiting;
+use crate::core::reason::{Reason, Waiting};
 use crate::daemons::placement;
 use crate::ordinals::identity;
 use crate::revisions;
@@ -145,7 +145,10 @@ fn condition(set: &Value) -> String {
 
 /// The writes that the operator makes now.
 fn doing(plan: &Plan) -> Vec<String> {
-    plan.actions().filter(|a| a.act.request().is_write()).map(ToString::to_string).collect()
+    plan.actions()
+        .filter(|a| a.act.is_write() && a.why != Reason::StatusChanged)
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// Pods that are made now.
@@ -181,7 +184,7 @@ fn of_pod<S: Planned>(
     let revision = pod::revision(pod);
     let recorded = observation.revisions.iter().find(|r| revisions::label(key.kind, r) == revision);
     let updated = pod::is_current(pod, label);
-    let acted = plan.actions().find(|a| a.act.object() == &pod::object(pod) && a.act.request().is_write());
+    let acted = plan.actions().find(|a| a.act.object() == &pod::object(pod) && a.act.is_write());
     let next = match acted {
         Some(action) => format!("{}: {}", verb(&action.act), action.why),
         None if updated || pod.metadata.is_terminating() => String::new(),

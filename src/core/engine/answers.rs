@@ -3,15 +3,16 @@
 use serde_json::Value;
 
 use super::{Engine, Note, Purpose};
-use crate::api::{Key, Meta, Resource, Uid};
+use crate::api::{Key, Meta, ObjectRef, Resource, Uid};
 use crate::core::apply::{Ended, UnitId};
 use crate::core::classify::{self, Failure};
 use crate::core::events::{self, Event};
-use crate::core::limiter::Class;
+use crate::core::limiter::{Class, Party};
+use crate::core::memory::Outcome as MemoryOutcome;
 use crate::core::pending::Expected;
 use crate::core::plan::{Act, Action};
-use crate::core::reason::{Reason, Slot};
-use crate::core::request::Answer;
+use crate::core::reason::Reason;
+use crate::core::request::{Answer, Verb};
 use crate::core::time::Now;
 
 /// How long an owner rests whose namespace is being deleted.
@@ -20,22 +21,49 @@ const NAMESPACE_REST: std::time::Duration = std::time::Duration::from_secs(30);
 impl Engine {
     /// Takes in the answer to a request.
     pub(super) fn answer(&mut self, id: u64, answer: Answer, now: Now) {
-        self.sent.remove(&id);
+        let class = self.outbox.landed(id);
+        if let (Some(class), Answer::Refused(refusal)) = (class, &answer)
+            && let Some(wait) = classify::server_pause(refusal)
+        {
+            self.outbox.hold(class, now.mono + wait);
+        }
         match self.purposes.remove(&id) {
             Some(Purpose::Act { key, unit, action }) => self.acted(&key, unit, *action, answer, now),
-            Some(Purpose::Check { object }) => {
-                let version = match answer {
-                    Answer::Done(value) => meta(&value).resource_version.number(),
-                    Answer::Refused(refusal) if refusal.code == 404 => None,
-                    // Still nobody knows; it is read again later.
-                    _ => return,
-                };
-                let woken = self.pending.checked(&object, version, self.stores.view(&object));
-                self.wake(woken);
+            Some(Purpose::Check { object }) => self.checked(&object, answer),
+            Some(Purpose::Lease { number }) => self.elected(number, answer, now),
+            Some(Purpose::Event { key, event, repeats }) => {
+                // The event that was to be counted up is gone: it is told as a new one.
+                let gone = matches!(&answer, Answer::Refused(refusal) if refusal.code == 404);
+                if gone
+                    && repeats
+                    && let Some(uid) = self.stores.owner(&key).map(|owner| owner.uid.clone())
+                {
+                    self.book.lost(&uid, &event);
+                    self.report(&key, &uid, *event, now);
+                }
             }
-            Some(Purpose::Lease) => self.elected(answer, now),
-            Some(Purpose::Event) | None => {}
+            None => {}
         }
+    }
+
+    /// Takes in the live read of an object whose state is in doubt.
+    fn checked(&mut self, object: &ObjectRef, answer: Answer) {
+        let version = match answer {
+            Answer::Done(value) => meta(&value).resource_version.number(),
+            Answer::Refused(refusal) if refusal.code == 404 => None,
+            Answer::Refused(refusal) => {
+                // It stays unknown until the resource is listed.
+                if matches!(classify::refusal(&refusal), Failure::Rejected(_)) {
+                    self.pending.check_rejected(object);
+                    self.notes.push(Note::Unreadable { object: object.clone(), problem: refusal.message });
+                }
+                return;
+            }
+            // It is read again later.
+            Answer::Unknown(_) => return,
+        };
+        let woken = self.pending.checked(object, version, self.stores.view(object));
+        self.wake(woken);
     }
 
     /// Takes in how an action of a plan ended.
@@ -43,16 +71,20 @@ impl Engine {
         let result = match (&action.act, answer) {
             (Act::ConfirmAbsent { .. }, Answer::Refused(refusal)) if refusal.code == 404 => Ok(Value::Null),
             (Act::ConfirmAbsent { .. }, Answer::Done(_)) => Err(Failure::Exists),
-            (act, answer) => classify::answer(answer).and_then(|value| confirm(act, value)),
+            (act, answer) => classify::answer(answer)
+                .and_then(|value| confirm(act, value))
+                .and_then(|value| stored(act, value)),
         };
         let how = match result {
             Ok(value) => {
                 self.succeeded(key, &action, &value, now);
                 Ended::Done
             }
-            // A template that the API server refuses is like no other; its pods will show what is wrong with it.
-            Err(Failure::Rejected(_)) if matches!(action.act, Act::Default { .. }) => {
-                self.succeeded(key, &action, &Value::Null, now);
+            // Its pods will show what is wrong with it. Any other rejection says nothing about the template.
+            Err(Failure::Rejected(refusal))
+                if matches!(action.act, Act::Default { .. }) && matches!(refusal.code, 400 | 422) =>
+            {
+                self.remember(key, &action, MemoryOutcome::Invalid, now);
                 Ended::Done
             }
             // What was to be deleted is gone.
@@ -80,49 +112,21 @@ impl Engine {
     }
 
     fn succeeded(&mut self, key: &Key, action: &Action, value: &Value, now: Now) {
+        self.remember(key, action, MemoryOutcome::Done(value), now);
         let object = action.act.object();
-        if let Act::Default { template, .. } = &action.act {
-            let defaulted = value.get("template").cloned();
-            return self.memory.entry(key.clone()).or_default().remember_defaults(template, defaulted);
-        }
-        // A look at the owner, and a write of its status, go well only if it is as we saw it.
-        if object == &key.object() {
-            self.memory.entry(key.clone()).or_default().owner_confirmed = true;
-        }
         let expected = match &action.act {
-            Act::Confirm { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => None,
-            Act::Delete { guard, .. } => Some(Expected::Deletion(guard.uid.clone())),
+            Act::Confirm { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => return,
+            Act::Delete { guard, .. } => Expected::Deletion(guard.uid.clone()),
             Act::Create { .. } | Act::Patch { .. } => {
                 let version = meta(value).resource_version.number();
                 if object.resource == Resource::Pods {
                     self.first_written = self.first_written.or(version);
                 }
-                Some(version.map_or(Expected::Unknown, Expected::Version))
+                version.map_or(Expected::Unknown, Expected::Version)
             }
         };
-        let Some(expected) = expected else { return };
         self.pending.expect(key, object, expected, self.stores.view(object), now.mono);
         self.notes.push(Note::Acted { key: key.clone(), action: Box::new(action.clone()), error: None });
-        let memory = self.memory.entry(key.clone()).or_default();
-        if !action.act.request().status {
-            memory.succeed();
-        }
-        match (&action.act, &action.why) {
-            (Act::Create { .. }, Reason::NewTemplate) => memory.renumber(now.mono),
-            (Act::Create { .. }, why) => {
-                why.slot().into_iter().for_each(|slot| memory.make(slot.clone(), now.mono))
-            }
-            (Act::Patch { .. }, Reason::Rollback { .. }) => memory.renumber(now.mono),
-            // Nothing is expected to come back in its place: whoever made it may make it again and again.
-            (Act::Delete { .. }, Reason::Duplicate { .. }) => {}
-            (Act::Delete { .. }, why) => why.slot().into_iter().for_each(|slot| memory.unmake(slot)),
-            _ => {}
-        }
-        if let Reason::Ended { slot, phase, .. } = &action.why
-            && (phase == "Failed" || matches!(slot, Slot::Ordinal(_)))
-        {
-            memory.replace(slot.clone(), now.mono);
-        }
         self.tell(key, action, None, now);
     }
 
@@ -131,67 +135,53 @@ impl Engine {
         let view = self.stores.view(object);
         let cached = view.meta.and_then(|m| m.resource_version.number());
         let message = failure.message();
-        let mut stale = false;
-        match &failure {
-            Failure::Stale => {
-                stale = true;
-                // The API server knows something that the cache does not: wait for it rather than ask again and again.
-                if let Some(version) = cached {
-                    self.pending.expect(key, object, Expected::Newer(version), view, now.mono);
-                }
-            }
-            Failure::Exists => {
-                stale = true;
-                self.pending.expect(key, object, Expected::Newer(0), view, now.mono);
-            }
-            Failure::Unknown(_) => {
-                stale = true;
-                self.pending.expect(key, object, Expected::Unknown, view, now.mono);
-                if let (Act::Create { object, .. }, Some(slot)) = (&action.act, action.why.slot()) {
-                    let memory = self.memory.entry(key.clone()).or_default();
-                    memory.doubt(slot.clone(), object.name.clone(), now.mono);
-                }
+        let rejected = |wait, reported| MemoryOutcome::Rejected { message: &message, wait, reported };
+        // A dry run has no object in any cache, so there is nothing to wait for.
+        let dry_run = matches!(action.act, Act::Default { .. });
+        let (outcome, expected) = match &failure {
+            Failure::Stale | Failure::Exists if dry_run => (rejected(None, false), None),
+            // The API server knows something that the cache does not: wait for it rather than ask again and again.
+            Failure::Stale => (MemoryOutcome::Stale, cached.map(Expected::Newer)),
+            Failure::Exists => (MemoryOutcome::Stale, Some(Expected::Newer(0))),
+            // What changes nothing is only sent again after a pause.
+            Failure::Unknown(what) => {
+                (MemoryOutcome::Unknown(what), action.act.is_write().then_some(Expected::Unknown))
             }
             Failure::NamespaceTerminating => {
-                self.refuse(key, action, String::new(), Some(NAMESPACE_REST), false, now);
-                if let Some(active) = self.active.get_mut(key) {
-                    active.refused = true;
-                }
-                return;
+                let quiet =
+                    MemoryOutcome::Rejected { message: "", wait: Some(NAMESPACE_REST), reported: false };
+                (quiet, None)
             }
-            Failure::Rejected(_) => {
-                self.refuse(key, action, message.clone(), None, true, now);
-                self.tell(key, action, Some(&message), now);
-            }
-            Failure::Busy { wait, .. } => self.refuse(key, action, message.clone(), *wait, false, now),
+            Failure::Rejected(_) | Failure::TakenBack => (rejected(None, true), None),
+            Failure::Busy { wait, .. } => (rejected(*wait, false), None),
+        };
+        let stale = match outcome {
+            MemoryOutcome::Stale => true,
+            MemoryOutcome::Unknown(_) => action.act.is_write(),
+            _ => false,
+        };
+        if let Some(expected) = expected {
+            self.pending.expect(key, object, expected, view, now.mono);
+        }
+        self.memory.entry(key.clone()).or_default().record(action, outcome, now.mono);
+        if matches!(outcome, MemoryOutcome::Rejected { reported: true, .. }) {
+            self.tell(key, action, Some(&message), now);
         }
         if let Some(active) = self.active.get_mut(key) {
             active.stale |= stale;
             active.refused |= !stale;
         }
-        if stale {
-            let (key, action) = (key.clone(), Box::new(action.clone()));
-            return self.notes.push(Note::Retried { key, action, because: message });
+        let (key, action) = (key.clone(), Box::new(action.clone()));
+        match failure {
+            Failure::NamespaceTerminating => {}
+            _ if stale => self.notes.push(Note::Retried { key, action, because: message }),
+            _ => self.notes.push(Note::Acted { key, action, error: Some(message) }),
         }
-        self.notes.push(Note::Acted {
-            key: key.clone(),
-            action: Box::new(action.clone()),
-            error: Some(message),
-        });
     }
 
-    fn refuse(
-        &mut self,
-        key: &Key,
-        action: &Action,
-        message: String,
-        wait: Option<std::time::Duration>,
-        reported: bool,
-        now: Now,
-    ) {
-        let memory = self.memory.entry(key.clone()).or_default();
-        let (reason, object) = (action.act.refused(), action.act.object().clone());
-        memory.refuse(reason, object, message, wait, reported, now.mono);
+    /// Remembers how an action ended.
+    fn remember(&mut self, key: &Key, action: &Action, outcome: MemoryOutcome<'_>, now: Now) {
+        self.memory.entry(key.clone()).or_default().record(action, outcome, now.mono);
     }
 
     /// Tells the event of an action, if upstream has one for it.
@@ -205,7 +195,7 @@ impl Engine {
         let Some(uid) = self.stores.owner(key).map(|m| m.uid.clone()) else { return };
         let object = action.act.object();
         let found = events::describe_ended(&action.why, object).filter(|_| error.is_none());
-        let event = events::describe(key, action.act.request().verb, object, pod, error);
+        let event = events::describe(key, action.act.verb(), object, pod, error);
         for event in found.into_iter().chain(event) {
             self.report(key, &uid, event, now);
         }
@@ -224,8 +214,10 @@ impl Engine {
     }
 
     fn report(&mut self, key: &Key, uid: &Uid, event: Event, now: Now) {
-        if let Some(request) = self.book.tell(key, uid, event, now) {
-            self.push(Class::Event, Some(key.clone()), request, Purpose::Event);
+        if let Some(request) = self.book.tell(key, uid, event.clone(), now) {
+            let repeats = request.verb == Verb::Patch;
+            let purpose = Purpose::Event { key: key.clone(), event: Box::new(event), repeats };
+            self.push(Class::Event, Party::from(key), request, purpose);
         }
     }
 }
@@ -236,7 +228,18 @@ fn meta(value: &Value) -> Meta {
     metadata.unwrap_or_default()
 }
 
-/// Whether a fresh read shows the incarnation that was meant.
+/// Whether a change was stored: an admission webhook may take it back, and then the version that it was guarded by is still the newest.
+fn stored(act: &Act, value: Value) -> Result<Value, Failure> {
+    let Act::Patch { guard, .. } = act else { return Ok(value) };
+    let before = guard.resource_version.as_ref().filter(|version| version.number().is_some());
+    if before.is_some_and(|before| *before == meta(&value).resource_version) {
+        Err(Failure::TakenBack)
+    } else {
+        Ok(value)
+    }
+}
+
+/// Whether a live read shows the incarnation that was meant.
 fn confirm(act: &Act, value: Value) -> Result<Value, Failure> {
     let Act::Confirm { uid, generation, live, not_of, .. } = act else { return Ok(value) };
     let meta = meta(&value);

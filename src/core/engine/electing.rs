@@ -1,10 +1,9 @@
 //! The election: what its state machine asks, sees and concludes.
 
 use super::stores::Item;
-use super::{Engine, Event, Note, Output, Purpose};
+use super::{Engine, Event, Note, Output};
 use crate::api::Resource;
 use crate::core::lease::Verdict;
-use crate::core::limiter::Class;
 use crate::core::request::Answer;
 use crate::core::time::Now;
 
@@ -20,17 +19,17 @@ impl Engine {
         if self.stopping {
             return;
         }
-        if let Some(request) = election.ask(now) {
-            self.push(Class::Lease, None, request, Purpose::Lease);
+        if let Some((number, request)) = election.ask(now) {
+            self.push_lease(number, request);
         }
     }
 
     /// Takes in the answer to a request of the election.
-    pub(super) fn elected(&mut self, answer: Answer, now: Now) {
+    pub(super) fn elected(&mut self, number: u64, answer: Answer, now: Now) {
         if matches!(answer, Answer::Done(_)) {
             self.lease_problem = None;
         }
-        let verdict = self.election.as_mut().map(|election| election.answer(answer, now.mono));
+        let verdict = self.election.as_mut().map(|election| election.answer(number, answer, now.mono));
         self.conclude(verdict, now);
     }
 

@@ -1,5 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
+use std::time::Duration;
+
 use super::stores::Item;
 use crate::api::{Key, Meta, ObjectRef, Resource, Surface};
 use crate::core::gates::Gates;
@@ -122,6 +124,8 @@ pub enum Output {
         id: u64,
         /// The request.
         request: Request,
+        /// How long its answer may take. After that it is unknown whether the request was done.
+        timeout: Duration,
     },
     /// Something to be logged.
     Note(Note),

@@ -24,9 +24,9 @@ use self::stores::{Item, Stores};
 use self::working::Active;
 use super::events::{self, Book};
 use super::lease::Election;
-use super::limiter::{Class, Outbox};
+use super::limiter::{Class, Outbox, Party};
 use super::memory::Memory;
-use super::pace::Pacer;
+use super::pace::StatusThrottle;
 use super::pending::Pending;
 use super::plan::Action;
 use super::queue::Queue;
@@ -41,13 +41,18 @@ use crate::api::{Key, Kind, ObjectRef, Resource};
 enum Purpose {
     /// An action of a plan.
     Act { key: Key, unit: usize, action: Box<Action> },
-    /// A fresh read of an object whose state is in doubt.
+    /// A live read of an object whose state is in doubt.
     Check { object: ObjectRef },
-    /// Leader election.
-    Lease,
-    /// An event.
-    Event,
+    /// Leader election, and the number of the request there.
+    Lease { number: u64 },
+    /// An event, and whether it counts up an earlier one.
+    Event { key: Key, event: Box<events::Event>, repeats: bool },
 }
+
+/// How long the answer to a request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for an event, which may be lost.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug)]
@@ -62,7 +67,7 @@ pub struct Engine {
     /// Objects of others that owners wait for.
     awaiting: BTreeMap<ObjectRef, BTreeSet<Key>>,
     /// When the status of an owner was written lately.
-    paces: BTreeMap<Key, Pacer>,
+    paces: BTreeMap<Key, StatusThrottle>,
     /// Owners whose changed status is held back.
     status_held: BTreeSet<Key>,
     /// What was told about owners besides writes, and is still the case.
@@ -75,10 +80,8 @@ pub struct Engine {
     /// The version of the first pod that was written since then.
     first_written: Option<u64>,
     book: Book,
-    outbox: Outbox<(u64, Request)>,
+    outbox: Outbox<Request>,
     purposes: BTreeMap<u64, Purpose>,
-    /// Requests that have been sent and not been answered.
-    sent: BTreeSet<u64>,
     last_id: u64,
     plans: u64,
     stopping: bool,
@@ -105,7 +108,7 @@ impl Engine {
             leading_since: config.lease.is_none().then_some(Duration::ZERO),
             first_written: None,
             book: Book::new(&config.component),
-            outbox: Outbox::new(config.qps, config.burst),
+            outbox: Outbox::new(config.qps, config.burst, config.in_flight),
             config,
             stores: Stores::default(),
             reflectors: resources.into_iter().map(|r| (r, Reflector::default())).collect(),
@@ -119,7 +122,6 @@ impl Engine {
             told: BTreeMap::new(),
             closing: BTreeSet::new(),
             purposes: BTreeMap::new(),
-            sent: BTreeSet::new(),
             last_id: 0,
             plans: 0,
             stopping: false,
@@ -162,7 +164,7 @@ impl Engine {
     pub fn next_wakeup(&self) -> Option<Duration> {
         let reflectors = self.reflectors.values().filter(|_| self.watches()).filter_map(Reflector::next_at);
         let election = self.election.as_ref().filter(|_| !self.stopping).and_then(Election::next_at);
-        let sending = if self.sent.len() < self.config.in_flight { self.outbox.next_at() } else { None };
+        let sending = self.outbox.next_at();
         // Nobody works on what is due to a follower.
         let works = self.leads() && self.queue.running() < self.config.workers;
         let queue = if works { self.queue.next_at() } else { None };
@@ -174,7 +176,7 @@ impl Engine {
     pub fn plan_of(&self, id: u64) -> Option<(&Key, u64)> {
         match self.purposes.get(&id)? {
             Purpose::Act { key, .. } => self.active.get(key).map(|active| (key, active.number)),
-            Purpose::Check { .. } | Purpose::Lease | Purpose::Event => None,
+            Purpose::Check { .. } | Purpose::Lease { .. } | Purpose::Event { .. } => None,
         }
     }
 
@@ -248,28 +250,39 @@ impl Engine {
     }
 
     /// Queues a request.
-    fn push(&mut self, class: Class, owner: Option<Key>, request: Request, purpose: Purpose) {
+    fn push(&mut self, class: Class, party: Party, request: Request, purpose: Purpose) {
         self.last_id += 1;
         self.purposes.insert(self.last_id, purpose);
-        self.outbox.push(class, owner, (self.last_id, request));
+        self.outbox.push(class, party, self.last_id, request);
+    }
+
+    /// Queues a request of the election.
+    fn push_lease(&mut self, number: u64, request: Request) {
+        let party = Party { owner: None, namespace: request.object.namespace.clone() };
+        self.push(Class::Lease, party, request, Purpose::Lease { number });
     }
 
     /// Sends what the limiter lets through.
     fn send(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        while self.sent.len() < self.config.in_flight {
-            let Some((id, request)) = self.outbox.pop(now.mono) else { return };
+        while let Some((id, request)) = self.outbox.pop(now.mono) {
             if !request.status && self.withdraw(id, now) {
+                self.outbox.landed(id);
                 continue;
             }
-            self.sent.insert(id);
-            outputs.push(Output::Send { id, request });
+            let timeout = match (request.object.resource, &self.config.lease) {
+                (Resource::Leases, Some(lease)) => lease.deadline,
+                (Resource::Events, _) => EVENT_TIMEOUT,
+                _ => TIMEOUT,
+            };
+            outputs.push(Output::Send { id, request, timeout });
         }
     }
 
-    /// Asks for fresh reads of what is in doubt, and for lists where a write does not become visible.
+    /// Asks for live reads of what is in doubt, and for lists where a write does not become visible.
     fn check(&mut self, now: Now) {
         for object in self.pending.checks(now.mono) {
-            self.push(Class::Read, None, Request::get(object.clone()), Purpose::Check { object });
+            let party = Party { owner: None, namespace: object.namespace.clone() };
+            self.push(Class::Read, party, Request::get(object.clone()), Purpose::Check { object });
         }
         for resource in self.pending.overdue(now.mono) {
             // A list that is on its way is awaited: whoever asks anew at each step never gets one.
@@ -306,11 +319,11 @@ impl Engine {
         if !self.stopping || self.stopped || !self.active.is_empty() || closing || renewing {
             return;
         }
-        if let Some(request) = self.election.as_mut().and_then(Election::release) {
-            self.push(Class::Lease, None, request, Purpose::Lease);
+        if let Some((number, request)) = self.election.as_mut().and_then(Election::release) {
+            self.push_lease(number, request);
             return self.send(now, outputs);
         }
-        if self.sent.is_empty() && self.outbox.is_empty() {
+        if self.outbox.in_flight() == 0 && self.outbox.is_empty() {
             self.stopped = true;
             outputs.push(Output::Stopped);
         }

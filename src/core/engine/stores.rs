@@ -92,6 +92,47 @@ pub struct Stores {
     pub ordinal_sets: BTreeMap<Surface, Store<OrdinalSet>>,
     /// Node daemon sets.
     pub daemon_sets: BTreeMap<Surface, Store<NodeDaemonSet>>,
+    selectors: Selectors,
+}
+
+/// The owners of each namespace by a label that their selectors ask for, so that an orphan is not compared with every set.
+#[derive(Clone, Debug, Default)]
+struct Selectors(BTreeMap<(String, Option<(String, String)>), BTreeSet<Key>>);
+
+impl Selectors {
+    fn take_in(&mut self, changed: &Changed) {
+        match changed {
+            Changed::OrdinalSet(surface, change) => self.change(*surface, change),
+            Changed::DaemonSet(surface, change) => self.change(*surface, change),
+            _ => {}
+        }
+    }
+
+    fn change<S: Set>(&mut self, surface: Surface, change: &Change<S>) {
+        // A selector without labels that must be there is found under none.
+        let place = |set: &S| {
+            let label = set.selector().match_labels.iter().next().map(|(k, v)| (k.clone(), v.clone()));
+            (set.meta().namespace.clone(), label)
+        };
+        let key = |set: &S| Key::new(surface, S::KIND, &set.meta().namespace, &set.meta().name);
+        if let Some(old) = &change.old
+            && let Some(keys) = self.0.get_mut(&place(old))
+        {
+            keys.remove(&key(old));
+            if keys.is_empty() {
+                self.0.remove(&place(old));
+            }
+        }
+        if let Some(new) = &change.new {
+            self.0.entry(place(new)).or_default().insert(key(new));
+        }
+    }
+
+    /// The owners whose selectors may match these labels.
+    fn candidates(&self, namespace: &str, labels: &BTreeMap<String, String>) -> BTreeSet<&Key> {
+        let labels = labels.iter().map(|(k, v)| Some((k.clone(), v.clone()))).chain([None]);
+        labels.filter_map(|label| self.0.get(&(namespace.to_owned(), label))).flatten().collect()
+    }
 }
 
 /// Does the same with the store of whatever resource it is.
@@ -130,7 +171,7 @@ macro_rules! with_store {
 impl Stores {
     /// Takes in an added or changed object.
     pub fn put(&mut self, item: Item) -> Option<Changed> {
-        match item {
+        let changed = match item {
             Item::Pod(o) => self.pods.put(o).map(Changed::Pod),
             Item::Claim(o) => self.claims.put(o).map(Changed::Claim),
             Item::Revision(o) => self.revisions.put(o).map(Changed::Revision),
@@ -142,12 +183,14 @@ impl Stores {
                 self.daemon_sets.entry(s).or_default().put(o).map(|c| Changed::DaemonSet(s, c))
             }
             Item::Lease(_) => None,
-        }
+        };
+        changed.iter().for_each(|changed| self.selectors.take_in(changed));
+        changed
     }
 
     /// Takes in a deletion.
     pub fn remove(&mut self, resource: Resource, meta: &Meta) -> Option<Changed> {
-        match resource {
+        let changed = match resource {
             Resource::Pods => self.pods.remove(meta).map(Changed::Pod),
             Resource::Claims => self.claims.remove(meta).map(Changed::Claim),
             Resource::Revisions => self.revisions.remove(meta).map(Changed::Revision),
@@ -159,7 +202,9 @@ impl Stores {
                 self.daemon_sets.get_mut(&s)?.remove(meta).map(|c| Changed::DaemonSet(s, c))
             }
             Resource::Leases | Resource::Events | Resource::PodTemplates => None,
-        }
+        };
+        changed.iter().for_each(|changed| self.selectors.take_in(changed));
+        changed
     }
 
     /// Takes in a bookmark.
@@ -192,7 +237,7 @@ impl Stores {
                 $store.replace(objects.collect(), version)?.into_iter().map($changed).collect()
             }};
         }
-        Ok(match resource {
+        let changes: Vec<Changed> = match resource {
             Resource::Pods => take!(self.pods, Item::Pod(o) => o, Changed::Pod),
             Resource::Claims => take!(self.claims, Item::Claim(o) => o, Changed::Claim),
             Resource::Revisions => take!(self.revisions, Item::Revision(o) => o, Changed::Revision),
@@ -206,7 +251,9 @@ impl Stores {
                 take!(store, Item::DaemonSet(_, o) => o, |c| Changed::DaemonSet(s, c))
             }
             Resource::Leases | Resource::Events | Resource::PodTemplates => vec![],
-        })
+        };
+        changes.iter().for_each(|changed| self.selectors.take_in(changed));
+        Ok(changes)
     }
 
     /// How the cache shows an object.
@@ -227,20 +274,11 @@ impl Stores {
 
     /// The owners of a namespace that select these labels, for orphans.
     pub fn selecting(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<Key> {
-        fn of<S: Set>(
-            store: &Store<S>,
-            surface: Surface,
-            namespace: &str,
-            labels: &BTreeMap<String, String>,
-        ) -> Vec<Key> {
-            let matching = store.with_prefix(namespace, "").filter(|s| s.selector().matches(labels));
-            matching.map(|s| Key::new(surface, S::KIND, namespace, &s.meta().name)).collect()
-        }
-        let ordinals =
-            self.ordinal_sets.iter().flat_map(|(surface, store)| of(store, *surface, namespace, labels));
-        let daemons =
-            self.daemon_sets.iter().flat_map(|(surface, store)| of(store, *surface, namespace, labels));
-        ordinals.chain(daemons).collect()
+        let matches = |key: &&Key| match key.kind {
+            Kind::Ordinal => self.ordinal_set(key).is_some_and(|set| set.selector().matches(labels)),
+            Kind::Daemon => self.daemon_set(key).is_some_and(|set| set.selector().matches(labels)),
+        };
+        self.selectors.candidates(namespace, labels).into_iter().filter(matches).cloned().collect()
     }
 
     /// The metadata of an owner.
@@ -252,10 +290,7 @@ impl Stores {
     pub fn is_paused(&self, key: &Key) -> bool {
         match key.kind {
             Kind::Ordinal => self.ordinal_set(key).is_some_and(|set| set.is_paused()),
-            Kind::Daemon => {
-                let store = self.daemon_sets.get(&key.surface);
-                store.and_then(|s| s.get(&key.namespace, &key.name)).is_some_and(|set| set.is_paused())
-            }
+            Kind::Daemon => self.daemon_set(key).is_some_and(|set| set.is_paused()),
         }
     }
 
@@ -271,6 +306,10 @@ impl Stores {
 
     fn ordinal_set(&self, key: &Key) -> Option<&Arc<OrdinalSet>> {
         self.ordinal_sets.get(&key.surface)?.get(&key.namespace, &key.name)
+    }
+
+    fn daemon_set(&self, key: &Key) -> Option<&Arc<NodeDaemonSet>> {
+        self.daemon_sets.get(&key.surface)?.get(&key.namespace, &key.name)
     }
 
     /// Everything that a plan for an ordinal set may depend on.
@@ -294,7 +333,7 @@ impl Stores {
         gates: Gates,
         now: Now,
     ) -> Option<Observation<NodeDaemonSet>> {
-        let set = Arc::clone(self.daemon_sets.get(&key.surface)?.get(&key.namespace, &key.name)?);
+        let set = Arc::clone(self.daemon_set(key)?);
         Some(self.observe(key, set, BTreeMap::new(), memory, gates, now))
     }
 
@@ -326,6 +365,7 @@ impl Stores {
             gates,
             now,
             set,
+            templates: Default::default(),
         }
     }
 

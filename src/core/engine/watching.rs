@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::stores::{Changed, Item};
 use super::{Config, Engine, Event, Note, Output};
 use crate::api::Resource;
+use crate::core::reason::Slot;
 use crate::core::reflect::Ask;
 use crate::core::tally::Tally;
 use crate::core::time::Now;
@@ -142,9 +143,26 @@ impl Engine {
 
     /// Wakes the owners that a change concerns, and those that waited for it.
     fn changed(&mut self, changed: &Changed, now: Now) {
-        self.remember_place(changed);
-        let keys = triggers::keys(&self.stores, changed);
-        self.wake(keys);
+        self.pod_gone(changed);
+        let keys = triggers::keys(&self.stores, changed, self.config.gates);
+        if let Changed::Node(change) = changed
+            && let Some(node) = change.any()
+        {
+            // A node that comes to want a pod gets it at once, whatever was rejected elsewhere.
+            let replica = Slot::Node(node.metadata.name.clone());
+            for key in &keys {
+                if let Some(memory) = self.memory.get_mut(key) {
+                    memory.rejections.vacate(replica.clone());
+                }
+            }
+        }
+        if let Some(gone) = triggers::gone(changed).filter(|_| !self.leads()) {
+            // Without the lease no worker comes to it.
+            self.forget(&gone);
+            self.queue.remove(&gone);
+        } else {
+            self.wake(keys);
+        }
         for key in triggers::later(&self.stores, changed) {
             if self.config.surfaces.contains(&key.surface) {
                 self.queue.add_at(key, now.mono + REVISION_SETTLED);

@@ -10,13 +10,12 @@ use super::{Engine, Purpose};
 use crate::api::{Key, Kind, Meta, Resource, Uid};
 use crate::core::apply::{Ended, Run, UnitId};
 use crate::core::cache::Change;
-use crate::core::limiter::Class;
-use crate::core::pace::Pacer;
-use crate::core::plan::{Action, Pace, Part, Plan, Stage};
-use crate::core::reason::{Reason, Slot};
+use crate::core::limiter::{Class, Party};
+use crate::core::plan::{Action, Part, Plan};
+use crate::core::reason::{Slot, Waiting};
 use crate::core::tally::Outcome;
 use crate::core::time::Now;
-use crate::core::{condition, owner, pod};
+use crate::core::{owner, pod};
 use crate::{daemons, ordinals};
 
 /// From how many pods and nodes on a set is big.
@@ -84,12 +83,7 @@ impl Engine {
         if self.pending.blocks(key) {
             return Err(Outcome::Waiting);
         }
-        let paused = self.stores.is_paused(key);
-        let memory = self.memory.entry(key.clone()).or_default();
-        memory.concerns(&owner);
-        if !paused {
-            memory.resume();
-        }
+        self.observe_owner(key, &owner);
         let Some((mut plan, looked_at)) = self.measured_plan(key, now) else { return Err(Outcome::Gone) };
         self.plans += 1;
         if !self.stopping {
@@ -101,38 +95,13 @@ impl Engine {
             self.queue.add_at(key.clone(), now.mono + delay);
         }
         if self.stopping {
-            plan.stages.retain(|stage| stage.part == Part::Record);
+            plan.stages.retain(|stage| matches!(stage.part, Part::Record | Part::Status));
         }
-        // A status that was refused waits until the pause is over, and with it only what rests on it.
-        let memory = self.memory.get(key);
-        let refused = memory.and_then(|m| m.refused.as_ref()).filter(|r| r.object == key.object());
-        if let Some(delay) = refused.and(memory).and_then(|m| m.held(now.mono)) {
-            self.queue.add_at(key.clone(), now.mono + delay);
-            plan.status = None;
-            let recorded_first = plan.stages.first().is_some_and(|stage| stage.part == Part::Record);
-            if recorded_first || plan.stages.is_empty() {
-                self.closing.remove(key);
-                return Err(Outcome::Paused);
-            }
-        }
-        self.status_held.remove(key);
-        if let Some(write) = plan.status.take() {
-            let pacer = self.paces.entry(key.clone()).or_insert(Pacer::new(owner.generation));
-            pacer.concerns(owner.generation);
-            let due = pacer.due(write.urgency, now.mono);
-            if due <= now.mono || self.stopping {
-                let action = condition::write_action(key, &owner, &write, Reason::StatusChanged);
-                let at =
-                    plan.stages.iter().position(|s| s.part == Part::History).unwrap_or(plan.stages.len());
-                plan.stages.insert(at, Stage::new(Part::Status, Pace::OneByOne, vec![vec![action]]));
-            } else {
-                self.status_held.insert(key.clone());
-                self.queue.add_at(key.clone(), due);
-            }
-        }
+        self.defer_status(key, &mut plan, now);
         if plan.stages.is_empty() {
             self.closing.remove(key);
-            return Err(Outcome::Unchanged);
+            let backs_off = plan.waiting.iter().any(|waiting| matches!(waiting, Waiting::Backoff { .. }));
+            return Err(if backs_off { Outcome::Paused } else { Outcome::Unchanged });
         }
         let run = Run::new(plan.stages);
         let (basis, last) = (basis(&owner), self.stopping);
@@ -141,6 +110,36 @@ impl Engine {
         self.active.insert(key.clone(), active);
         self.advance_run(key, now);
         Ok(())
+    }
+
+    /// Takes note of the owner that is planned for.
+    fn observe_owner(&mut self, key: &Key, owner: &Meta) {
+        let paused = self.stores.is_paused(key);
+        let memory = self.memory.entry(key.clone()).or_default();
+        if memory.uid() != &owner.uid {
+            self.book.forget(memory.uid());
+        }
+        memory.observe_owner(owner);
+        if !paused {
+            memory.clear_paused_revisions();
+        }
+    }
+
+    /// Takes the status out of a plan while it is not due; its owner is planned for again when it is.
+    fn defer_status(&mut self, key: &Key, plan: &mut Plan, now: Now) {
+        self.status_held.remove(key);
+        let Some(changes) = plan.status() else {
+            if let Some(throttle) = self.paces.get_mut(key) {
+                throttle.unchanged();
+            }
+            return;
+        };
+        let due = self.paces.entry(key.clone()).or_default().due(changes, now.mono);
+        if due > now.mono && !self.stopping {
+            plan.stages.retain(|stage| stage.part != Part::Status);
+            self.status_held.insert(key.clone());
+            self.queue.add_at(key.clone(), due);
+        }
     }
 
     /// The plan for an owner, from what the caches show now; `None` when there is no such owner.
@@ -234,24 +233,17 @@ impl Engine {
 
     /// Queues the request of an action.
     pub(super) fn submit(&mut self, key: &Key, unit: UnitId, action: Action, now: Now) {
-        let request = action.act.request();
-        let class = match (request.status, request.is_write()) {
+        let class = match (action.act.writes_status(), action.act.is_write()) {
             (true, _) => {
-                let generation = self.stores.owner(key).map_or(0, |owner| owner.generation);
-                let pacer = self.paces.entry(key.clone()).or_insert(Pacer::new(generation));
-                pacer.concerns(generation);
-                pacer.wrote(now.mono);
+                self.paces.entry(key.clone()).or_default().wrote(now.mono);
                 Class::Status
             }
             (false, true) => Class::Work,
             (false, false) => Class::Read,
         };
-        self.push(
-            class,
-            Some(key.clone()),
-            request,
-            Purpose::Act { key: key.clone(), unit, action: Box::new(action) },
-        );
+        let request = action.act.request();
+        let purpose = Purpose::Act { key: key.clone(), unit, action: Box::new(action) };
+        self.push(class, Party::from(key), request, purpose);
     }
 
     /// Whether the cache of a resource was filled after we began to lead.
@@ -279,26 +271,33 @@ impl Engine {
         }
     }
 
-    /// Remembers the revision of a pod that goes while its owner is paused, for the pod that takes its place.
-    pub(super) fn remember_place(&mut self, changed: &Changed) {
+    /// Remembers that a pod is gone: its replica may be filled at once, and while its owner is paused it comes back as it was.
+    pub(super) fn pod_gone(&mut self, changed: &Changed) {
         let Changed::Pod(Change { old: Some(old), new }) = changed else { return };
         if new.as_ref().is_some_and(|new| new.metadata.uid == old.metadata.uid) {
             return;
         }
-        let reference = old.metadata.controller();
-        let key = reference.and_then(|r| owner::key_of(r, &old.metadata.namespace));
-        let Some(key) = key.filter(|key| self.stores.is_paused(key)) else { return };
+        let Some(reference) = old.metadata.controller() else { return };
+        let Some(key) = owner::key_of(reference, &old.metadata.namespace) else { return };
+        // What an earlier owner of this name leaves behind says nothing about this one.
+        if self.stores.owner(&key).is_none_or(|owner| owner.uid != reference.uid) {
+            return;
+        }
+        let paused = self.stores.is_paused(&key);
+        if !paused && !self.memory.contains_key(&key) {
+            return;
+        }
         let slot = match key.kind {
             Kind::Ordinal => ordinals::identity::ordinal(&key.name, &old.metadata.name).map(Slot::Ordinal),
             Kind::Daemon => daemons::placement::node_of(old).map(|node| Slot::Node(node.to_owned())),
         };
         if let Some(slot) = slot.filter(|slot| self.stores.wants(&key, slot)) {
-            self.memory.entry(key).or_default().leave(slot, pod::revision(old).to_owned());
+            self.memory.entry(key).or_default().pod_gone(slot, pod::revision(old), paused);
         }
     }
 
     /// Forgets an owner that is gone, but not what was written for it: the next one of that name may come before that is seen (X1).
-    fn forget(&mut self, key: &Key) {
+    pub(super) fn forget(&mut self, key: &Key) {
         if let Some(memory) = self.memory.remove(key) {
             self.book.forget(memory.uid());
         }
@@ -306,7 +305,7 @@ impl Engine {
         self.closing.remove(key);
         self.paces.remove(key);
         self.status_held.remove(key);
-        self.queue.succeed(key);
+        self.queue.forget(key);
         self.awaiting.retain(|_, keys| {
             keys.remove(key);
             !keys.is_empty()

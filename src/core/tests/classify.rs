@@ -41,6 +41,7 @@ fn every_refusal_has_a_class() {
             Failure::Busy { wait: None, .. } => "busy".to_owned(),
             Failure::Busy { wait: Some(wait), .. } => format!("busy for {wait:?}"),
             Failure::Unknown(_) => "unknown".to_owned(),
+            Failure::TakenBack => "taken back".to_owned(),
         };
         assert_eq!(class, expected, "{code} {reason}");
     }
@@ -49,24 +50,21 @@ fn every_refusal_has_a_class() {
 }
 
 #[test]
-fn refusals_are_tried_again_ever_more_rarely_and_never_given_up() {
-    let mut memory = crate::core::memory::Memory::default();
-    let object = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", "web-0");
-    let mut now = Duration::from_secs(100);
-    let mut pauses = vec![];
-    for _ in 0..12 {
-        let reason = crate::api::status::ConditionReason::FailedCreate;
-        memory.refuse(reason, object.clone(), "quota".to_owned(), None, true, now);
-        let pause = memory.held(now).unwrap();
-        pauses.push(pause.as_secs());
-        now += pause;
-        assert_eq!(memory.held(now), None, "then it is tried");
+fn only_an_answer_about_the_server_holds_everything() {
+    let wait = || json!({ "retryAfterSeconds": 7 });
+    let seven = Some(Duration::from_secs(7));
+    let budget = json!({ "retryAfterSeconds": 10, "causes": [{ "reason": "DisruptionBudget" }] });
+    for (code, message, details, expected) in [
+        (429, "Too many requests, please try again later.", wait(), seven),
+        (503, "the server is currently unable to handle the request", wait(), seven),
+        (429, "slow down", json!({ "retryAfterSeconds": 900 }), Some(Duration::from_secs(60))),
+        (429, "Too many requests", json!({}), None),
+        (500, "etcdserver: leader changed", wait(), None),
+        (429, "Cannot evict pod as it would violate the pod's disruption budget.", budget, None),
+        (429, "admission webhook \"limits.example.com\" denied the request: not now", wait(), None),
+        (503, "failed calling webhook \"limits.example.com\": no endpoints", wait(), None),
+    ] {
+        let answer = Refusal { message: message.to_owned(), ..refusal(code, "", details) };
+        assert_eq!(classify::server_pause(&answer), expected, "{code} {message}");
     }
-    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
-    memory.succeed();
-    let busy = Some(Duration::from_secs(7));
-    let reason = crate::api::status::ConditionReason::FailedCreate;
-    memory.refuse(reason, object, "slow down".to_owned(), busy, false, now);
-    assert_eq!(memory.held(now), busy, "at least as long as the API server asks for");
-    assert!(!memory.refused.unwrap().reported, "a busy API server is no news about the set");
 }

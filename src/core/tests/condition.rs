@@ -3,9 +3,8 @@ use serde_json::json;
 use crate::api::Surface;
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::status::{Condition, ConditionReason};
-use crate::core::condition::{Progress, Report, Serving, conditions, status_write};
+use crate::core::condition::{Progress, Report, Serving, conditions, status_changes};
 use crate::core::fixture;
-use crate::core::plan::Urgency;
 
 fn report(progress: &Progress, generation: i64) -> Report<'_> {
     Report { progress, serving: None, surface: Surface::Berth, generation }
@@ -32,27 +31,11 @@ fn times_change_with_the_status_only_and_foreign_conditions_stay() {
 }
 
 #[test]
-fn what_people_wait_for_is_written_at_once_and_the_rest_together() {
-    let now = fixture::now().wall;
-    let of = |progress: Progress| conditions(&[], &report(&progress, 1), now);
-    let working = |message: &str| of(Progress::Working(message.to_owned()));
-    let stalled = of(Progress::Stalled(ConditionReason::FailedCreate, "quota".to_owned()));
-    let before = status(working("web-0"));
-    let urgency = |after: &OrdinalSetStatus| status_write(&before, after, false).map(|w| w.urgency);
-    assert_eq!(urgency(&before.clone()), None);
-    assert_eq!(urgency(&OrdinalSetStatus { ready_replicas: 1, ..before.clone() }), Some(Urgency::Paced));
-    assert_eq!(urgency(&status(working("web-1"))), Some(Urgency::Paced), "a message can wait");
-    assert_eq!(urgency(&status(stalled)), Some(Urgency::AtOnce), "a verdict cannot");
-    assert_eq!(
-        urgency(&OrdinalSetStatus { update_revision: "x".to_owned(), ..before.clone() }),
-        Some(Urgency::AtOnce)
-    );
-    let settled = status_write(&before, &OrdinalSetStatus { replicas: 2, ..before.clone() }, true).unwrap();
-    assert_eq!(
-        (settled.urgency, settled.changes),
-        (Urgency::AtOnce, json!({ "replicas": 2 })),
-        "only what differs"
-    );
+fn only_what_differs_is_written() {
+    let before = status(vec![]);
+    assert_eq!(status_changes(&before, &before.clone()), None);
+    let after = OrdinalSetStatus { replicas: 2, ..before.clone() };
+    assert_eq!(status_changes(&before, &after), Some(json!({ "replicas": 2 })));
 }
 
 #[test]

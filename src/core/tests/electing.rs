@@ -35,7 +35,7 @@ impl Stand {
     /// The request to a lease that is to be sent, and its id.
     fn request(&self) -> Option<(u64, Request)> {
         self.outputs.iter().find_map(|output| match output {
-            Output::Send { id, request } => Some((*id, request.clone())),
+            Output::Send { id, request, .. } => Some((*id, request.clone())),
             _ => None,
         })
     }
@@ -144,4 +144,44 @@ fn a_problem_with_the_lease_is_over_with_the_next_answer() {
             stand.engine.problems()
         );
     }
+}
+
+#[test]
+fn who_stands_by_keeps_nothing_of_sets_that_are_gone() {
+    let sets = Resource::OrdinalSets(Surface::Berth);
+    let mut stand = Stand::new();
+    stand.step(0, vec![Input::Tick]);
+    let list = stand.outputs.iter().find_map(|output| match output {
+        Output::List { resource, session, .. } if *resource == sets => Some(*session),
+        _ => None,
+    });
+    let items = (0..100).map(|n| {
+        let mut set = crate::core::fixture::ordinal_set(json!({}));
+        set.metadata.name = format!("preview-{n}");
+        crate::core::engine::stores::Item::OrdinalSet(Surface::Berth, set)
+    });
+    let session = list.unwrap();
+    let page =
+        Input::Page { resource: sets, session, items: items.collect(), token: String::new(), version: 10 };
+    stand.step(1, vec![page]);
+    let watch = stand.outputs.iter().find_map(|output| match output {
+        Output::Watch { resource, session, .. } if *resource == sets => Some(*session),
+        _ => None,
+    });
+    let gone = (0..100).map(|n| {
+        let mut set = crate::core::fixture::ordinal_set(json!({}));
+        set.metadata.name = format!("preview-{n}");
+        set.metadata.resource_version = crate::api::ResourceVersion("20".to_owned());
+        Input::Event {
+            resource: sets,
+            session: watch.unwrap(),
+            event: Event::Deleted(Box::new(set.metadata)),
+        }
+    });
+    let gone = gone.collect();
+    let queued =
+        |stand: &Stand| stand.engine.figures(0, Now { wall: Timestamp::UNIX_EPOCH, mono: ms(3) }).queued;
+    assert_eq!(queued(&stand), 100);
+    stand.step(2, gone);
+    assert_eq!(queued(&stand), 0, "deleted sets are not remembered until it leads");
 }

@@ -196,6 +196,28 @@ fn a_set_has_twenty_five_events_and_then_one_in_five_minutes() {
 }
 
 #[test]
+fn an_event_that_was_deleted_is_told_anew() {
+    let mut book = Book::new("berth");
+    let key = key(Surface::Berth, Kind::Ordinal);
+    let first = book.tell(&key, &uid("u"), event("a"), at(0)).unwrap();
+    let second = book.tell(&key, &uid("u"), event("a"), at(10)).unwrap();
+    assert_eq!((second.verb, &second.object.name), (Verb::Patch, &first.object.name));
+    // `kubectl delete events --all`, or a short --event-ttl.
+    book.lost(&uid("u"), &event("a"));
+    let third = book.tell(&key, &uid("u"), event("a"), at(11)).unwrap();
+    assert_eq!(third.verb, Verb::Create);
+}
+
+#[test]
+fn the_event_of_a_long_name_has_a_valid_name() {
+    let mut book = Book::new("berth");
+    let long = Key { name: format!("{}.example", "a".repeat(240)), ..key(Surface::Apps, Kind::Daemon) };
+    let request = book.tell(&long, &uid("u"), event("a"), at(0)).unwrap();
+    assert!(request.object.name.len() <= 253, "{}", request.object.name);
+    assert_eq!(request.body["involvedObject"]["name"], json!(long.name), "it names the set whole");
+}
+
+#[test]
 fn what_repeats_counts_one_event_up() {
     let mut book = Book::new("berth");
     let key = key(Surface::Berth, Kind::Ordinal);

@@ -3,8 +3,9 @@ use serde_json::{Value, json};
 
 use super::ms;
 use crate::api::{Lease, Meta, ResourceVersion};
-use crate::core::lease::{Config, Election, Verdict, micro_time};
-use crate::core::request::{Answer, Refusal, Verb};
+use crate::core::lease;
+use crate::core::lease::{Config, Verdict, micro_time};
+use crate::core::request::{Answer, Refusal, Request, Verb};
 use crate::core::time::Now;
 
 fn at(milliseconds: u64) -> Now {
@@ -23,8 +24,45 @@ fn refused(code: u16) -> Answer {
     Answer::Refused(Refusal { code, message: format!("code {code}"), ..Refusal::default() })
 }
 
+/// An election whose last request is the one that is answered.
+struct Election {
+    election: lease::Election,
+    last: u64,
+}
+
+impl Election {
+    fn ask(&mut self, now: Now) -> Option<Request> {
+        let (number, request) = self.election.ask(now)?;
+        self.last = number;
+        Some(request)
+    }
+
+    fn release(&mut self) -> Option<Request> {
+        let (number, request) = self.election.release()?;
+        self.last = number;
+        Some(request)
+    }
+
+    fn answer(&mut self, answer: Answer, now: std::time::Duration) -> Verdict {
+        self.election.answer(self.last, answer, now)
+    }
+}
+
+impl std::ops::Deref for Election {
+    type Target = lease::Election;
+    fn deref(&self) -> &lease::Election {
+        &self.election
+    }
+}
+
+impl std::ops::DerefMut for Election {
+    fn deref_mut(&mut self) -> &mut lease::Election {
+        &mut self.election
+    }
+}
+
 fn election() -> Election {
-    Election::new(Config::new("ns", "berth", "me"))
+    Election { election: lease::Election::new(Config::new("ns", "berth", "me")), last: 0 }
 }
 
 #[test]
@@ -267,4 +305,38 @@ fn it_is_given_back_at_the_end() {
 fn times_have_six_digits() {
     assert_eq!(micro_time(at(0).wall), json!("2027-01-15T08:00:00.000000Z"));
     assert_eq!(micro_time(at(1).wall), json!("2027-01-15T08:00:00.001000Z"));
+}
+
+#[test]
+fn a_renewal_that_hangs_gets_a_second_try_in_time() {
+    let mut election = leading();
+    assert!(election.ask(at(5_000)).is_some());
+    let first = election.last;
+    assert_eq!(election.ask(at(6_999)), None, "an answer may take a moment");
+    assert_eq!(election.next_at(), Some(ms(7_000)));
+    assert!(election.ask(at(7_000)).is_some(), "one that hangs does not cost the lease");
+    let second = election.last;
+    assert_eq!(election.election.answer(second, lease("me", "3"), ms(7_100)), Verdict::Unchanged);
+    assert!(election.leads(ms(16_999)), "ten seconds from the second try");
+    let lost = Answer::Unknown("no answer within 10 s".to_owned());
+    assert_eq!(
+        election.election.answer(first, lost, ms(15_000)),
+        Verdict::Unchanged,
+        "it says nothing any more"
+    );
+    assert!(election.leads(ms(16_999)) && !election.leads(ms(17_000)));
+}
+
+#[test]
+fn a_late_answer_to_the_first_try_counts_from_the_first() {
+    let mut election = leading();
+    election.ask(at(5_000));
+    let first = election.last;
+    election.ask(at(7_000));
+    let second = election.last;
+    assert_eq!(election.election.answer(first, lease("me", "3"), ms(8_000)), Verdict::Unchanged);
+    assert!(election.leads(ms(14_999)) && !election.leads(ms(15_000)));
+    // The first try has changed what the second was guarded by.
+    election.election.answer(second, refused(409), ms(8_100));
+    assert!(election.leads(ms(14_999)), "that says nothing of the lease");
 }

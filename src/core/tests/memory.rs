@@ -21,39 +21,41 @@ fn pods_that_keep_vanishing_are_made_more_and_more_slowly() {
     let slot = Slot::Ordinal(0);
     let (mut memory, mut now, mut made) = (Memory::default(), Duration::ZERO, vec![]);
     while now < at(600) {
-        match memory.making_held(&slot, now) {
+        match memory.create_backoff(&slot, now) {
             Some(pause) => now += pause,
             None => {
-                memory.make(slot.clone(), now);
+                memory.record_create(slot.clone(), now);
                 made.push(now.as_secs());
             }
         }
     }
     assert_eq!(made[..8], [0, 0, 0, 1, 3, 7, 15, 31], "X9: 8 in the first minute");
     assert!(made[9..].windows(2).all(|pair| pair[1] - pair[0] == 60), "then one a minute: {made:?}");
-    assert_eq!(memory.making_held(&Slot::Ordinal(1), now), None, "each slot by itself");
-    memory.unmake(&slot);
-    assert_eq!(memory.making_held(&slot, now), None, "what we deleted ourselves is expected to come back");
+    assert_eq!(memory.create_backoff(&Slot::Ordinal(1), now), None, "each slot by itself");
+    memory.record_delete(&slot);
+    assert_eq!(memory.create_backoff(&slot, now), None, "what we deleted ourselves is expected to come back");
     for _ in 0..5 {
-        memory.make(slot.clone(), now);
+        memory.record_create(slot.clone(), now);
     }
-    assert_eq!(memory.making_held(&slot, now + at(600)), None, "ten quiet minutes forget it");
+    assert_eq!(memory.create_backoff(&slot, now + at(600)), None, "ten quiet minutes forget it");
 }
 
 #[test]
 fn a_changed_spec_starts_every_pause_anew() {
     let slot = Slot::Node("a".to_owned());
     let mut memory = Memory::default();
-    memory.concerns(&owner(1));
+    memory.observe_owner(&owner(1));
     for second in 0..4 {
-        memory.replace(slot.clone(), at(second));
-        memory.make(slot.clone(), at(second));
+        memory.record_failed_pod(slot.clone(), at(second));
+        memory.record_create(slot.clone(), at(second));
     }
-    memory.concerns(&owner(1));
-    assert!(memory.replacement_held(&slot, at(5)).is_some() && memory.making_held(&slot, at(4)).is_some());
-    memory.concerns(&owner(2));
+    memory.observe_owner(&owner(1));
+    assert!(
+        memory.failed_pod_backoff(&slot, at(5)).is_some() && memory.create_backoff(&slot, at(4)).is_some()
+    );
+    memory.observe_owner(&owner(2));
     assert_eq!(
-        (memory.replacement_held(&slot, at(5)), memory.making_held(&slot, at(4))),
+        (memory.failed_pod_backoff(&slot, at(5)), memory.create_backoff(&slot, at(4))),
         (None, None),
         "B4.4"
     );
@@ -70,31 +72,31 @@ fn a_rival_is_who_writes_after_we_came() {
         serde_json::from_value::<Meta>(json!({ "name": "web", "uid": "u", "managedFields": fields })).unwrap()
     };
     let mut memory = Memory::default();
-    memory.concerns(&written("2027-01-01T00:00:00Z"));
-    memory.concerns(&written("2027-01-01T00:00:00Z"));
+    memory.observe_owner(&written("2027-01-01T00:00:00Z"));
+    memory.observe_owner(&written("2027-01-01T00:00:00Z"));
     assert!(!memory.has_rival(), "what it wrote before we came is no sign");
-    memory.concerns(&written("2027-01-01T00:00:05Z"));
+    memory.observe_owner(&written("2027-01-01T00:00:05Z"));
     assert!(memory.has_rival());
     let mut fresh = Memory::default();
-    fresh.concerns(&owner(1));
-    fresh.concerns(&written("2027-01-01T00:00:00Z"));
+    fresh.observe_owner(&owner(1));
+    fresh.observe_owner(&written("2027-01-01T00:00:00Z"));
     assert!(fresh.has_rival(), "its first write counts too");
 }
 
 #[test]
 fn two_that_renumber_the_same_revisions_do_not_fight_without_pause() {
     let (mut memory, mut now, mut done) = (Memory::default(), Duration::ZERO, vec![]);
-    memory.concerns(&owner(1));
+    memory.observe_owner(&owner(1));
     while now < at(600) {
-        match memory.renumbering_held(now) {
+        match memory.revision_backoff(now) {
             Some(pause) => now += pause,
             None => {
-                memory.renumber(now);
+                memory.record_revision_write(now);
                 done.push(now.as_secs());
             }
         }
     }
     assert_eq!(done[..8], [0, 1, 3, 7, 15, 31, 63, 123]);
-    memory.concerns(&owner(2));
-    assert_eq!(memory.renumbering_held(now), None, "people who go back and forth do not wait");
+    memory.observe_owner(&owner(2));
+    assert_eq!(memory.revision_backoff(now), None, "people who go back and forth do not wait");
 }

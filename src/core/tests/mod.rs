@@ -20,6 +20,7 @@ mod purity;
 mod queue;
 mod readiness;
 mod reflect;
+mod rejections;
 mod relisting;
 mod triggers;
 

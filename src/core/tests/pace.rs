@@ -1,59 +1,61 @@
 use std::time::Duration;
 
-use crate::core::pace::Pacer;
-use crate::core::plan::Urgency::{self, AtOnce, Paced};
+use serde_json::{Value, json};
 
-/// When the writes are done that are asked for, second by second, from `asked`.
-fn writes(pacer: &mut Pacer, asked: impl IntoIterator<Item = (u64, Urgency)>) -> Vec<u64> {
-    let mut done = vec![];
-    let mut waits: Option<Urgency> = None;
-    let mut asked = asked.into_iter().peekable();
-    for second in 0..200 {
-        let now = Duration::from_secs(second);
-        if let Some((_, urgency)) = asked.next_if(|(at, _)| *at == second) {
-            waits = waits.max(Some(urgency));
-        }
-        if let Some(urgency) = waits
-            && pacer.due(urgency, now) <= now
-        {
-            pacer.wrote(now);
-            done.push(second);
-            waits = None;
+use super::ms;
+use crate::core::pace::StatusThrottle;
+
+/// When the writes are done, in milliseconds, of a status that changes as `status` says, with a plan every ten milliseconds.
+fn writes(throttle: &mut StatusThrottle, until: u64, status: impl Fn(u64) -> u64) -> Vec<u64> {
+    let (mut done, mut written) = (vec![], 0);
+    for at in (0..until).step_by(10) {
+        let wanted = status(at);
+        if wanted == written {
+            throttle.unchanged();
+        } else if throttle.due(&json!({ "readyReplicas": wanted }), ms(at)) <= ms(at) {
+            throttle.wrote(ms(at));
+            done.push(at);
+            written = wanted;
         }
     }
     done
 }
 
 #[test]
-fn what_is_urgent_is_written_at_once_three_times_then_every_five_seconds() {
-    let always = |urgency| (10..31).map(move |second| (second, urgency));
-    assert_eq!(writes(&mut Pacer::new(1), always(AtOnce)), [10, 11, 12, 15, 20, 25, 30]);
-    assert_eq!(writes(&mut Pacer::new(1), always(Paced)), [10, 15, 20, 25, 30]);
+fn a_change_is_written_when_it_has_lasted_a_moment() {
+    let mut throttle = StatusThrottle::default();
+    assert_eq!(writes(&mut throttle, 5_000, |at| u64::from(at >= 1_000)), [1_100]);
+    let mut throttle = StatusThrottle::default();
+    // One that changes all the time is written a second after the first change.
+    assert_eq!(writes(&mut throttle, 3_000, |at| at.saturating_sub(1_000) / 50)[..1], [2_050]);
 }
 
 #[test]
-fn the_end_of_a_long_rollout_is_written_at_once() {
-    let mut pacer = Pacer::new(1);
-    // The new generation, the new revision, counts for a minute and a half, and the end between two of them.
-    let counts = (12..100).map(|second| (second, Paced));
-    let asked = [(10, AtOnce), (11, AtOnce)].into_iter().chain(counts).chain([(102, AtOnce), (103, AtOnce)]);
-    let done = writes(&mut pacer, asked);
-    assert_eq!(done[..4], [10, 11, 16, 21]);
-    assert_eq!(done[done.len() - 2..], [102, 105], "a state that does not last waits for its turn: {done:?}");
+fn a_set_has_ten_writes_and_one_more_every_five_seconds() {
+    let mut throttle = StatusThrottle::default();
+    let done = writes(&mut throttle, 100_000, |at| at / 50);
+    for seconds in 1..100 {
+        let count = done.iter().filter(|at| **at < seconds * 1_000).count() as u64;
+        assert!(count <= 10 + seconds / 5, "{count} in {seconds} s: {done:?}");
+    }
+    assert!(done.len() >= 29, "{done:?}");
 }
 
 #[test]
-fn rest_gives_the_burst_back_and_so_does_a_new_generation() {
-    let mut pacer = Pacer::new(1);
-    let burst = |from: u64| (from..from + 3).map(|second| (second, AtOnce));
-    assert_eq!(writes(&mut pacer, burst(10).chain(burst(30))), [10, 11, 12, 30, 31, 32]);
-    let mut pacer = Pacer::new(1);
-    writes(&mut pacer, burst(10));
-    let now = Duration::from_secs(13);
-    assert!(pacer.due(AtOnce, now) > now);
-    pacer.concerns(1);
-    assert!(pacer.due(AtOnce, now) > now, "the same generation");
-    pacer.concerns(2);
-    assert!(pacer.due(AtOnce, now) <= now);
-    assert!(pacer.due(Paced, now) > now, "what is not urgent waits all the same");
+fn rest_gives_the_tokens_back() {
+    let mut throttle = StatusThrottle::default();
+    let waits = |throttle: &mut StatusThrottle, changes: &Value, at: Duration| {
+        throttle.due(changes, at);
+        throttle.due(changes, at + ms(100)).saturating_sub(at + ms(100))
+    };
+    for n in 0..20 {
+        throttle.wrote(ms(n));
+    }
+    let changes = json!({ "replicas": 1 });
+    assert!(waits(&mut throttle, &changes, ms(1_000)) > ms(3_000), "what must not wait takes tokens too");
+    assert_eq!(waits(&mut throttle, &changes, ms(60_000)), Duration::ZERO);
+    for n in 0..10 {
+        throttle.wrote(ms(60_000 + n));
+    }
+    assert!(waits(&mut throttle, &changes, ms(61_000)) > Duration::ZERO, "ten, no more");
 }

@@ -30,7 +30,7 @@ fn image(plan: &Plan, pod: &str) -> String {
 }
 
 fn condition(plan: &Plan, type_: &str) -> (String, String) {
-    let status = plan.status.as_ref().unwrap().changes["conditions"].as_array().unwrap().clone();
+    let status = plan.status().unwrap()["conditions"].as_array().unwrap().clone();
     let found = status.iter().find(|c| c["type"] == type_).unwrap();
     (found["status"].as_str().unwrap().to_owned(), found["reason"].as_str().unwrap().to_owned())
 }
@@ -85,7 +85,7 @@ fn a_pod_comes_back_at_the_revision_of_its_place() {
     set.status.updated_replicas = 0;
     seen.set = std::sync::Arc::new(set);
     assert_eq!(image(&ordinals::plan(&seen), "web-2"), "nginx:v1", "nothing tells");
-    seen.memory.leave(Slot::Ordinal(2), "v2".to_owned());
+    seen.memory.record_paused_revision(Slot::Ordinal(2), "v2".to_owned());
     assert_eq!(image(&ordinals::plan(&seen), "web-2"), "nginx:v2");
 }
 
@@ -135,7 +135,7 @@ fn daemons_stand_still_too() {
 
     let mut missing = agent(json!({}), &[("a", "v2", ok()), ("b", "v1", ok())]);
     assert_eq!(images(&daemons::plan(&missing)), ["nginx:v1"], "a new node gets the last good revision");
-    missing.memory.leave(Slot::Node("c".to_owned()), "v2".to_owned());
+    missing.memory.record_paused_revision(Slot::Node("c".to_owned()), "v2".to_owned());
     assert_eq!(
         images(&daemons::plan(&missing)),
         ["nginx:v2"],

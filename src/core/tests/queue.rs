@@ -16,6 +16,16 @@ fn each_owner_is_there_once_and_in_turn() {
 }
 
 #[test]
+fn a_removed_owner_leaves_nothing_behind() {
+    let mut queue = Queue::default();
+    queue.add(key("a"));
+    queue.add_at(key("a"), ms(50));
+    queue.retry(key("a"), ms(0));
+    queue.remove(&key("a"));
+    assert_eq!((queue.pop(ms(100)), queue.depth(), queue.delayed()), (None, 0, 0));
+}
+
+#[test]
 fn the_earlier_time_wins() {
     let mut queue = Queue::default();
     queue.add_at(key("a"), ms(50));

@@ -44,7 +44,7 @@ fn a_list_that_is_on_its_way_is_awaited() {
     let outputs = step(&mut engine, 1, pages.collect());
     let sent = |outputs: &[Output], resource: Resource| {
         let sent = outputs.iter().find_map(|output| match output {
-            Output::Send { id, request } if request.object.resource == resource => {
+            Output::Send { id, request, .. } if request.object.resource == resource => {
                 Some((*id, request.body.clone()))
             }
             _ => None,

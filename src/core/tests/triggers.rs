@@ -8,6 +8,7 @@ use crate::api::meta::Object;
 use crate::api::{Key, Kind, Node, NodeDaemonSet, Resource, Surface};
 use crate::core::engine::stores::{Item, Stores};
 use crate::core::fixture::{self, merge};
+use crate::core::gates::Gates;
 use crate::core::triggers;
 
 /// A node daemon set of this name whose pods have the label `app: NAME`, at a uid of its own.
@@ -50,14 +51,14 @@ fn stores(items: Vec<Item>) -> Stores {
 /// The names of the owners that putting `item` wakes.
 fn put(stores: &mut Stores, item: Item) -> Vec<String> {
     let changed = stores.put(item).unwrap();
-    triggers::keys(stores, &changed).into_iter().map(|key| key.name).collect()
+    triggers::keys(stores, &changed, Gates::default()).into_iter().map(|key| key.name).collect()
 }
 
 fn remove<T: Object>(stores: &mut Stores, resource: Resource, object: &T) -> Vec<String> {
     let mut meta = object.meta().clone();
     meta.resource_version = crate::api::ResourceVersion("9999".to_owned());
     let changed = stores.remove(resource, &meta).unwrap();
-    triggers::keys(stores, &changed).into_iter().map(|key| key.name).collect()
+    triggers::keys(stores, &changed, Gates::default()).into_iter().map(|key| key.name).collect()
 }
 
 fn ssd() -> Value {
@@ -202,7 +203,7 @@ fn a_revision_that_appears_under_an_owner_wakes_nobody_at_once() {
     let mut stores = stores(vec![Item::DaemonSet(Surface::Apps, native)]);
     let none = Vec::<String>::new();
     let appeared = stores.put(revision("r", json!({}))).unwrap();
-    assert_eq!(triggers::keys(&stores, &appeared), [], "it appears");
+    assert_eq!(triggers::keys(&stores, &appeared, Gates::default()), [], "it appears");
     let later = triggers::later(&stores, &appeared);
     assert_eq!(later, [Key::new(Surface::Apps, Kind::Daemon, "ns", "all")], "it may have to go again");
     assert_eq!(put(&mut stores, revision("r", version("6"))), none, "nothing is different");
@@ -221,5 +222,48 @@ fn a_set_wakes_itself() {
     let Item::DaemonSet(surface, mut all) = set("all", json!({})) else { unreachable!() };
     all.metadata.resource_version = crate::api::ResourceVersion("11".to_owned());
     let changed = stores.put(Item::DaemonSet(surface, all)).unwrap();
-    assert_eq!(triggers::keys(&stores, &changed), [Key::new(Surface::Berth, Kind::Daemon, "ns", "all")]);
+    assert_eq!(
+        triggers::keys(&stores, &changed, Gates::default()),
+        [Key::new(Surface::Berth, Kind::Daemon, "ns", "all")]
+    );
+}
+
+#[test]
+fn a_claim_wakes_the_sets_that_its_name_names() {
+    let web = |name: &str, template: &str| {
+        let claims = json!({ "volumeClaimTemplates": [{ "metadata": { "name": template }, "spec": {} }] });
+        let mut set = fixture::ordinal_set(claims);
+        set.metadata.name = name.to_owned();
+        Item::OrdinalSet(Surface::Berth, set)
+    };
+    let mut stores = stores(vec![
+        web("web", "data"),
+        web("db-web", "data"),
+        web("web-1", "data"),
+        web("web-2", "data-db"),
+    ]);
+    let mut claim = |name: &str| {
+        let mut claim = Arc::unwrap_or_clone(fixture::claim(name, json!([])));
+        claim.metadata.name = name.to_owned();
+        put(&mut stores, Item::Claim(claim))
+    };
+    assert_eq!(claim("data-web-0"), ["web"]);
+    assert_eq!(claim("data-db-web-0"), ["db-web"], "not `web`, whose template is not called `data-db`");
+    assert_eq!(claim("data-web-1-7"), ["web-1"]);
+    assert_eq!(claim("data-db-web-2-0"), ["web-2"]);
+    assert_eq!(claim("logs-web-0"), Vec::<String>::new());
+    assert_eq!(claim("data"), Vec::<String>::new());
+}
+
+#[test]
+fn a_node_wakes_sets_by_what_the_gates_say() {
+    let tolerates = json!({ "containers": [], "tolerations": [{ "key": "cores", "operator": "Gt", "value": "8", "effect": "NoSchedule" }] });
+    let tainted =
+        json!({ "spec": { "taints": [{ "key": "cores", "value": "16", "effect": "NoSchedule" }] } });
+    for (comparison, woken) in [(false, 0), (true, 1)] {
+        let mut stores = stores(vec![set("agent", tolerates.clone())]);
+        let changed = stores.put(Item::Node(node("a", 50, tainted.clone()))).unwrap();
+        let keys = triggers::keys(&stores, &changed, Gates { comparison, ..Gates::default() });
+        assert_eq!(keys.len(), woken, "the gate is {comparison}");
+    }
 }

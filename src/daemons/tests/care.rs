@@ -24,7 +24,7 @@ fn a_pod_that_keeps_failing_is_replaced_more_and_more_seldom() {
     let mut pauses = vec![];
     for _ in 0..12 {
         assert_eq!(readable(&observation), ["delete a0"], "the pause is over");
-        observation.memory.replace(slot.clone(), observation.now.mono);
+        observation.memory.record_failed_pod(slot.clone(), observation.now.mono);
         let held = plan(&observation);
         assert_eq!(writes(&held), Vec::<String>::new(), "{held}");
         let pause = held.recheck_after.unwrap();
@@ -37,24 +37,24 @@ fn a_pod_that_keeps_failing_is_replaced_more_and_more_seldom() {
         observation.now.mono += Duration::from_millis(1);
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-    observation.memory.replace(slot, observation.now.mono);
+    observation.memory.record_failed_pod(slot, observation.now.mono);
     observation.pods = three(ok());
     observation.pods[1] = pod("b", "v1", failed());
     observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     assert_eq!(readable(&observation), ["delete b0"], "another node has pauses of its own");
     observation.now.mono += Duration::from_secs(1801);
-    observation.memory.replace(Slot::Node("b".to_owned()), observation.now.mono);
+    observation.memory.record_failed_pod(Slot::Node("b".to_owned()), observation.now.mono);
     observation.pods = three(failed());
     observation.pods.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     assert_eq!(readable(&observation), ["delete a0"]);
-    observation.memory.replace(Slot::Node("a".to_owned()), observation.now.mono);
+    observation.memory.record_failed_pod(Slot::Node("a".to_owned()), observation.now.mono);
     assert_eq!(plan(&observation).recheck_after, Some(Duration::from_secs(1)), "half an hour forgets");
 }
 
 #[test]
 fn a_pod_that_has_succeeded_is_replaced_at_once_whatever_happened_before() {
     let mut observation = observe(json!({}), three(succeeded()));
-    observation.memory.replace(Slot::Node("a".to_owned()), observation.now.mono);
+    observation.memory.record_failed_pod(Slot::Node("a".to_owned()), observation.now.mono);
     assert_eq!(readable(&observation), ["delete a0"]);
 }
 
@@ -109,12 +109,12 @@ fn who_stays_of_several() {
         pods.extend([pod("b", "v1", ok()), pod("c", "v1", ok())]);
         let observation = observe(json!({}), pods);
         let plan = plan(&observation);
-        let gone: Vec<&str> = plan.actions().map(|action| action.act.object().name.as_str()).collect();
+        let gone: Vec<&str> = fixture::work(&plan).map(|action| action.act.object().name.as_str()).collect();
         let expected: Vec<&str> = ["x", "y", "z"].into_iter().filter(|name| *name != stays).collect();
         let mut sorted = gone.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, expected, "{what}");
-        for action in plan.actions() {
+        for action in fixture::work(&plan) {
             let Act::Delete { guard: Guard { resource_version, .. }, .. } = &action.act else {
                 panic!("{action}")
             };
@@ -137,7 +137,7 @@ fn orphans_are_taken_over_and_strangers_let_go() {
     stranger.metadata.labels.insert("app".to_owned(), "debug".to_owned());
     let observation = observe(json!({}), vec![Arc::new(orphan), Arc::new(stranger), pod("c", "v1", ok())]);
     let first = plan(&observation);
-    let acts: Vec<String> = first.actions().map(|action| action.act.to_string()).collect();
+    let acts: Vec<String> = fixture::work(&first).map(|action| action.act.to_string()).collect();
     let expected = [
         format!("change pod ns/{}", name("b", 0)),
         "read nodedaemonset ns/agent afresh".to_owned(),

@@ -80,7 +80,7 @@ fn what_counts_as_unavailable() {
 }
 
 fn status_of(observation: &Observation<Set>) -> NodeDaemonSetStatus {
-    let changes = plan(observation).status.map(|write| write.changes).unwrap_or_else(|| json!({}));
+    let changes = plan(observation).status().cloned().unwrap_or_else(|| json!({}));
     let mut whole = serde_json::to_value(&observation.set.status).unwrap();
     fixture::merge(&mut whole, changes);
     serde_json::from_value(whole).unwrap()

@@ -251,7 +251,7 @@ fn a_pod_that_cannot_start_on_its_node_goes() {
         ["delete a1", "delete b0"],
         "without surge it goes too, and leaves the budget to others"
     );
-    let versions: Vec<Value> = plan(&alone).actions().map(|a| a.act.request().body).collect();
+    let versions: Vec<Value> = fixture::work(&plan(&alone)).map(|a| a.act.request().body).collect();
     assert!(
         versions[0]["preconditions"]["resourceVersion"].is_string(),
         "only as long as it has no node: {versions:?}"

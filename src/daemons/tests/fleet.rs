@@ -38,7 +38,7 @@ impl Fleet {
         let mut whole = serde_json::to_value(&self.set).unwrap();
         fixture::merge(&mut whole["spec"], spec);
         self.set = serde_json::from_value(whole).unwrap();
-        let data = crate::revisions::data::record(&self.set.spec.template);
+        let data = crate::api::Json::from(crate::revisions::data::record(&self.set.spec.template));
         let number = self.revisions.len() as i64 + 1;
         let known = self.revisions.iter().find(|r| r.data == data).map(|r| r.metadata.name.clone());
         let name = known.unwrap_or_else(|| {
@@ -67,7 +67,7 @@ impl Fleet {
     /// Carries out one plan: how many pods were made and how many were taken away.
     fn sync(&mut self) -> (usize, usize) {
         let (mut made, mut gone) = (0, 0);
-        for action in plan(&self.observation()).actions() {
+        for action in fixture::work(&plan(&self.observation())) {
             match &action.act {
                 Act::Create { body, .. } => {
                     made += 1;
@@ -304,7 +304,7 @@ fn of_an_old_and_a_new_pod() {
 fn a_plan_makes_and_takes_away_no_more_than_a_burst() {
     let mut fleet = Fleet::new(600, unavailable(json!("100%")));
     let first = plan(&fleet.observation());
-    assert_eq!(first.stages.iter().map(|stage| stage.pace).collect::<Vec<_>>(), [Pace::SlowStart]);
+    assert_eq!(first.stages[0].pace, Pace::SlowStart);
     assert_eq!([fleet.sync(), fleet.sync(), fleet.sync()], [(250, 0), (250, 0), (100, 0)]);
     fleet.all_ready();
     fleet.update(v2());

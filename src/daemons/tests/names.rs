@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::super::{identity, plan};
 use super::{Set, name, observe, ok, pod, readable};
-use crate::api::status::ConditionReason;
 use crate::core::fixture;
 use crate::core::plan::Act;
 use crate::core::reason::Slot;
+use crate::core::request::Verb;
 
 #[test]
 fn names_are_short_stable_and_different() {
@@ -32,7 +32,7 @@ fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
     );
     let observation = observe(json!({}), vec![let_go, pod("b", "v1", ok()), pod("c", "v1", ok())]);
     let plan = plan(&observation);
-    let acts: Vec<_> = plan.actions().map(|a| a.act.to_string()).collect();
+    let acts: Vec<_> = fixture::work(&plan).map(|a| a.act.to_string()).collect();
     assert_eq!(
         acts,
         [format!("read pod ns/{} afresh", name("a", 0)), format!("create pod ns/{}", name("a", 1))]
@@ -44,7 +44,7 @@ fn a_further_name_is_used_only_after_the_earlier_was_read_afresh() {
 #[test]
 fn before_anything_was_seen_that_we_wrote_one_pod_is_made_after_a_look_at_the_names_after_its_own() {
     let acts = |observation: &crate::core::observation::Observation<Set>| -> Vec<String> {
-        plan(observation).actions().map(|a| a.act.to_string()).collect()
+        fixture::work(&plan(observation)).map(|a| a.act.to_string()).collect()
     };
     let looks = |slot| format!("read pod ns/{} afresh", name("a", slot));
     let mut observation = observe(json!({}), vec![pod("c", "v1", ok())]);
@@ -65,8 +65,8 @@ fn before_anything_was_seen_that_we_wrote_one_pod_is_made_after_a_look_at_the_na
 
     // A pod that is refused keeps no other node waiting (X6).
     let object = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", 0));
-    let now = observation.now.mono;
-    observation.memory.refuse(ConditionReason::FailedCreate, object, "no".to_owned(), None, true, now);
+    let now = observation.now;
+    fixture::reject(&mut observation.memory, Verb::Create, object, now);
     observation.now.mono += std::time::Duration::from_secs(2);
     assert_eq!(readable(&observation), ["create b0", "create a0"], "what was refused comes last");
 }
@@ -76,7 +76,7 @@ fn a_creation_whose_answer_never_came_is_tried_under_the_same_name() {
     // Slot 0 was held by a pod that was let go, and is free by now; slot 1 may still be made by the lost request.
     let mut observation = observe(json!({}), vec![pod("b", "v1", ok()), pod("c", "v1", ok())]);
     let now = observation.now.mono;
-    observation.memory.doubt(Slot::Node("a".to_owned()), name("a", 1), now);
+    observation.memory.record_unknown_create(Slot::Node("a".to_owned()), name("a", 1), now);
     assert_eq!(readable(&observation), ["create a1"]);
     observation.now.mono += std::time::Duration::from_secs(121);
     assert_eq!(readable(&observation), ["create a0"], "by now it cannot arrive any more");

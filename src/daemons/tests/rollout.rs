@@ -9,6 +9,7 @@ use super::{Set, check, name, observe, ok, pod, readable};
 use crate::api::Pod;
 use crate::core::fixture::{self, broken, node, terminating};
 use crate::core::reason::{Slot, Waiting};
+use crate::core::request::Verb;
 
 #[test]
 fn a_rollout_keeps_to_its_budget() {
@@ -51,7 +52,7 @@ fn with_surge_a_pod_that_keeps_vanishing_is_made_more_and_more_slowly() {
             observe(surge.clone(), vec![pod("a", "v1", old), pod("b", "v1", ok()), pod("c", "v2", ok())]);
         // A webhook takes the labels off: each of them is let go, and none is there.
         for _ in 0..3 {
-            seen.memory.make(Slot::Node("a".to_owned()), seen.now.mono);
+            seen.memory.record_create(Slot::Node("a".to_owned()), seen.now.mono);
         }
         let plan = plan(&seen);
         let waits =
@@ -134,8 +135,7 @@ fn a_pod_that_cannot_be_deleted_keeps_no_other_node_waiting() {
     let first = plan(&observation);
     assert!(first.stages[0].independent, "its failure stops nothing:\n{first}");
     let object = crate::core::pod::object(&observation.pods[0]);
-    let reason = crate::api::status::ConditionReason::FailedDelete;
-    observation.memory.refuse(reason, object, "no".to_owned(), None, true, observation.now.mono);
+    fixture::reject(&mut observation.memory, Verb::Delete, object, observation.now);
     assert_eq!(readable(&observation), ["create b0", "create c0"], "and it alone is held back");
 }
 

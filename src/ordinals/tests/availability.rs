@@ -79,7 +79,7 @@ fn the_seconds_are_those_of_the_present_spec() {
         let mut set = spec("Parallel", 2);
         set["minReadySeconds"] = json!(seconds);
         let plan = plan(&observe(set, &pods));
-        let changes = plan.status.map(|write| write.changes).unwrap_or_default();
+        let changes = plan.status().cloned().unwrap_or_default();
         let said = changes["availableReplicas"].as_i64().unwrap_or_default();
         assert_eq!(said, available, "{seconds} s");
     }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::super::rollout::Target;
 use super::surface::{check_both, written};
 use super::{ok, v2};
-use crate::api::status::ConditionReason;
 use crate::api::{ObjectRef, Resource, Surface};
 use crate::core::fixture::{self, broken, revision, terminating};
+use crate::core::request::Verb;
 
 /// `maxUnavailable` of so many replicas (A9.4): percentages are rounded down, and one pod may always go.
 #[test]
@@ -193,13 +193,12 @@ fn a_deletion_that_was_refused_stops_a_rollout_in_order() {
     for (policy, expected) in [("OrderedReady", deletes(&[])), ("Parallel", deletes(&[1, 0]))] {
         let mut observation = super::observe(spec(policy, 3, json!({ "maxUnavailable": 3 })), &old(3, &[]));
         let refused = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", "web-2");
-        let reason = crate::api::status::ConditionReason::FailedDelete;
-        observation.memory.refuse(reason, refused, "no".to_owned(), None, true, observation.now.mono);
+        fixture::reject(&mut observation.memory, Verb::Delete, refused, observation.now);
         let plan = super::super::plan(&observation);
         assert_eq!(fixture::writes(&plan), expected, "{policy}: {plan}");
         observation.now.mono += std::time::Duration::from_secs(2);
         let plan = super::super::plan(&observation);
-        assert_eq!(plan.actions().count(), 3, "{policy}, after the pause: {plan}");
+        assert_eq!(fixture::work(&plan).count(), 3, "{policy}, after the pause: {plan}");
     }
 }
 
@@ -218,9 +217,8 @@ fn a_pod_that_was_once_refused_goes_in_its_turn() {
     let pods = (0..3).map(|n| fixture::pod::<super::Set>(&format!("web-{n}"), "v1", ok())).collect();
     let revisions = vec![revision::<super::Set>("v1", 1, "v1"), revision::<super::Set>("v2", 2, "v2")];
     let mut observation = fixture::observe(set, pods, revisions);
-    let (pod, now) = (ObjectRef::new(Resource::Pods, "ns", "web-2"), observation.now.mono);
-    let reason = ConditionReason::FailedCreate;
-    observation.memory.refuse(reason, pod, "try again later".to_owned(), None, false, now);
+    let (pod, now) = (ObjectRef::new(Resource::Pods, "ns", "web-2"), observation.now);
+    fixture::reject(&mut observation.memory, Verb::Create, pod, now);
     observation.now.mono += Duration::from_secs(60);
     assert_eq!(fixture::writes(&crate::ordinals::plan(&observation)), deletes(&[2, 1]));
 }

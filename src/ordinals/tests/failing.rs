@@ -18,11 +18,11 @@ fn the_pause_doubles_to_fifteen_minutes_and_is_forgotten_after_thirty() {
     let mut memory = Memory::default();
     let mut now = Duration::from_secs(1000);
     let pause =
-        |memory: &Memory, now: Duration| memory.replacement_held(&SLOT, now).map_or(0, |d| d.as_secs());
+        |memory: &Memory, now: Duration| memory.failed_pod_backoff(&SLOT, now).map_or(0, |d| d.as_secs());
     assert_eq!(pause(&memory, now), 0, "the first goes at once");
     let mut pauses = vec![];
     for _ in 0..12 {
-        memory.replace(SLOT, now);
+        memory.record_failed_pod(SLOT, now);
         let next = pause(&memory, now);
         pauses.push(next);
         assert_eq!(
@@ -30,18 +30,18 @@ fn the_pause_doubles_to_fifteen_minutes_and_is_forgotten_after_thirty() {
             0,
             "less than a second is left"
         );
-        assert!(memory.replacement_held(&SLOT, now + Duration::from_millis(next * 1000 - 1)).is_some());
+        assert!(memory.failed_pod_backoff(&SLOT, now + Duration::from_millis(next * 1000 - 1)).is_some());
         now += Duration::from_secs(next);
-        assert_eq!(memory.replacement_held(&SLOT, now), None);
+        assert_eq!(memory.failed_pod_backoff(&SLOT, now), None);
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-    assert_eq!(memory.replacement_held(&Slot::Ordinal(1), now), None, "each ordinal has its own");
+    assert_eq!(memory.failed_pod_backoff(&Slot::Ordinal(1), now), None, "each ordinal has its own");
 
     let after = |quiet: u64| {
         let mut memory = memory.clone();
         // `now` is a pause of 900 s after the last replacement.
         let then = now + Duration::from_secs(quiet - 900);
-        memory.replace(SLOT, then);
+        memory.record_failed_pod(SLOT, then);
         pause(&memory, then)
     };
     assert_eq!(after(1799), 900);
@@ -62,7 +62,7 @@ fn a_pause_holds_one_ordinal() {
         ] {
             let mut observation = on(surface, observe(json!({ "podManagementPolicy": policy }), &pods));
             if let Some(ordinal) = held {
-                observation.memory.replace(Slot::Ordinal(ordinal), observation.now.mono);
+                observation.memory.record_failed_pod(Slot::Ordinal(ordinal), observation.now.mono);
             }
             let plan = plan(&observation);
             assert_eq!(writes(&plan), expected, "{policy}, {held:?} is held, on {surface:?}:\n{plan}");
@@ -80,7 +80,7 @@ fn a_pause_holds_one_ordinal() {
 fn a_pod_that_would_come_back_changed_is_not_held() {
     let held = |spec: Value| {
         let mut observation = observe(spec, &[(0, "v1", failed())]);
-        observation.memory.replace(SLOT, observation.now.mono);
+        observation.memory.record_failed_pod(SLOT, observation.now.mono);
         writes(&plan(&observation))
     };
     assert_eq!(held(json!({})), Vec::<String>::new());

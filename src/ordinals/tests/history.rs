@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::surface::{BOTH, on};
 use super::{Set, observe, ok, plan};
-use crate::api::status::ConditionReason;
 use crate::api::{ObjectRef, Resource};
 use crate::core::fixture::{failed, pod, revision, writes};
 use crate::core::observation::Observation;
 use crate::core::plan::Part;
+use crate::core::request::Verb;
 
 /// `web` at rest at v1, with six older revisions r1 to r6 and a limit.
 fn with_history(limit: Value, pods: &[(i64, &str, Value)]) -> Observation<Set> {
@@ -71,8 +71,8 @@ fn what_fails_elsewhere_does_not_keep_old_revisions() {
         // A pod has ended, and another cannot be made: pods are held, the history is not.
         let mut observation = on(surface, with_history(json!(3), &[(0, "v1", ok()), (1, "v1", failed())]));
         let object = ObjectRef::new(Resource::Pods, "ns", "web-2");
-        let now = observation.now.mono;
-        observation.memory.refuse(ConditionReason::FailedCreate, object, "no".to_owned(), None, true, now);
+        let now = observation.now;
+        crate::core::fixture::reject(&mut observation.memory, Verb::Create, object, now);
         assert_eq!(removed(&observation), ["r1", "r2", "r3"], "{surface:?}");
     }
     // And a stage that fails does not end those that come after it for good.

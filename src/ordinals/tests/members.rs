@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::{identity, plan};
 use super::{Set, observe};
-use crate::api::status::ConditionReason;
 use crate::core::fixture::{self, pod, revision, writes};
+use crate::core::request::Verb;
 
 #[test]
 fn only_canonical_names_are_members() {
@@ -27,7 +27,7 @@ fn only_canonical_names_are_members() {
     let stray = pod::<Set>("web-01", "v1", json!({ "metadata": { "ownerReferences": null } }));
     let mut observation = observe(json!({ "replicas": 0 }), &[]);
     observation.pods = vec![stray];
-    assert!(plan(&observation).stages.is_empty(), "an orphan of such a name is left alone");
+    assert!(plan(&observation).has_no_work(), "an orphan of such a name is left alone");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_pod_carries_its_identity_and_its_volumes() {
     let spec = json!({ "volumeClaimTemplates": [claim], "template": template });
     let mut observation = observe(spec, &[]);
     let mut recorded = (*revision::<Set>("v1", 1, "v1")).clone();
-    recorded.data = crate::revisions::data::record(&observation.set.spec.template);
+    recorded.data = crate::revisions::data::record(&observation.set.spec.template).into();
     observation.revisions = vec![std::sync::Arc::new(recorded)];
     std::sync::Arc::make_mut(&mut observation.set).status.update_revision = "v1".to_owned();
     let plan = plan(&observation);
@@ -67,7 +67,7 @@ fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
     let mut observation = observe(json!({}), &[]);
     observation.pods = vec![orphan];
     let adopts = plan(&observation);
-    let lines: Vec<_> = adopts.actions().map(|a| a.act.to_string()).collect();
+    let lines: Vec<_> = fixture::work(&adopts).map(|a| a.act.to_string()).collect();
     assert_eq!(lines, ["read ordinalset ns/web afresh", "change pod ns/web-0"]);
 
     let strayed = json!({ "metadata": { "labels": { "app": "other" } } });
@@ -80,7 +80,7 @@ fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
     );
 
     std::sync::Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = Some(fixture::now().wall);
-    assert!(plan(&observation).stages.is_empty(), "a set that is being deleted touches nothing");
+    assert!(plan(&observation).has_no_work(), "a set that is being deleted touches nothing");
 }
 
 /// As long as what would follow is held, nobody looks at the owner over and over.
@@ -88,10 +88,10 @@ fn adoption_reads_the_owner_afresh_and_release_needs_no_permission() {
 fn an_adoption_that_was_refused_is_not_prepared_either_until_the_pause_is_over() {
     let orphan = pod::<Set>("web-0", "v1", json!({ "metadata": { "ownerReferences": null } }));
     let mut observation = observe(json!({}), &[]);
-    let (object, now) = (crate::core::pod::object(&orphan), observation.now.mono);
+    let (object, now) = (crate::core::pod::object(&orphan), observation.now);
     observation.pods = vec![orphan];
-    observation.memory.refuse(ConditionReason::FailedUpdate, object, "no".to_owned(), None, true, now);
-    assert!(plan(&observation).stages.is_empty(), "{}", plan(&observation));
+    fixture::reject(&mut observation.memory, Verb::Patch, object, now);
+    assert!(plan(&observation).has_no_work(), "{}", plan(&observation));
     observation.now.mono += std::time::Duration::from_secs(2);
-    assert_eq!(plan(&observation).actions().count(), 2, "then both are tried");
+    assert_eq!(fixture::work(&plan(&observation)).count(), 2, "then both are tried");
 }

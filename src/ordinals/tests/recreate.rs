@@ -30,7 +30,7 @@ fn recreate_takes_all_old_pods_away_first() {
         observation.key.surface = crate::api::Surface::Apps;
         observation.gates.recreate = gate;
         let plan = plan(&observation);
-        let conditions = plan.status.clone().map(|s| s.changes["conditions"].clone()).unwrap_or_default();
+        let conditions = plan.status().map(|changes| changes["conditions"].clone()).unwrap_or_default();
         let shown: Vec<String> = conditions
             .as_array()
             .into_iter()
@@ -64,6 +64,6 @@ fn a_recreation_is_over_only_when_all_pods_are_up() {
         "reason": "RecreateInProgress", "message": "Deleting old revision pods", "lastTransitionTime": fixture::ago(9) }]))
     .unwrap();
     let plan = plan(&observation);
-    let conditions = plan.status.map(|s| s.changes["conditions"].clone()).unwrap_or_default();
+    let conditions = plan.status().map(|changes| changes["conditions"].clone()).unwrap_or_default();
     assert!(!conditions.to_string().contains("RecreateCompleted"), "{conditions}");
 }

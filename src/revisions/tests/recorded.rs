@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{decide, lines};
+use crate::api::Json;
 use crate::api::{Revision, Surface, Template};
 use crate::core::fixture::{self, revision};
 use crate::core::hash::{fnv1_32, safe_encode};
@@ -93,14 +94,15 @@ fn a_recorded_template_comes_back_as_it_was() {
         let recorded = data::record(&Template(before.clone()));
         assert_eq!(recorded["spec"]["template"]["$patch"], "replace");
         let bytes = data::go_bytes(&recorded);
-        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        let read: Json = serde_json::from_slice(&bytes).unwrap();
         let after = data::template(&read).unwrap();
         assert_eq!(after, before);
         assert!(data::records(&read, &Template(before)), "and it is recognised");
     }
     for wrong in [json!({}), json!({ "spec": {} }), json!({ "spec": { "template": "x" } }), Value::Null] {
-        assert_eq!(data::template(&wrong), None, "{wrong}");
-        assert!(!data::records(&wrong, &Template(fixture::template("v1"))));
+        let data = Json::from(wrong.clone());
+        assert_eq!(data::template(&data), None, "{wrong}");
+        assert!(!data::records(&data, &Template(fixture::template("v1"))));
     }
 }
 
@@ -110,6 +112,7 @@ fn the_instruction_to_replace_is_no_part_of_the_template() {
     let template = Template(fixture::template("v1"));
     let mut recorded = data::record(&template);
     recorded["spec"]["template"].as_object_mut().unwrap().remove("$patch");
+    let recorded = Json::from(recorded);
     assert_eq!(data::template(&recorded).unwrap(), template.0);
     assert!(data::records(&recorded, &template));
 }

@@ -61,7 +61,7 @@ impl<'a> Act<'a> {
             return None;
         }
         let pod = if creates { &request.body } else { server.get(&request.object)? };
-        let owner = owner_of(&request.object.namespace, pod)?;
+        let owner = owner_in(&request.object.namespace, pod)?;
         let owner_uid = object::text(object::controller(pod)?, "/uid").to_owned();
         let since = sent.seen(owner.resource);
         Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
@@ -249,8 +249,13 @@ impl<'a> Act<'a> {
     }
 }
 
+/// The set that manages an object.
+pub fn owner_of(object: &Value) -> Option<ObjectRef> {
+    owner_in(object::namespace(object), object)
+}
+
 /// The set that manages an object of a namespace. Other groups have kinds of these names too.
-pub fn owner_of(namespace: &str, object: &Value) -> Option<ObjectRef> {
+pub fn owner_in(namespace: &str, object: &Value) -> Option<ObjectRef> {
     let controller = object::controller(object)?;
     let (surface, kind) = match (object::text(controller, "/apiVersion"), object::text(controller, "/kind")) {
         ("berth.dev/v1", "OrdinalSet") => (Surface::Berth, Kind::Ordinal),

@@ -11,6 +11,8 @@ type Found = Result<(), String>;
 impl Invariants {
     /// Judges a commit, whoever made it.
     pub fn committed(&mut self, server: &ApiServer, change: &Change) -> Found {
+        self.rates.committed(change);
+        self.obstacles.committed(change);
         match change.object.resource {
             Resource::Pods if !change.removed && is_new(server, change) => {
                 daemons::at_most_one(self, server, &change.value)

@@ -58,7 +58,7 @@ pub fn at_most_one(known: &Invariants, server: &ApiServer, pod: &Value) -> Resul
         return Ok(());
     };
     let uid = object::text(owner, "/uid");
-    let surges = super::acts::owner_of(object::namespace(pod), pod).is_some_and(|of| {
+    let surges = super::acts::owner_of(pod).is_some_and(|of| {
         // The set may be gone, and its operator may not know yet.
         let known = server.since(&of, 0).into_iter().flatten().rfind(|set| object::uid(set) == uid);
         known.is_some_and(|set| surge(set, 1).is_some())

@@ -5,7 +5,9 @@ mod acts;
 mod commits;
 pub mod daemons;
 mod leading;
+pub mod obstacles;
 pub mod ordinals;
+mod rates;
 mod requests;
 pub mod sending;
 pub mod statuses;
@@ -20,7 +22,7 @@ use serde_json::Value;
 use crate::api_server::{ApiServer, object};
 use crate::world::{Sent, Write};
 
-pub use acts::{Act, owner_of};
+pub use acts::{Act, owner_in};
 pub use requests::slot_of;
 
 /// How long the emptiness of a slot is excused that a request of a former leader emptied.
@@ -43,6 +45,8 @@ pub struct Rules {
     pub gated: bool,
     /// `TaintTolerationComparisonOperators` is on: `Lt` and `Gt` tolerate something.
     pub compares: bool,
+    /// X12 is judged: what people are told stands in the way. Only while one operator acts at a time.
+    pub told: bool,
 }
 
 /// What a judge says of an act that is not wrong.
@@ -106,6 +110,10 @@ pub struct Invariants {
     emptied: BTreeMap<(String, String), Emptied>,
     /// By which plan each operator asked for each owner, and which uid it had if it was not being deleted.
     confirmed: BTreeMap<(usize, u64, ObjectRef), Option<String>>,
+    /// How often is asked for each owner.
+    pub rates: rates::Rates,
+    /// What stands in the way of each set.
+    pub obstacles: obstacles::Obstacles,
     /// The highest observedGeneration of each set, by uid.
     observed: BTreeMap<String, i64>,
     /// What was sent, and what was answered.
@@ -123,6 +131,7 @@ impl Invariants {
         self.confirmed.retain(|(o, _, _), _| *o != operator);
         self.terms.forget(operator);
         self.sending.forget(operator);
+        self.rates.forget(operator);
         self.deleted.remove(&operator);
         self.made.remove(&operator);
     }

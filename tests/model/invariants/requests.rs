@@ -5,7 +5,7 @@ use berth::core::engine::Engine;
 use berth::core::request::{Request, Verb};
 use serde_json::Value;
 
-use super::acts::owner_of;
+use super::acts::owner_in;
 use super::{Invariants, Rules, daemons, statuses};
 use crate::api_server::{ApiServer, Change, object};
 use crate::world::{SHARED, Sent, Write};
@@ -149,7 +149,7 @@ impl Invariants {
         if request.verb != Verb::Patch || !adopts {
             return Ok(());
         }
-        let (Some(owner), Some(reference)) = (owner_of(&of.namespace, &request.body), object::controller(&request.body))
+        let (Some(owner), Some(reference)) = (owner_in(&of.namespace, &request.body), object::controller(&request.body))
         else {
             return Ok(());
         };
@@ -224,7 +224,7 @@ pub fn keeps_references(server: &ApiServer, sent: &Sent) -> Found {
     if let Some(lost) = lost {
         return Err(format!("S11: {} loses its owner {}", request.object, lost["name"]));
     }
-    let (Some(controller), Some(of)) = (object::controller(before), owner_of(&request.object.namespace, before)) else { return Ok(()) };
+    let (Some(controller), Some(of)) = (object::controller(before), owner_in(&request.object.namespace, before)) else { return Ok(()) };
     if request.object.resource != Resource::Pods || after.iter().any(|r| r["uid"] == controller["uid"]) {
         return Ok(());
     }
@@ -254,7 +254,7 @@ pub fn deletes_its_own(server: &ApiServer, sent: &Sent) -> Found {
     };
     let seen = sent.seen(Resource::Pods);
     let mut views = server.since(&request.object, seen).into_iter().flatten();
-    if !views.any(|v| object::uid(v) == object::uid(pod) && owner_of(&request.object.namespace, v).is_some()) {
+    if !views.any(|v| object::uid(v) == object::uid(pod) && owner_in(&request.object.namespace, v).is_some()) {
         return Err(format!("S2, S11: {} is nobody's, and deleted", request.object));
     }
     Ok(())
@@ -267,7 +267,7 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
         return Ok(());
     }
     let Some(revision) = server.get(&request.object) else { return Ok(()) };
-    let (Some(owner), Some(of)) = (object::controller(revision), owner_of(&request.object.namespace, revision)) else { return Ok(()) };
+    let (Some(owner), Some(of)) = (object::controller(revision), owner_in(&request.object.namespace, revision)) else { return Ok(()) };
     let seen = |resource| sent.seen(resource);
     let limits = server.since(&of, seen(of.resource)).into_iter().flatten();
     let limit = limits.filter_map(|set| set["spec"]["revisionHistoryLimit"].as_u64()).min().unwrap_or(10);
@@ -307,7 +307,7 @@ pub fn oldest_first(known: &Invariants, server: &ApiServer, sent: &Sent) -> Foun
     let then = server.at(Resource::Revisions, seen(Resource::Revisions));
     let Some(goes) = then.get(&request.object).map(|change| &change.value) else { return Ok(()) };
     let Some(owner) = object::controller(goes) else { return Ok(()) };
-    let Some(of) = owner_of(&request.object.namespace, goes) else { return Ok(()) };
+    let Some(of) = owner_in(&request.object.namespace, goes) else { return Ok(()) };
     let Some(set) = server.was(&of, seen(of.resource)).map(|change| &change.value) else { return Ok(()) };
     let pods = server.at(Resource::Pods, seen(Resource::Pods));
     let ours = |v: &Value| object::controller(v).is_some_and(|r| r["uid"] == owner["uid"]);
@@ -341,7 +341,7 @@ pub fn slot_of(server: &ApiServer, sent: &Sent) -> String {
     let node = daemons::node_of(body);
     let slot = if node.is_empty() { &sent.request.object.name } else { node };
     let seen = |of: &ObjectRef| sent.seen(of.resource);
-    let set = owner_of(&sent.request.object.namespace, body).and_then(|of| server.was(&of, seen(&of)));
+    let set = owner_in(&sent.request.object.namespace, body).and_then(|of| server.was(&of, seen(&of)));
     let spec = set.map_or(&Value::Null, |set| &set.value["metadata"]["generation"]);
     let set = set.map_or("", |set| object::uid(&set.value));
     format!("{slot} of {set} at {spec} by {} in {}", sent.operator, sent.incarnation)

@@ -22,7 +22,7 @@ const EVENTS: f64 = 25.0;
 /// See [`EVENTS`].
 const PER_EVENT: Duration = Duration::from_secs(300);
 
-/// What of an owner waits together when the API server asks for a rest: its reads, its writes, its status.
+/// What waits together when the API server asks for a rest: reads, writes, status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Priority {
     Read,
@@ -49,7 +49,6 @@ struct Last {
 /// A request that has not been answered.
 #[derive(Clone, Debug)]
 struct Waiting {
-    owner: Option<Key>,
     priority: Priority,
     verb: Verb,
     object: ObjectRef,
@@ -61,7 +60,7 @@ struct Waiting {
 pub struct Sending {
     waiting: BTreeMap<(usize, u64), Waiting>,
     writes: BTreeMap<usize, BTreeMap<Same, Last>>,
-    rests: BTreeMap<(usize, Key, Priority), Duration>,
+    rests: BTreeMap<(usize, Priority), Duration>,
     events: BTreeMap<(usize, String), (f64, Duration)>,
     /// When kube-controller-manager had written the status of each incarnation of an owner, when each operator wrote for that first.
     rivals: BTreeMap<(usize, Key, String), Option<Timestamp>>,
@@ -89,7 +88,7 @@ impl Sending {
     /// An operator has ended, and remembers nothing.
     pub fn forget(&mut self, operator: usize) {
         self.waiting.retain(|(o, _), _| *o != operator);
-        self.rests.retain(|(o, _, _), _| *o != operator);
+        self.rests.retain(|(o, _), _| *o != operator);
         self.events.retain(|(o, _), _| *o != operator);
         self.told.retain(|(o, _), _| *o != operator);
         self.rivals.retain(|(o, ..), _| *o != operator);
@@ -115,9 +114,7 @@ impl Sending {
             (true, false) => Priority::Work,
             (false, _) => Priority::Read,
         };
-        if let Some(key) = owner
-            && let Some(until) = self.rests.get(&(operator, key.clone(), priority)).filter(|until| now < **until)
-        {
+        if let Some(until) = self.rests.get(&(operator, priority)).filter(|until| now < **until) {
             return Err(format!(
                 "X6: {:?} {} is sent {:?} before the time that the API server asked to wait",
                 request.verb,
@@ -131,7 +128,7 @@ impl Sending {
             .is_write()
             .then(|| (request.verb, request.object.clone(), request.status, request.body.to_string()));
         let waiting =
-            Waiting { owner: owner.cloned(), priority, verb: request.verb, object: request.object.clone(), write };
+            Waiting { priority, verb: request.verb, object: request.object.clone(), write };
         let all = self.writes.entry(operator).or_default();
         let before = waiting.write.as_ref().and_then(|write| all.get(write).copied());
         if let Some(write) = &waiting.write {
@@ -169,10 +166,10 @@ impl Sending {
             let all = self.writes.get_mut(&operator).into_iter().flatten();
             all.filter(|((_, of, ..), _)| *of == waiting.object).for_each(|(_, last)| last.read = true);
         }
-        if let (Answer::Refused(refusal), Some(key)) = (answer, waiting.owner)
+        if let Answer::Refused(refusal) = answer
             && let Some(rest) = rest_of_the_server(refusal)
         {
-            let until = self.rests.entry((operator, key, waiting.priority)).or_default();
+            let until = self.rests.entry((operator, waiting.priority)).or_default();
             *until = (*until).max(now + rest);
         }
     }
@@ -182,7 +179,10 @@ impl Sending {
         let Some((key, shown)) = leaving.owner.and_then(|key| Some((key, engine.stores().owner(key)?))) else {
             return Ok(());
         };
-        if !leaving.request.is_write() || key.surface != Surface::Apps {
+        // A status that was decided before names an earlier version, and the API server does not take it any more.
+        let version = object::text(&leaving.request.body, "/metadata/resourceVersion");
+        let outdated = leaving.request.status && version != shown.resource_version.0;
+        if !leaving.request.is_write() || key.surface != Surface::Apps || outdated {
             return Ok(());
         }
         let known = self.rivals.entry((leaving.operator, key.clone(), shown.uid.0.clone()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use berth::api::{Resource, Surface};
+use berth::api::{ObjectRef, Resource, Surface};
 use serde_json::Value;
 
 use super::acts::is_available;
@@ -157,7 +157,10 @@ impl<'a> Seen<'a> {
             return Ok(());
         }
         let named = object::text(status, "/updateRevision");
-        if self.recorded().any(|r| object::name(r) == named) {
+        // People may have deleted it.
+        let revision = ObjectRef::new(Resource::Revisions, &of.namespace, named);
+        let mut ever = self.server.since(&revision, 0).into_iter().flatten();
+        if ever.any(|r| records(r, &self.set["spec"]["template"])) {
             return Ok(());
         }
         Err(format!("S13, D13: {of} observes generation {generation}, and {named:?} does not record its template"))

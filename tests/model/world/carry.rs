@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::{Key, ObjectRef, Resource};
 use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
 use crate::api_server::object;
 use crate::invariants::sending::Leaving;
+use crate::invariants::obstacles::Outcome;
 use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;
@@ -33,6 +34,10 @@ pub struct Sent {
     pub decided: jiff::Timestamp,
     /// By which plan of the operator.
     pub plan: u64,
+    /// The set that it is for; of a fresh read of what is in doubt the object itself.
+    pub owner: ObjectRef,
+    /// How long its sender waits for the answer.
+    pub patience: Duration,
     /// How far the caches were when it was decided.
     pub view: BTreeMap<Resource, u64>,
     /// Whether its sender no longer waits for it when it arrives.
@@ -69,6 +74,11 @@ impl World {
                 request.object,
                 subresource(&request)
             );
+        }
+        let about = owner.as_ref().map_or_else(|| request.object.clone(), Key::object);
+        let now = self.clock;
+        if let Err(broken) = self.invariants.rates.sent(&self.server, operator, &about, &request, now) {
+            self.fail(&broken);
         }
         if let Some(engine) = &self.operators[operator].engine
             && let Err(broken) = self.invariants.sent(&self.server, engine, operator, &request, plan)
@@ -112,19 +122,21 @@ impl World {
         if fate == Fate::CrashBefore {
             return self.crash(operator);
         }
-        self.operators[operator].in_flight.extend(owner.map(|key| (id, key)));
+        self.operators[operator].in_flight.extend(owner.map(|key| (id, (key, now))));
         let delay = self.random.between(self.weather.request);
         let at = self.now_of(operator).wall;
         let sent = Sent {
             operator,
             incarnation,
             id,
-            request,
             at,
             since: self.clock,
             decided,
             plan,
+            owner: about,
+            patience: super::troubles::patience(&request),
             view,
+            request,
             given_up: false,
             former: false,
         };
@@ -178,8 +190,29 @@ impl World {
     /// The operator learns that nobody knows.
     pub(super) fn broken(&mut self, sent: &Sent) {
         tell!(self, "the connection of operator {} breaks: {}", sent.operator, sent.request.object);
+        self.learns(sent, &Outcome::Lost);
         let delay = self.random.between(BROKEN);
         self.reply(sent, delay, Answer::Unknown("the connection broke".to_owned()));
+    }
+
+    /// The operator learns, or never does, what became of a request for a set.
+    pub(super) fn learns(&mut self, sent: &Sent, outcome: &Outcome<'_>) {
+        if self.operators[sent.operator].incarnation != sent.incarnation {
+            return;
+        }
+        let by = (sent.operator, sent.incarnation);
+        let now = self.clock;
+        if let Outcome::Refused(refusal) = outcome
+            && let Err(broken) =
+                self.invariants.rates.refused(sent.operator, &sent.owner, &sent.request, refusal.code, now)
+        {
+            self.fail(&broken);
+        }
+        if self.invariants.rules.told {
+            let obstacles = &mut self.invariants.obstacles;
+            obstacles.answered(&self.server, &sent.owner, by, &sent.request, outcome, now);
+            self.judge_soon();
+        }
     }
 
     pub(super) fn reply(&mut self, sent: &Sent, delay: Duration, answer: Answer) {
@@ -193,6 +226,7 @@ impl World {
         sent.former = self.is_former(&sent);
         // Or it has been told that the connection broke.
         sent.given_up = sent.former || fate == Fate::AnswerLost;
+        let version = self.server.version();
         let answer = match &fate {
             Fate::Refused(refusal) => {
                 if refusal.code == 404 {
@@ -202,7 +236,6 @@ impl World {
             }
             _ => {
                 let judgement = self.invariants.judge(&self.server, &sent, &self.writes);
-                let version = self.server.version();
                 let before = self.server.shared(&sent.request.object);
                 let answer = self.server.handle(&sent.request);
                 let done = matches!(answer, Answer::Done(_));
@@ -269,6 +302,15 @@ impl World {
             }
         };
         let refused = if let Answer::Refused(refusal) = &answer { Some(refusal.code) } else { None };
+        if matches!(fate, Fate::Carried | Fate::Refused(_)) {
+            let taken_back = sent.request.verb == Verb::Patch && self.server.version() == version;
+            let outcome = match &answer {
+                Answer::Refused(refusal) => Outcome::Refused(refusal),
+                _ if taken_back => Outcome::TakenBack,
+                _ => Outcome::Done,
+            };
+            self.learns(&sent, &outcome);
+        }
         if !matches!(sent.request.object.resource, Resource::Events | Resource::Leases) {
             let Request { verb, object, status, .. } = sent.request.clone();
             self.answered.push(Answered { verb, object, status, refused, at: self.clock });

@@ -31,6 +31,7 @@ impl World {
         tell!(self, "operator {operator} starts");
         let o = &mut self.operators[operator];
         o.incarnation += 1;
+        o.acts_since = self.clock;
         o.replaced = false;
         let identity = o.identity(operator, o.incarnation);
         let tenure = self.lease;

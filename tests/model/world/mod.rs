@@ -7,6 +7,7 @@ mod lives;
 mod nodes;
 mod operator;
 mod report;
+mod told;
 mod troubles;
 mod user;
 mod watching;
@@ -63,6 +64,8 @@ enum Happening {
     Silence(String),
     /// A garbage collector does one thing.
     Sweep,
+    /// It is judged what people are told.
+    Judge,
 }
 
 /// A write that an operator sent.
@@ -166,6 +169,7 @@ pub struct World {
     spread: u64,
     pods_due: BTreeSet<ObjectRef>,
     sweep_due: bool,
+    judge_due: bool,
     story: Vec<String>,
 }
 
@@ -212,6 +216,7 @@ impl World {
             spread: 0,
             pods_due: BTreeSet::new(),
             sweep_due: false,
+            judge_due: false,
             story: vec![],
         }
     }
@@ -286,6 +291,7 @@ impl World {
             Happening::Arrive(sent, fate) => self.arrive(*sent, fate),
             Happening::Pod(pod) => self.attend(&pod),
             Happening::Sweep => self.sweep(),
+            Happening::Judge => self.judge_what_is_told(),
         }
     }
 
@@ -308,6 +314,9 @@ impl World {
             }
             self.pump_watchers(change.object.resource);
             self.attend_to(&change);
+            if change.object.resource != Resource::Leases {
+                self.judge_soon();
+            }
         }
     }
 

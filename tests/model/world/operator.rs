@@ -40,8 +40,8 @@ pub struct Operator {
     /// How far the wall clock of its machine is off.
     pub skew: SignedDuration,
     pub(super) incarnation: u64,
-    /// Requests of plans that have not been answered, and whom they are for.
-    pub in_flight: BTreeMap<u64, Key>,
+    /// Requests of plans that have not been answered, whom they are for, and since when.
+    pub in_flight: BTreeMap<u64, (Key, Duration)>,
     /// What the plans rest on whose requests are being sent.
     pub(super) bases: BTreeMap<Key, (u64, Basis)>,
     /// Numbers its plans, through all of its lives.
@@ -53,6 +53,8 @@ pub struct Operator {
     elects: bool,
     /// Whether another takes its place when it has ended.
     pub(super) replaced: bool,
+    /// Since when it acts, or has run.
+    pub(super) acts_since: Duration,
     pub(super) tick: Option<Duration>,
     ticks: (u64, u32),
     /// In which second it read something afresh last, and what and how often in that.
@@ -108,6 +110,7 @@ impl World {
             config,
             elects,
             replaced: false,
+            acts_since: Duration::ZERO,
             tick: None,
             ticks: (0, 0),
             looks: (0, BTreeMap::new()),
@@ -204,12 +207,13 @@ impl World {
                 Output::Watch { resource, session, version, .. } => {
                     self.begin_watch(operator, resource, session, version);
                 }
-                Output::Send { id, request } => self.dispatch(operator, id, request),
+                Output::Send { id, request, .. } => self.dispatch(operator, id, request),
                 Output::Note(Note::Acted { action, error, .. }) => {
                     let how = error.map_or_else(|| "did".to_owned(), |e| format!("could not ({e})"));
                     tell!(self, "operator {operator} {how}: {action}");
                 }
                 Output::Note(Note::Leading) => {
+                    self.operators[operator].acts_since = self.clock;
                     self.tally("terms");
                     tell!(self, "operator {operator} leads");
                 }
@@ -290,7 +294,7 @@ impl World {
 }
 
 /// The resources that acts are judged on.
-fn judged(surface: Surface) -> [Resource; 6] {
+pub(super) fn judged(surface: Surface) -> [Resource; 6] {
     let (ordinals, daemons) = (Resource::OrdinalSets(surface), Resource::DaemonSets(surface));
     [ordinals, daemons, Resource::Pods, Resource::Claims, Resource::Revisions, Resource::Nodes]
 }

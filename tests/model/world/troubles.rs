@@ -6,6 +6,7 @@ use berth::core::request::{Answer, Request};
 
 use super::{Fate, Happening, Sent, World};
 use crate::api_server::Pattern;
+use crate::invariants::obstacles::Outcome;
 
 /// What becomes of requests that fit a pattern.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +43,7 @@ impl Limits {
 }
 
 /// How long the sender of a request waits for the answer.
-fn timeout(_request: &Request) -> Duration {
+pub(super) fn patience(_request: &Request) -> Duration {
     berth::shell::transport::TIMEOUT
 }
 
@@ -59,11 +60,12 @@ impl World {
 
     /// Sends a request into its trouble.
     pub(super) fn delay(&mut self, sent: Sent, trouble: Trouble) {
-        let patience = timeout(&sent.request);
+        let patience = sent.patience;
         let late = || Answer::Unknown(format!("no answer within {} s", patience.as_secs()));
         match trouble {
             Trouble::Hangs => {
                 self.tally("hanging requests");
+                self.learns(&sent, &Outcome::Lost);
                 self.reply(&sent, patience, late());
             }
             Trouble::Slow(time) if time < patience => {
@@ -72,6 +74,7 @@ impl World {
             }
             Trouble::Slow(time) => {
                 self.tally("slow requests");
+                self.learns(&sent, &Outcome::Lost);
                 self.reply(&sent, patience, late());
                 self.later(time, Happening::Arrive(Box::new(sent), Fate::AnswerLost));
             }

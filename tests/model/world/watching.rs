@@ -253,3 +253,15 @@ impl World {
         self.step(operator, inputs);
     }
 }
+
+impl World {
+    /// Whether the watches of an operator have told it all that there is.
+    pub(super) fn sees_all(&self, operator: usize) -> bool {
+        super::operator::judged(self.surface).into_iter().all(|resource| {
+            self.operators[operator].sessions.get(&resource).is_some_and(|session| {
+                let new = self.server.changes_after(resource, session.cursor);
+                session.frozen <= self.clock && new.is_some_and(<[_]>::is_empty)
+            })
+        })
+    }
+}

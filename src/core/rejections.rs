@@ -1,0 +1,192 @@
+//! The requests of one owner that the API server rejected: each has a pause of its own, whatever its verb and purpose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::backoff::{Backoff, creates};
+use super::plan::{Act, Action};
+use super::reason::Slot;
+use super::request::Verb;
+use crate::api::ObjectRef;
+use crate::api::status::ConditionReason;
+
+/// Pauses after a rejected request. It is never given up: a quota may come back.
+pub const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(300) };
+/// The longest pause that an answer may ask for.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// A rejection that was not repeated for this long after its pause is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(1800);
+
+/// A request, as far as its rejections are concerned: the verb, whether it is of the status, whether it is a dry run, the object.
+type RequestKey = (Verb, bool, bool, ObjectRef);
+
+fn key(act: &Act) -> RequestKey {
+    (act.verb(), act.writes_status(), matches!(act, Act::Default { .. }), act.object().clone())
+}
+
+/// A request that the API server rejected when it was sent last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejection {
+    /// What kind of request.
+    pub reason: ConditionReason,
+    /// The object.
+    pub object: ObjectRef,
+    /// The API server's own message.
+    pub message: String,
+    /// How often in a row.
+    pub times: u32,
+    /// When the answer came (monotonic).
+    pub tried: Duration,
+    /// Not to be tried again before this (monotonic).
+    pub retry_at: Duration,
+    /// Whether it is shown to users: a busy API server says nothing about the owner.
+    pub reported: bool,
+}
+
+/// The creations of pods and claims after one of them was rejected.
+#[derive(Clone, Debug, PartialEq)]
+struct Creations {
+    times: u32,
+    retry_at: Duration,
+    /// The request that was rejected last.
+    last: RequestKey,
+}
+
+/// See the module. A copy costs little, whatever there is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rejections {
+    requests: Arc<BTreeMap<RequestKey, Rejection>>,
+    creations: Option<Creations>,
+    /// Replicas that have lost their pod, or come to be wanted, since a creation was rejected. They are tried at once.
+    vacant: Arc<BTreeSet<Slot>>,
+}
+
+impl Rejections {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// The rejection of the request of `act`, if it was rejected when it was sent last.
+    pub fn of(&self, act: &Act) -> Option<&Rejection> {
+        if self.requests.is_empty() { None } else { self.requests.get(&key(act)) }
+    }
+
+    /// All of them, in the order of their objects.
+    pub fn iter(&self) -> impl Iterator<Item = &Rejection> {
+        self.requests.values()
+    }
+
+    /// How long `action` of `unit` is not to be sent, and the rejection that this is for; `None` when it may be sent now.
+    pub fn back_off(
+        &self,
+        action: &Action,
+        unit: &[Action],
+        now: Duration,
+    ) -> Option<(Duration, &Rejection)> {
+        let left = |at: Duration| at.checked_sub(now).filter(|delay| !delay.is_zero());
+        let own = self.of(&action.act).and_then(|r| Some((left(r.retry_at)?, r)));
+        if own.is_some() || !creates(&action.act) {
+            return own;
+        }
+        let is_vacant = |action: &Action| action.why.slot().is_some_and(|slot| self.vacant.contains(slot));
+        let creations = self.creations.as_ref().filter(|_| !unit.iter().any(is_vacant))?;
+        Some((left(creations.retry_at)?, self.requests.get(&creations.last)?))
+    }
+
+    /// Records that the API server rejected `action`. The pause doubles from 1 s to 5 min and is at least `wait`. `reported`: the
+    /// answer is about the request and not about the API server.
+    pub fn record(
+        &mut self,
+        action: &Action,
+        message: &str,
+        wait: Option<Duration>,
+        reported: bool,
+        now: Duration,
+    ) {
+        let (key, wait) = (key(&action.act), wait.unwrap_or_default());
+        let before = self.take(&key, now);
+        let times = before.map_or(0, |known| known.times).saturating_add(1);
+        let rejection = Rejection {
+            reason: action.act.rejected_as(),
+            object: action.act.object().clone(),
+            message: message.to_owned(),
+            times,
+            tried: now,
+            retry_at: now + RETRY.pause(times).max(wait),
+            reported,
+        };
+        if creates(&action.act) {
+            self.occupy(action);
+            // The answers of one batch count once.
+            let known = self.creations.as_ref().map_or((0, Duration::ZERO), |c| (c.times, c.retry_at));
+            let times = if now < known.1 { known.0 } else { known.0.saturating_add(1) };
+            let retry_at = known.1.max(now + RETRY.pause(times).max(wait));
+            self.creations = Some(Creations { times, retry_at, last: key.clone() });
+        }
+        Arc::make_mut(&mut self.requests).insert(key, rejection);
+    }
+
+    /// Records that no answer came to a request that changes nothing, and why: it is sent again after a pause. What the API server
+    /// said before stands.
+    pub fn postpone(&mut self, action: &Action, why: &str, now: Duration) {
+        let key = key(&action.act);
+        let known = self.take(&key, now).unwrap_or_else(|| Rejection {
+            reason: action.act.rejected_as(),
+            object: action.act.object().clone(),
+            message: why.to_owned(),
+            times: 0,
+            tried: now,
+            retry_at: now,
+            reported: false,
+        });
+        let times = known.times.saturating_add(1);
+        let retry_at = now + RETRY.pause(times);
+        let postponed = Rejection { times, tried: now, retry_at, ..known };
+        Arc::make_mut(&mut self.requests).insert(key, postponed);
+    }
+
+    /// Takes a rejection out, and those that are too old to say anything.
+    fn take(&mut self, key: &RequestKey, now: Duration) -> Option<Rejection> {
+        let requests = Arc::make_mut(&mut self.requests);
+        requests.retain(|_, known| now < known.retry_at.saturating_add(FORGOTTEN));
+        requests.remove(key)
+    }
+
+    /// Records that `action` was done.
+    pub fn clear(&mut self, action: &Action) {
+        if creates(&action.act) {
+            self.creations = None;
+            self.occupy(action);
+        }
+        if !self.requests.is_empty() {
+            let key = key(&action.act);
+            if self.requests.contains_key(&key) {
+                Arc::make_mut(&mut self.requests).remove(&key);
+            }
+        }
+    }
+
+    /// Records that a replica has lost its pod, or is wanted from now on: its creation is tried at once, though another was rejected.
+    pub fn vacate(&mut self, replica: Slot) {
+        if self.creations.is_some() {
+            Arc::make_mut(&mut self.vacant).insert(replica);
+        }
+    }
+
+    fn occupy(&mut self, action: &Action) {
+        if let Some(replica) = action.why.slot().filter(|replica| self.vacant.contains(replica)) {
+            Arc::make_mut(&mut self.vacant).remove(replica);
+        }
+    }
+
+    /// Lets everything be tried at once: the spec was changed, which may be the cure. What was reported stands until then.
+    pub fn retry_now(&mut self) {
+        for known in Arc::make_mut(&mut self.requests).values_mut() {
+            (known.times, known.retry_at) = (0, Duration::ZERO);
+        }
+        self.creations = None;
+        self.vacant = Arc::default();
+    }
+}

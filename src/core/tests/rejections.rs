@@ -1,0 +1,106 @@
+//! The pauses of rejected requests.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::api::{ObjectRef, Resource};
+use crate::core::plan::{Act, Action, Guard};
+use crate::core::reason::{Reason, Slot};
+use crate::core::rejections::Rejections;
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn pod(ordinal: i64) -> ObjectRef {
+    ObjectRef::new(Resource::Pods, "ns", format!("web-{ordinal}"))
+}
+
+fn create(ordinal: i64) -> Action {
+    let why = Reason::Missing { slot: Slot::Ordinal(ordinal), revision: "v1".to_owned() };
+    Action { act: Act::Create { object: pod(ordinal), body: Value::Null }, why }
+}
+
+fn delete(ordinal: i64) -> Action {
+    let guard = Guard { uid: crate::api::Uid("u".to_owned()), resource_version: None };
+    let why = Reason::Condemned { slot: Slot::Ordinal(ordinal) };
+    Action { act: Act::Delete { object: pod(ordinal), guard }, why }
+}
+
+/// How many seconds an action by itself is held.
+fn held(rejections: &Rejections, action: &Action, now: Duration) -> Option<u64> {
+    rejections.back_off(action, std::slice::from_ref(action), now).map(|(delay, _)| delay.as_secs())
+}
+
+#[test]
+fn each_request_has_a_pause_that_doubles() {
+    let (mut rejections, mut now, mut pauses) = (Rejections::default(), at(100), vec![]);
+    for _ in 0..12 {
+        rejections.record(&delete(0), "no", None, true, now);
+        let pause = held(&rejections, &delete(0), now).unwrap();
+        pauses.push(pause);
+        now += at(pause);
+        assert_eq!(held(&rejections, &delete(0), now), None, "then it is tried");
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    assert_eq!(held(&rejections, &delete(1), now), None, "that of another object is not held");
+    rejections.record(&delete(1), "no", None, true, now);
+    assert_eq!(held(&rejections, &delete(1), now), Some(1), "it has a pause of its own");
+    rejections.clear(&delete(0));
+    assert!(rejections.of(&delete(0).act).is_none() && rejections.of(&delete(1).act).is_some());
+    rejections.record(&delete(0), "slow down", Some(at(7)), false, now);
+    assert_eq!(held(&rejections, &delete(0), now), Some(7), "at least as long as the API server asks for");
+    assert!(!rejections.of(&delete(0).act).unwrap().reported, "the last answer counts");
+}
+
+#[test]
+fn two_rejected_requests_do_not_take_turns() {
+    let (mut rejections, mut sent) = (Rejections::default(), 0);
+    for millisecond in 0..10_000 {
+        let now = Duration::from_millis(millisecond);
+        for action in [delete(0), delete(1)] {
+            if held(&rejections, &action, now).is_none() {
+                rejections.record(&action, "no", None, true, now);
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(sent, 2 * 4, "at 0, 1, 3 and 7 s each");
+}
+
+#[test]
+fn a_rejected_creation_holds_the_others_but_not_a_new_gap() {
+    let mut rejections = Rejections::default();
+    // A batch: its answers count once.
+    for ordinal in 4..8 {
+        rejections.record(&create(ordinal), "exceeded quota", None, true, at(10));
+    }
+    assert_eq!(held(&rejections, &create(8), at(10)), Some(1), "most likely it would be rejected too");
+    assert_eq!(held(&rejections, &delete(4), at(10)), None, "a deletion is another request");
+    rejections.record(&create(8), "exceeded quota", None, true, at(11));
+    assert_eq!(held(&rejections, &create(9), at(11)), Some(2), "and so on, ever more rarely");
+    rejections.vacate(Slot::Ordinal(1));
+    assert_eq!(held(&rejections, &create(1), at(11)), None, "a pod that is lost comes back at once");
+    rejections.record(&create(1), "exceeded quota", None, true, at(11));
+    assert_eq!(held(&rejections, &create(1), at(11)), Some(1), "once");
+    rejections.vacate(Slot::Ordinal(2));
+    rejections.clear(&create(2));
+    assert_eq!(held(&rejections, &create(9), at(11)), None, "there is room again");
+    assert_eq!(held(&rejections, &create(8), at(11)), Some(1), "what was rejected keeps its pause");
+    rejections.retry_now();
+    assert_eq!(held(&rejections, &create(8), at(11)), None, "a changed spec may be the cure");
+    assert!(rejections.of(&create(8).act).is_some_and(|known| known.reported), "until it is tried it stands");
+}
+
+#[test]
+fn a_read_without_an_answer_is_repeated_after_a_pause() {
+    let read = Action { act: Act::ConfirmAbsent { object: pod(0) }, why: Reason::NameUnseen };
+    let mut rejections = Rejections::default();
+    rejections.postpone(&read, "no answer within 30 s", at(10));
+    assert_eq!(held(&rejections, &read, at(10)), Some(1));
+    assert!(!rejections.of(&read.act).unwrap().reported);
+    rejections.record(&read, "forbidden", None, true, at(20));
+    rejections.postpone(&read, "no answer within 30 s", at(50));
+    assert!(rejections.of(&read.act).unwrap().reported, "what was answered last stands");
+}
