@@ -21,7 +21,6 @@ use serde_json::Value;
 
 use super::{Rules, acts::owner_of, daemons, ordinals};
 use crate::api_server::{ApiServer, Change, object};
-use crate::world::NAMESPACE;
 
 /// How long people may be told nothing, or what is no longer so.
 const BOUND: Duration = Duration::from_secs(2);
@@ -353,6 +352,5 @@ fn may_be_late(set: &Value) -> bool {
 pub fn sets(server: &ApiServer) -> Vec<ObjectRef> {
     use berth::api::Surface::{Apps, Berth};
     let all = [Berth, Apps].map(|surface| [Resource::OrdinalSets(surface), Resource::DaemonSets(surface)]);
-    let here = |of: &&ObjectRef| of.namespace == NAMESPACE;
-    all.into_iter().flatten().flat_map(|r| server.all(r).map(|(of, _)| of).filter(here).cloned()).collect()
+    all.into_iter().flatten().flat_map(|r| server.all(r).map(|(of, _)| of.clone())).collect()
 }

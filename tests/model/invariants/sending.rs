@@ -242,7 +242,8 @@ fn of_the_generation_that_is_seen(engine: &Engine, leaving: &Leaving<'_>) -> Fou
 /// How long the API server as a whole wants to be left alone by what an answer was to; `None` for an answer that is about one object.
 fn rest_of_the_server(refusal: &Refusal) -> Option<Duration> {
     let seconds = u64::from(refusal.details.retry_after_seconds);
-    let about_one = !refusal.details.causes.is_empty() || refusal.message.starts_with("admission webhook");
+    let hook = ["admission webhook", "calling webhook"].iter().any(|words| refusal.message.contains(words));
+    let about_one = !refusal.details.causes.is_empty() || hook;
     let busy = matches!(refusal.code, 429 | 503) && seconds > 0 && !about_one;
     busy.then(|| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
