@@ -56,8 +56,7 @@ pub fn status(
         status.current_number_scheduled += 1;
         status.number_ready += i32::from(pod::is_ready(first));
         status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
-        status.updated_number_scheduled +=
-            i32::from(identity::is_current(observation, first, &labels));
+        status.updated_number_scheduled += i32::from(identity::is_current(observation, first, &labels));
     }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
     // Native objects have no such fields.

@@ -10,6 +10,7 @@
 )]
 
 mod api_server;
+mod changes;
 mod conditions;
 mod daemon_churn;
 mod daemon_histories;

@@ -177,7 +177,9 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
         if !daemons::fits(world.invariants.rules, set, node) {
             // What runs there may stay unless the node drives it out.
             let taints = object::entries(node, "/spec/taints");
-            let stays = taints.iter().all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(world.invariants.rules, set, t));
+            let stays = taints
+                .iter()
+                .all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(world.invariants.rules, set, t));
             let most = usize::from(stays && daemons::selected(set, node));
             ensure!(here.len() <= most, "D2: {} runs {} pods", of.name, here.len());
             misscheduled += here.len();

@@ -175,7 +175,8 @@ impl Engine {
     /// Stops the run of an owner that was changed or deleted since: what is in flight ends, and nothing more of this plan is begun.
     pub(super) fn stop_outdated(&mut self, key: &Key) {
         let owner = self.stores.owner(key).map(basis);
-        if let Some(active) = self.active.get_mut(key).filter(|active| owner.as_ref() != Some(&active.basis)) {
+        if let Some(active) = self.active.get_mut(key).filter(|active| owner.as_ref() != Some(&active.basis))
+        {
             active.run.stop();
         }
     }

@@ -303,7 +303,8 @@ fn foreign(server: &ApiServer, of: &ObjectRef, set: &Value) -> Ought {
     let spec = ordinals::Spec::of(set);
     let mut below_available = true;
     for ordinal in spec.start..spec.end.min(spec.start + MOST) {
-        let holder = server.get(&ObjectRef::new(Resource::Pods, &of.namespace, &format!("{}-{ordinal}", of.name)));
+        let holder =
+            server.get(&ObjectRef::new(Resource::Pods, &of.namespace, &format!("{}-{ordinal}", of.name)));
         let controller = holder.and_then(object::controller);
         let ours = controller.is_some_and(|r| r["uid"] == object::uid(set));
         match holder {

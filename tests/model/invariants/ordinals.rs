@@ -157,9 +157,8 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
 fn is_of_earlier_set(claim: &Value, act: &Act<'_>) -> bool {
     let kind = act.owner.resource.kind();
     let version = act.owner.resource.api_version();
-    let named = |r: &&Value| {
-        r["kind"] == kind && r["apiVersion"] == version && r["name"] == act.owner.name.as_str()
-    };
+    let named =
+        |r: &&Value| r["kind"] == kind && r["apiVersion"] == version && r["name"] == act.owner.name.as_str();
     object::owners(claim).iter().filter(named).any(|r| r["uid"] != act.owner_uid())
 }
 

@@ -149,7 +149,8 @@ impl Invariants {
         if request.verb != Verb::Patch || !adopts {
             return Ok(());
         }
-        let (Some(owner), Some(reference)) = (owner_in(&of.namespace, &request.body), object::controller(&request.body))
+        let (Some(owner), Some(reference)) =
+            (owner_in(&of.namespace, &request.body), object::controller(&request.body))
         else {
             return Ok(());
         };
@@ -224,7 +225,11 @@ pub fn keeps_references(server: &ApiServer, sent: &Sent) -> Found {
     if let Some(lost) = lost {
         return Err(format!("S11: {} loses its owner {}", request.object, lost["name"]));
     }
-    let (Some(controller), Some(of)) = (object::controller(before), owner_in(&request.object.namespace, before)) else { return Ok(()) };
+    let (Some(controller), Some(of)) =
+        (object::controller(before), owner_in(&request.object.namespace, before))
+    else {
+        return Ok(());
+    };
     if request.object.resource != Resource::Pods || after.iter().any(|r| r["uid"] == controller["uid"]) {
         return Ok(());
     }
@@ -254,7 +259,8 @@ pub fn deletes_its_own(server: &ApiServer, sent: &Sent) -> Found {
     };
     let seen = sent.seen(Resource::Pods);
     let mut views = server.since(&request.object, seen).into_iter().flatten();
-    if !views.any(|v| object::uid(v) == object::uid(pod) && owner_in(&request.object.namespace, v).is_some()) {
+    if !views.any(|v| object::uid(v) == object::uid(pod) && owner_in(&request.object.namespace, v).is_some())
+    {
         return Err(format!("S2, S11: {} is nobody's, and deleted", request.object));
     }
     Ok(())
@@ -267,7 +273,11 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
         return Ok(());
     }
     let Some(revision) = server.get(&request.object) else { return Ok(()) };
-    let (Some(owner), Some(of)) = (object::controller(revision), owner_in(&request.object.namespace, revision)) else { return Ok(()) };
+    let (Some(owner), Some(of)) =
+        (object::controller(revision), owner_in(&request.object.namespace, revision))
+    else {
+        return Ok(());
+    };
     let seen = |resource| sent.seen(resource);
     let limits = server.since(&of, seen(of.resource)).into_iter().flatten();
     let limit = limits.filter_map(|set| set["spec"]["revisionHistoryLimit"].as_u64()).min().unwrap_or(10);
@@ -312,12 +322,15 @@ pub fn oldest_first(known: &Invariants, server: &ApiServer, sent: &Sent) -> Foun
     let pods = server.at(Resource::Pods, seen(Resource::Pods));
     let ours = |v: &Value| object::controller(v).is_some_and(|r| r["uid"] == owner["uid"]);
     let is_used = |revision: &Value| {
-        let (name, label) = (object::name(revision), object::text(revision, "/metadata/labels/controller-revision-hash"));
+        let (name, label) =
+            (object::name(revision), object::text(revision, "/metadata/labels/controller-revision-hash"));
         let at = |pod: &Value| {
             let hash = object::text(pod, "/metadata/labels/controller-revision-hash");
             ours(pod) && (hash == name || hash == label)
         };
-        ["/status/currentRevision", "/status/updateRevision"].iter().any(|field| object::text(set, field) == name)
+        ["/status/currentRevision", "/status/updateRevision"]
+            .iter()
+            .any(|field| object::text(set, field) == name)
             || statuses::records(revision, &set["spec"]["template"])
             || pods.values().any(|change| at(&change.value))
     };

@@ -106,7 +106,8 @@ impl Sending {
         of_the_generation_that_is_seen(engine, leaving)?;
         self.beside_no_rival(engine, leaving)?;
         // X8: nothing outside the namespace of the set.
-        if let Some(key) = owner.filter(|key| request.is_write() && key.namespace != request.object.namespace) {
+        if let Some(key) = owner.filter(|key| request.is_write() && key.namespace != request.object.namespace)
+        {
             return Err(format!("X8: {} is outside the namespace of {key}", request.object));
         }
         let priority = match (request.is_write(), request.status) {
@@ -127,8 +128,7 @@ impl Sending {
         let write = request
             .is_write()
             .then(|| (request.verb, request.object.clone(), request.status, request.body.to_string()));
-        let waiting =
-            Waiting { priority, verb: request.verb, object: request.object.clone(), write };
+        let waiting = Waiting { priority, verb: request.verb, object: request.object.clone(), write };
         let all = self.writes.entry(operator).or_default();
         let before = waiting.write.as_ref().and_then(|write| all.get(write).copied());
         if let Some(write) = &waiting.write {
@@ -136,9 +136,7 @@ impl Sending {
         }
         self.waiting.insert((operator, id), waiting);
         let Some(before) = before else { return Ok(()) };
-        let moved = |of: &ObjectRef, then: u64, now: u64| {
-            now < then || server.changed_between(of, then, now)
-        };
+        let moved = |of: &ObjectRef, then: u64, now: u64| now < then || server.changed_between(of, then, now);
         let news = before.read
             || moved(&request.object, before.seen, seen)
             || owner.is_some_and(|key| moved(&key.object(), before.owner_seen, owner_seen));
@@ -176,7 +174,8 @@ impl Sending {
 
     /// F1: once it was seen that kube-controller-manager has written the status of an owner, nothing is written for that.
     fn beside_no_rival(&mut self, engine: &Engine, leaving: &Leaving<'_>) -> Found {
-        let Some((key, shown)) = leaving.owner.and_then(|key| Some((key, engine.stores().owner(key)?))) else {
+        let Some((key, shown)) = leaving.owner.and_then(|key| Some((key, engine.stores().owner(key)?)))
+        else {
             return Ok(());
         };
         // A status that was decided before names an earlier version, and the API server does not take it any more.
@@ -216,7 +215,9 @@ impl Sending {
         // One may have waited for its turn.
         if *tokens < -1.0 {
             let of = &request.object.name;
-            return Err(format!("X9: event {of} is one more than 25 and one every five minutes of its owner"));
+            return Err(format!(
+                "X9: event {of} is one more than 25 and one every five minutes of its owner"
+            ));
         }
         Ok(())
     }

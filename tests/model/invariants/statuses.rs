@@ -50,7 +50,8 @@ impl<'a> Seen<'a> {
     fn managed(&self, resource: Resource) -> Vec<&'a Value> {
         let label = &self.set["spec"]["selector"]["matchLabels"]["app"];
         let uid = object::uid(self.set);
-        let all = self.server.at(resource, self.sent.seen(resource)).into_values().map(|change| &*change.value);
+        let all =
+            self.server.at(resource, self.sent.seen(resource)).into_values().map(|change| &*change.value);
         let ours = |v: &&Value| {
             object::controller(v).is_some_and(|r| r["uid"] == uid) && v["metadata"]["labels"]["app"] == *label
         };
@@ -75,8 +76,7 @@ impl<'a> Seen<'a> {
             let revision = object::text(&self.status, field);
             count(&|p| !object::is_terminating(p) && ordinals::revision(p) == revision)
         };
-        let ready =
-            |p: &Value| object::text(p, "/status/phase") == "Running" && object::holds(p, "Ready");
+        let ready = |p: &Value| object::text(p, "/status/phase") == "Running" && object::holds(p, "Ready");
         vec![
             ("replicas", pods.len() as i64),
             ("readyReplicas", count(&ready)),
@@ -163,7 +163,9 @@ impl<'a> Seen<'a> {
         if ever.any(|r| records(r, &self.set["spec"]["template"])) {
             return Ok(());
         }
-        Err(format!("S13, D13: {of} observes generation {generation}, and {named:?} does not record its template"))
+        Err(format!(
+            "S13, D13: {of} observes generation {generation}, and {named:?} does not record its template"
+        ))
     }
 
     /// A set comes from another revision only once its rollout is complete, or when the one that it came from is not known.
@@ -179,7 +181,9 @@ impl<'a> Seen<'a> {
         let complete = match of.resource {
             Resource::OrdinalSets(_) => {
                 let spec = ordinals::Spec::of(self.set);
-                ["replicas", "readyReplicas", "updatedReplicas"].iter().all(|f| count(f) == spec.end - spec.start)
+                ["replicas", "readyReplicas", "updatedReplicas"]
+                    .iter()
+                    .all(|f| count(f) == spec.end - spec.start)
             }
             _ => ["numberAvailable", "updatedNumberScheduled"]
                 .iter()
@@ -188,7 +192,9 @@ impl<'a> Seen<'a> {
         if complete && after == object::text(&self.status, "/updateRevision") {
             return Ok(());
         }
-        Err(format!("S13, D13: {of} comes from {after} and not from {before}, before the rollout is complete"))
+        Err(format!(
+            "S13, D13: {of} comes from {after} and not from {before}, before the rollout is complete"
+        ))
     }
 }
 

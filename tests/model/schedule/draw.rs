@@ -43,7 +43,8 @@ impl Schedule {
         let disturbed = !patient && random.chance(600);
         let limits = random.chance(150).then_some(Limits { qps: 5, burst: 10, in_flight: 4 });
         let tenure = |duration, deadline, renew, retry| {
-            let [duration, deadline, renew, retry] = [duration, deadline, renew, retry].map(Duration::from_secs);
+            let [duration, deadline, renew, retry] =
+                [duration, deadline, renew, retry].map(Duration::from_secs);
             Tenure { duration, deadline, renew, retry }
         };
         let lease = *random.pick(&[None, None, Some(tenure(60, 40, 15, 5)), Some(tenure(8, 6, 2, 1))]);

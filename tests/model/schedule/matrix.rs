@@ -80,9 +80,8 @@ fn excluded(kind: Kind, a: &Choice, b: &Choice) -> bool {
     let is = |what: &str, value: &str| {
         [a, b].into_iter().any(|(name, chosen)| *name == what && (value == "*" || chosen == value))
     };
-    let not = |what: &str, value: &str| {
-        [a, b].into_iter().any(|(name, chosen)| *name == what && chosen != value)
-    };
+    let not =
+        |what: &str, value: &str| [a, b].into_iter().any(|(name, chosen)| *name == what && chosen != value);
     // Native objects have no such fields.
     is("surface", "Apps") && (is("paused", "true") || is("deadline", "30"))
         // Only rolling updates of ordinal sets take parameters, and only daemons may keep them beside OnDelete.

@@ -104,8 +104,7 @@ fn ordinals(random: &mut Random) -> Value {
         _ => json!({ "rollingUpdate": parameters }),
     };
     let claims = ["data", "logs"].into_iter().take(*random.pick(&[0, 1, 1, 2]));
-    let claims: Vec<Value> =
-        claims.map(|name| json!({ "metadata": { "name": name }, "spec": {} })).collect();
+    let claims: Vec<Value> = claims.map(|name| json!({ "metadata": { "name": name }, "spec": {} })).collect();
     json!({
         "replicas": 1 + random.below(4),
         "podManagementPolicy": policy,

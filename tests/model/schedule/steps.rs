@@ -122,9 +122,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
             let when = *random.pick(&["whenDeleted", "whenScaled"]);
             Step::Retention(when, *random.pick(&["Retain", "Delete"]))
         }
-        7 if surface == Surface::Berth && !schedule.patient => {
-            Step::Pausing(set, random.chance(600))
-        }
+        7 if surface == Surface::Berth && !schedule.patient => Step::Pausing(set, random.chance(600)),
         8 if !schedule.patient => Step::Replace(set, *random.pick(&["Background", "Foreground", "Orphan"])),
         9 if schedule.patient || schedule.weather.mishap == 0 => Step::Rest,
         9 | 10 => Step::Pause(operator, seconds),

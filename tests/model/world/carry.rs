@@ -8,8 +8,8 @@ use berth::core::engine::Input;
 use berth::core::request::{Answer, Request, Verb};
 
 use crate::api_server::object;
-use crate::invariants::sending::Leaving;
 use crate::invariants::obstacles::Outcome;
+use crate::invariants::sending::Leaving;
 use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;

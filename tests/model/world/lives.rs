@@ -37,8 +37,12 @@ impl World {
         let tenure = self.lease;
         o.config.lease = identity.map(|name| {
             let usual = lease::Config::new(NAMESPACE, "berth", &name);
-            tenure.map_or(usual.clone(), |Tenure { duration, deadline, renew, retry }| {
-                lease::Config { duration, deadline, renew, retry, ..usual }
+            tenure.map_or(usual.clone(), |Tenure { duration, deadline, renew, retry }| lease::Config {
+                duration,
+                deadline,
+                renew,
+                retry,
+                ..usual
             })
         });
         o.engine = Some(Engine::new(o.config.clone()));
