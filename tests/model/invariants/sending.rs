@@ -15,6 +15,8 @@ type Found = Result<(), String>;
 
 /// What was rejected is sent again after a pause of so long at least (S16).
 const PAUSE: Duration = Duration::from_secs(1);
+/// An answer that the view is old is believed so often at most until something newer is seen: after 10, 20, 40, ... ms.
+const MOST_LOOKS: u32 = 10;
 /// An answer may hold back what follows for so long at most.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Events an owner may have at once, and how long it takes until it may have one more.
@@ -44,6 +46,10 @@ struct Last {
     answered: Option<Duration>,
     /// Whether the object was read since.
     read: bool,
+    /// Whether the answer was that the sender's view is old: it looks again soon, and more and more rarely.
+    stale: bool,
+    /// How often it was sent in a row, and nothing newer was seen.
+    times: u32,
 }
 
 /// A request that has not been answered.
@@ -132,16 +138,22 @@ impl Sending {
         let all = self.writes.entry(operator).or_default();
         let before = waiting.write.as_ref().and_then(|write| all.get(write).copied());
         if let Some(write) = &waiting.write {
-            all.insert(write.clone(), Last { seen, owner_seen, answered: None, read: false });
+            all.insert(write.clone(), Last { seen, owner_seen, answered: None, read: false, stale: false, times: 1 });
         }
+        let waiting_for = waiting.write.clone();
         self.waiting.insert((operator, id), waiting);
         let Some(before) = before else { return Ok(()) };
         let moved = |of: &ObjectRef, then: u64, now: u64| now < then || server.changed_between(of, then, now);
         let news = before.read
             || moved(&request.object, before.seen, seen)
             || owner.is_some_and(|key| moved(&key.object(), before.owner_seen, owner_seen));
+        if news {
+            return Ok(());
+        }
+        let last = waiting_for.as_ref().and_then(|write| all.get_mut(write));
+        last.into_iter().for_each(|last| last.times = before.times.saturating_add(1));
         let rested = before.answered.is_some_and(|at| now >= at + PAUSE);
-        if news || rested {
+        if rested || before.stale && before.times < MOST_LOOKS {
             return Ok(());
         }
         Err(format!(
@@ -157,7 +169,8 @@ impl Sending {
         let Some(waiting) = self.waiting.remove(&(operator, id)) else { return };
         if let Some(write) = &waiting.write {
             let last = self.writes.get_mut(&operator).and_then(|all| all.get_mut(write));
-            last.into_iter().for_each(|last| last.answered = Some(now));
+            let stale = matches!(answer, Answer::Refused(r) if matches!(r.code, 404 | 409 | 410));
+            last.into_iter().for_each(|last| (last.answered, last.stale) = (Some(now), stale));
         }
         let told = matches!(answer, Answer::Done(_)) || matches!(answer, Answer::Refused(r) if r.code == 404);
         if waiting.verb == Verb::Get && told {

@@ -118,15 +118,17 @@ impl<'a> Seen<'a> {
             available += i64::from(self.is_available(pod));
             updated += i64::from(labels.contains(&ordinals::revision(pod)));
         }
-        vec![
+        let counts = vec![
             ("desiredNumberScheduled", desired),
             ("currentNumberScheduled", current),
             ("numberMisscheduled", strays),
             ("numberReady", ready),
             ("numberAvailable", available),
             ("numberUnavailable", desired - available),
-            ("updatedNumberScheduled", updated),
-        ]
+        ];
+        // Of a template that is not observed yet nothing is said.
+        let updated = Some(("updatedNumberScheduled", updated)).filter(|_| self.is_observed());
+        counts.into_iter().chain(updated).collect()
     }
 
     /// Whether the status is about the present template: not where that was not recorded yet, nor of a set that is being deleted.
