@@ -138,7 +138,10 @@ impl Sending {
         let all = self.writes.entry(operator).or_default();
         let before = waiting.write.as_ref().and_then(|write| all.get(write).copied());
         if let Some(write) = &waiting.write {
-            all.insert(write.clone(), Last { seen, owner_seen, answered: None, read: false, stale: false, times: 1 });
+            all.insert(
+                write.clone(),
+                Last { seen, owner_seen, answered: None, read: false, stale: false, times: 1 },
+            );
         }
         let waiting_for = waiting.write.clone();
         self.waiting.insert((operator, id), waiting);
