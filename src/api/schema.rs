@@ -1,14 +1,19 @@
 //! The schemas of the custom resources, made from the wire types.
 //!
 //! schemars gives the shape, [`shape`] turns it into what the API server calls structural, [`text`] cuts the
-//! descriptions of native types, and two tables add what the types cannot say: [`extras`] (defaults, bounds, list keys)
-//! and [`rules`] (CEL). Under `spec.template` and `spec.volumeClaimTemplates` there is never a default: a template is
+//! descriptions of native types, and tables add what the types cannot say: [`extras`] (defaults, bounds, list keys)
+//! and [`rules`] (CEL), and for pod templates [`pod`] and [`pod_rules`]. Under `spec.template` and `spec.volumeClaimTemplates` there is never a default: a template is
 //! hashed and compared as it was written, and the API server fills in defaults when the pod is made.
 
+mod crossing;
 mod extras;
+mod pod;
+mod pod_rules;
 mod rules;
 mod shape;
 mod text;
+mod values;
+mod volumes;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +48,8 @@ pub fn ordinal_set() -> Value {
     extras::apply(&mut root, &extras::ordinal_set());
     rules::apply(&mut root, rules::COMMON);
     rules::apply(&mut root, rules::ORDINAL_SET);
+    crossing::apply(&mut root, crossing::ORDINAL_SET);
+    pod(&mut root, true);
     rules::apply(&mut root, rules::COMMON_STATUS);
     rules::apply(&mut root, rules::ORDINAL_SET_STATUS);
     root
@@ -58,8 +65,30 @@ pub fn node_daemon_set() -> Value {
     extras::apply(&mut root, &extras::node_daemon_set());
     rules::apply(&mut root, rules::COMMON);
     rules::apply(&mut root, rules::NODE_DAEMON_SET);
+    crossing::apply(&mut root, crossing::NODE_DAEMON_SET);
+    pod(&mut root, false);
     rules::apply(&mut root, rules::COMMON_STATUS);
     root
+}
+
+/// What is required of a pod template, and of descriptions of claims.
+fn pod(root: &mut Value, is_ordinal: bool) {
+    extras::apply(root, &pod::table(is_ordinal));
+    for container in pod::CONTAINERS {
+        rules::apply_below(root, container, pod_rules::CONTAINER);
+    }
+    rules::apply_below(root, pod::CONTAINERS[1], pod_rules::INIT_CONTAINER);
+    rules::apply_below(root, pod::POD, pod_rules::POD);
+    for claim in pod::claims(is_ordinal) {
+        rules::apply_below(root, claim, pod_rules::CLAIM);
+    }
+    // They are forbidden as a whole: descriptions below them would only take room.
+    if let Some(forbidden) = root.pointer_mut(&format!(
+        "/properties/{}/properties/ephemeralContainers/items",
+        pod::POD.replace('.', "/properties/")
+    )) {
+        shape::children(forbidden, &mut |node| drop(node.remove("description")));
+    }
 }
 
 /// The schema of a type, structural and inlined: a CRD knows no references.

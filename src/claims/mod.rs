@@ -3,8 +3,10 @@
 
 pub mod owners;
 pub mod plan;
+mod settle;
 
 pub use plan::{Need, for_new_pod, for_present_pod, hand_over, name, names, prefix, volumes};
+pub use settle::settle;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The owner references of a claim, by the retention policy (A5).
 
 use crate::api::ordinal_set::Retention;
-use crate::api::{Claim, Key, Meta, OwnerReference, Uid};
+use crate::api::{Claim, Key, Meta, OwnerReference, Surface, Uid};
 use crate::core::owner;
 
 /// What decides who owns a claim.
@@ -90,6 +90,25 @@ impl Owners<'_> {
         };
         (!right).then_some(mended)
     }
+}
+
+/// Annotation of a claim: the uid of the set that made it. It is written in the creation of the claim.
+pub const SET_UID: &str = "berth.dev/set-uid";
+
+/// Whether claims that a set of this surface makes carry [`SET_UID`]. Native sets leave claims without a pod alone when the policy
+/// becomes `Delete`, as upstream does (A5.11), so theirs need none.
+pub fn marks(surface: Surface) -> bool {
+    surface == Surface::Berth
+}
+
+/// Whether the incarnation `set` made the claim, as its annotation says.
+pub fn is_made_by(claim: &Meta, set: &Uid) -> bool {
+    claim.annotations.get(SET_UID) == Some(&set.0)
+}
+
+/// Whether the incarnation `set` is the only owner of the claim, and manages it.
+pub fn names_only(claim: &Meta, set: &Uid) -> bool {
+    matches!(claim.owner_references.as_slice(), [only] if &only.uid == set && only.is_controller())
 }
 
 /// Whether the claim belongs to an earlier pod of this name and is about to go with it (A5.12).

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::owners::{Owners, is_left_over};
-use crate::api::{ObjectRef, OrdinalSet, Pod, Resource, Template};
+use super::owners::{self, Owners, is_left_over, is_made_by};
+use crate::api::ordinal_set::Retention;
+use crate::api::{Claim, ObjectRef, OrdinalSet, Pod, Resource, Template};
 use crate::core::events::Event;
 use crate::core::observation::Observation;
-use crate::core::plan::{Act, Action, Guard, Pace, Part, Plan, Unit};
+use crate::core::plan::{Act, Action, Guard, Pace, Part, Plan, Stage, Unit};
 use crate::core::reason::{Reason, Waiting};
 use crate::core::{membership, owner};
 
@@ -54,7 +55,7 @@ pub fn volumes(set: &OrdinalSet, ordinal: i64, template: &Value) -> Vec<Value> {
     from_claims.chain(own.iter().filter(|v| !replaced(v)).cloned()).collect()
 }
 
-fn owners<'a>(
+pub(super) fn owners<'a>(
     observation: &'a Observation<OrdinalSet>,
     pod_name: &'a str,
     pod: Option<&'a Pod>,
@@ -96,10 +97,21 @@ pub fn for_new_pod(observation: &Observation<OrdinalSet>, ordinal: i64, pod_name
                 let because = format!("it goes with the earlier pod {pod_name}, then a new one is made");
                 need.blocked.get_or_insert(Waiting::Claim { claim: object, because });
             }
+            Some(claim) if is_tied_later(observation, claim) => {}
             Some(claim) => need.mend.extend(mend(&owners, claim)),
         }
     }
     need
+}
+
+/// Whether a claim that this set has not made gets its owner only once a pod of this set uses it, and not before: the creation of the
+/// pod may be refused for long, and the claim of an earlier set must not go with this one for that.
+fn is_tied_later(observation: &Observation<OrdinalSet>, claim: &Claim) -> bool {
+    let set = &observation.set.metadata.uid;
+    let (when_deleted, _) = observation.set.spec.retention();
+    let known =
+        is_made_by(&claim.metadata, set) || claim.metadata.owner_references.iter().any(|r| &r.uid == set);
+    when_deleted == Retention::Delete && !known
 }
 
 /// What a present pod needs: claims that it lost while it waits to run (A4.5), and the owners of those it has.
@@ -156,7 +168,7 @@ fn conflicting(claim: &ObjectRef) -> Event {
     Event::warning("ConflictingController", message, Some(claim.clone()))
 }
 
-fn mend(owners: &Owners<'_>, claim: &crate::api::Claim) -> Option<Action> {
+pub(super) fn mend(owners: &Owners<'_>, claim: &Claim) -> Option<Action> {
     let references = owners.mend(claim)?;
     let meta = &claim.metadata;
     Some(Action {
@@ -170,7 +182,10 @@ fn mend(owners: &Owners<'_>, claim: &crate::api::Claim) -> Option<Action> {
     })
 }
 
-/// Changes the owners of claims. Before the set becomes one it is read afresh: when it is deleted and its claims are to stay, the
+/// Changes the owners of claims. Those that go with a pod, or would, come first, and no pod goes before that is done (A5.10). Others only
+/// say what becomes of the claim with the set: where the API server rejects that, or takes it back, the pods do not wait for it.
+///
+/// Before the set becomes an owner it is read live: when it is deleted and its claims are to stay, the
 /// garbage collector takes its references off, and one that was put on again by a view from before that would have the data
 /// deleted. A claim that is seen without its reference for that reason is seen after the deletion of the set, and so the read shows
 /// that; one whose reference is still to be taken off has another version by then.
@@ -186,11 +201,26 @@ pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: 
     if mends.iter().flatten().any(gets_set) {
         plan.stage(Part::Claims, Pace::OneByOne, vec![vec![membership::owner_is_there(observation)]]);
     }
-    plan.stage(Part::Claims, Pace::SlowStart, mends);
+    let is_pod = |reference: &Value| reference["kind"] == "Pod";
+    let goes_with_pod = |unit: &Unit| {
+        unit.iter().any(|action| {
+            let Act::Patch { object, body, .. } = &action.act else { return true };
+            let before = observation.claims.get(&object.name);
+            let before =
+                before.is_none_or(|claim| claim.metadata.owner_references.iter().any(|r| r.kind == "Pod"));
+            let after = body["metadata"]["ownerReferences"].as_array();
+            before || after.is_none_or(|references| references.iter().any(is_pod))
+        })
+    };
+    let (first, others): (Vec<Unit>, Vec<Unit>) = mends.into_iter().partition(goes_with_pod);
+    plan.stage(Part::Claims, Pace::SlowStart, first);
+    if !others.is_empty() {
+        plan.stages.push(Stage::new(Part::Claims, Pace::SlowStart, others).independent());
+    }
 }
 
-/// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), and
-/// the owner that the policy asks for, so that no second write is needed.
+/// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), the owner that the
+/// policy asks for, so that no second write is needed, and on custom sets the uid of the set.
 fn create(
     observation: &Observation<OrdinalSet>,
     template: &Template,
@@ -228,6 +258,14 @@ fn create(
         };
         references.push(json!(reference));
         metadata.insert("ownerReferences".to_owned(), Value::Array(references));
+    }
+    if owners::marks(observation.key.surface) {
+        let mut annotations = match metadata.remove("annotations") {
+            Some(Value::Object(annotations)) => annotations,
+            _ => Map::new(),
+        };
+        annotations.insert(owners::SET_UID.to_owned(), json!(observation.set.metadata.uid));
+        metadata.insert("annotations".to_owned(), Value::Object(annotations));
     }
     body.insert("metadata".to_owned(), Value::Object(metadata));
     Action {

@@ -6,7 +6,7 @@ use kube::Client;
 
 use super::Failure;
 use crate::api::{Key, Kind, Surface};
-use crate::shell::connection::{self, Target};
+use crate::shell::connection::{self, ConnectionError, Target};
 
 /// How the API server is reached, and where to look.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -32,10 +32,19 @@ pub(super) struct Cluster {
 }
 
 impl Access {
-    /// Connects.
+    /// Connects. A kubeconfig that cannot be used is wrong use, as a wrong flag is.
     pub(super) async fn connect(&self) -> Result<Cluster, Failure> {
+        self.connect_or(Failure::usage("").code).await
+    }
+
+    /// [`Self::connect`] for a command that ends with a code of its own when there is nothing to connect to.
+    pub(super) async fn connect_or(&self, nowhere: u8) -> Result<Cluster, Failure> {
         let target = Target { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
-        let client = connection::connect(&target).await.map_err(|e| Failure::other(e.to_string()))?;
+        let failed = |error: ConnectionError| match error.is_nowhere() {
+            true => Failure { code: nowhere, message: error.to_string() },
+            false => Failure::usage(error.to_string()),
+        };
+        let client = connection::connect(&target).await.map_err(failed)?;
         let namespace = self.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         Ok(Cluster { client, namespace })
     }

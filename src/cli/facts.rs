@@ -43,11 +43,13 @@ pub(super) struct Facts {
     pub(super) now: Now,
     /// The versions that the lists were read at.
     pub(super) versions: Vec<(Resource, String)>,
+    /// The gates of the operator.
+    gates: Gates,
 }
 
 impl Facts {
-    /// Nothing yet.
-    pub(super) fn new() -> Self {
+    /// Nothing yet, for an operator with these gates.
+    pub(super) fn new(gates: Gates) -> Self {
         Facts {
             stores: Stores::default(),
             raw: BTreeMap::new(),
@@ -55,6 +57,7 @@ impl Facts {
             missing: vec![],
             now: now(),
             versions: vec![],
+            gates,
         }
     }
 
@@ -64,8 +67,8 @@ impl Facts {
     }
 
     /// Everything about `key` in a live cluster. Nodes may be out of reach, which matters to daemons only.
-    pub(super) async fn read(client: &kube::Client, key: &Key) -> Result<Self, LookError> {
-        let mut facts = Facts::new();
+    pub(super) async fn read(client: &kube::Client, key: &Key, gates: Gates) -> Result<Self, LookError> {
+        let mut facts = Facts::new(gates);
         let namespace = &key.namespace;
         let object = key.object();
         let set = look::read(client, &object);
@@ -103,7 +106,7 @@ impl Facts {
     }
 
     /// Everything in the YAML and JSON files of a directory. An object without a namespace is in `namespace`.
-    pub(super) fn from_directory(directory: &Path, namespace: &str) -> Result<Self, Failure> {
+    pub(super) fn from_directory(directory: &Path, namespace: &str, gates: Gates) -> Result<Self, Failure> {
         let unreadable = |e: std::io::Error| Failure::usage(format!("--from {}: {e}", directory.display()));
         let mut files: Vec<_> = std::fs::read_dir(directory)
             .map_err(unreadable)?
@@ -114,7 +117,7 @@ impl Facts {
             .filter(|path| path.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|k| e == *k)))
             .collect();
         files.sort();
-        let mut facts = Facts::new();
+        let mut facts = Facts::new(gates);
         for file in files {
             for document in super::manifest::read(&file)? {
                 facts.add(document, namespace);
@@ -171,12 +174,12 @@ impl Facts {
 
     /// What the operator would see of an ordinal set, once it has led for a while.
     pub(super) fn ordinal(&self, key: &Key, memory: Memory) -> Option<Observation<crate::api::OrdinalSet>> {
-        self.stores.observe_ordinal(key, memory.established(), Gates::default(), self.now)
+        self.stores.observe_ordinal(key, memory.established(), self.gates, self.now)
     }
 
     /// What the operator would see of a node daemon set, once it has led for a while.
     pub(super) fn daemon(&self, key: &Key, memory: Memory) -> Option<Observation<crate::api::NodeDaemonSet>> {
-        self.stores.observe_daemon(key, memory.established(), Gates::default(), self.now)
+        self.stores.observe_daemon(key, memory.established(), self.gates, self.now)
     }
 }
 

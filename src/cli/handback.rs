@@ -74,7 +74,7 @@ async fn clean(client: &Client, named: &ObjectRef, mut object: Value) -> Result<
             "status": { "conditions": conditions },
         });
         let write = Request { verb: Verb::Patch, object: named.clone(), status: true, dry_run: false, body };
-        match transport::send(client, &write).await {
+        match transport::send(client, &write, transport::TIMEOUT).await {
             Answer::Done(_) => return Ok(()),
             Answer::Refused(refusal) if refusal.code == 404 => return Ok(()),
             Answer::Refused(refusal) if refusal.code == 409 => {}
@@ -88,7 +88,7 @@ async fn clean(client: &Client, named: &ObjectRef, mut object: Value) -> Result<
                 return Err(Failure::other(format!("cannot write the status of {named}: {what}")));
             }
         }
-        match transport::send(client, &Request::get(named.clone())).await {
+        match transport::send(client, &Request::get(named.clone()), transport::TIMEOUT).await {
             Answer::Done(newer) => object = newer,
             _ => return Ok(()),
         }

@@ -42,8 +42,11 @@ fn flatten(document: Value, objects: &mut Vec<Value>) -> Result<(), String> {
         return Err("it is no Kubernetes object: apiVersion and kind are needed".to_owned());
     }
     if let Some(items) = document["items"].as_array().filter(|_| kind.ends_with("List")) {
-        for item in items {
+        for (number, item) in items.iter().enumerate() {
             let mut item = item.clone();
+            if !item.is_object() {
+                return Err(format!("{kind}: items[{number}] is no object"));
+            }
             // The items of a typed list need not say what they are.
             if item["kind"].is_null() {
                 item["kind"] = Value::from(kind.trim_end_matches("List"));
@@ -62,6 +65,8 @@ fn flatten(document: Value, objects: &mut Vec<Value>) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -76,6 +81,73 @@ mod tests {
         assert_eq!(names, ["Pod a", "Pod b", "Node c"]);
         for wrong in ["a: [", "just text", "kind: Pod", "apiVersion: v1\nkind: Pod\n"] {
             assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_in_a_list_is_named() {
+        for item in ["x", "1", "null", "[a]", "true"] {
+            let text = format!(
+                "apiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Pod, metadata: {{name: a}}}}\n- {item}\n"
+            );
+            assert_eq!(parse(&text).unwrap_err(), "List: items[1] is no object");
+        }
+    }
+
+    #[test]
+    fn depth_is_no_way_to_end_the_program() {
+        for open in ["[", "{a: ", "- ", "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":["] {
+            assert!(parse(&open.repeat(50_000)).is_err(), "{open}");
+        }
+    }
+
+    /// Any value, with the names that a manifest has in it.
+    fn value() -> impl Strategy<Value = Value> {
+        let name = prop_oneof![
+            Just("apiVersion"),
+            Just("kind"),
+            Just("metadata"),
+            Just("name"),
+            Just("items"),
+            Just("spec"),
+            Just("List"),
+            Just("x"),
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop_oneof![Just("v1"), Just("List"), Just("PodList"), Just("")].prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((name.clone(), inner), 0..5).prop_map(|all| all
+                    .into_iter()
+                    .map(|(n, v)| (n.to_owned(), v))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_manifest_is_too_odd(document in value(), items in proptest::collection::vec(value(), 0..4), text in any::<String>()) {
+            let list = serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": items });
+            for one in [&document, &list] {
+                for text in [one.to_string(), serde_saphyr::to_string(one).unwrap_or_default()] {
+                    for object in parse(&text).unwrap_or_default() {
+                        prop_assert!(object["metadata"]["name"].is_string(), "{}", object);
+                    }
+                }
+            }
+            let _ = parse(&text);
+            let _ = parse(&format!("apiVersion: v1\nkind: List\nitems: {text}"));
         }
     }
 }

@@ -5,8 +5,10 @@ mod conditions;
 mod crds;
 mod defaults;
 mod facts;
+mod gates;
 mod handback;
 mod manifest;
+mod nodes;
 mod output;
 mod plan;
 mod rollout;
@@ -101,8 +103,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 fn report(failure: &Failure) -> ExitCode {
-    eprintln!("{}: {}", program(), failure.message);
+    eprintln!("{}: {}", program(), in_one_line(&failure.message));
     ExitCode::from(failure.code)
+}
+
+/// A message without its ends of line: those of others have some, such as that of a kubeconfig that is no YAML.
+fn in_one_line(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// clap's message without its hints and its usage: a wrong flag is one line.

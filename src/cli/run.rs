@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Failure;
+use super::gates::FeatureGates;
 use crate::api::{ObjectRef, Resource, Surface};
 use crate::core::engine::Config;
 use crate::core::gates::Gates;
@@ -54,9 +55,8 @@ pub(super) struct Args {
     /// Name of the lease
     #[arg(long, env = "BERTH_LEASE_NAME", default_value = "berth")]
     lease_name: String,
-    /// Feature gates, as Name=true,Name=false
-    #[arg(long, env = "BERTH_FEATURE_GATES", value_delimiter = ',')]
-    feature_gates: Vec<String>,
+    #[command(flatten)]
+    gates: FeatureGates,
     /// Address for /healthz, /readyz and /metrics; "" for none
     #[arg(long, env = "BERTH_LISTEN", default_value = "")]
     listen: String,
@@ -74,8 +74,7 @@ enum Api {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let gates = Gates::parse(args.feature_gates.iter().map(String::as_str))
-        .map_err(|e| Failure::usage(format!("--feature-gates: {e}")))?;
+    let gates = args.gates.read()?;
     let listen: Option<SocketAddr> = match args.listen.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| {
@@ -87,7 +86,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::other(format!("cannot start the runtime: {e}")))?;
-    runtime.block_on(serve_and_operate(args, gates, listen))
+    let done = runtime.block_on(serve_and_operate(args, gates, listen));
+    // A name that is being looked up, or a credential plugin that runs, does not hold up the end.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve_and_operate(args: Args, gates: Gates, listen: Option<SocketAddr>) -> Result<(), Failure> {
@@ -129,7 +131,9 @@ async fn look_for_another(client: kube::Client, own: lease::Config) {
     let mut before: Option<Value> = None;
     loop {
         // No right to look, or no such lease: nothing can be said.
-        if let Answer::Done(found) = transport::send(&client, &Request::get(object.clone())).await {
+        if let Answer::Done(found) =
+            transport::send(&client, &Request::get(object.clone()), transport::TIMEOUT).await
+        {
             let spec = found["spec"].clone();
             let holder = spec["holderIdentity"].as_str().unwrap_or_default();
             // Renewed between two looks: its holder is alive.

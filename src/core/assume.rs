@@ -1,7 +1,7 @@
 //! A pure projection: how an observation looks after a plan was carried out, and after the world had time to follow.
 //!
 //! What is assumed: every write succeeds; a pod that is made is scheduled, runs and becomes ready; a pod that is deleted goes;
-//! the garbage collector takes claims whose owners are gone; time passes. A pod that is in a state which does not heal by
+//! the garbage collector takes claims, and pods, whose owners are gone; time passes. A pod that is in a state which does not heal by
 //! itself ([`prognosis`]) stays as it is, and so does one on a node that is gone or not ready.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::memory::Outcome;
 use super::observation::Observation;
-use super::owner::Set;
+use super::owner::{self, Set};
 use super::plan::{Act, Action, Plan};
 use super::pod;
 use super::reason::Slot;
@@ -260,6 +260,13 @@ pub fn moved<S: Set>(observation: &Observation<S>) -> Option<(Observation<S>, Ve
     let mut gone = vec![];
     for pod in &mut next.pods {
         let name = pod.metadata.name.clone();
+        let uid = &observation.set.meta().uid;
+        let left_behind = owner::is_of_another_incarnation(&observation.key, uid, &pod.metadata);
+        if left_behind && !pod.metadata.is_terminating() {
+            happened.push(Event::Gone { pod: name.clone() });
+            gone.push(name);
+            continue;
+        }
         match prognosis_of(observation, pod) {
             Prognosis::Leaving => {
                 happened.push(Event::Gone { pod: name.clone() });

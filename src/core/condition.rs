@@ -83,7 +83,8 @@ pub fn progress(
     {
         return Progress::Stalled(reason, condition.message.clone());
     }
-    let resting = |w: &Waiting| matches!(w, Waiting::Paused { .. } | Waiting::Partition { .. });
+    let resting =
+        |w: &Waiting| w.is_remark() || matches!(w, Waiting::Paused { .. } | Waiting::Partition { .. });
     let paused = waiting.iter().find(|w| matches!(w, Waiting::Paused { .. }));
     let rests = plan.stages.iter().all(|stage| stage.part == Part::History);
     if let Some(paused) = paused.filter(|_| rests && waiting.iter().all(resting)) {
@@ -92,7 +93,8 @@ pub fn progress(
     // A live read says nothing of what it is for; what depends on it does.
     let told = plan.actions().find(|action| !action.act.is_live_read()).or_else(|| plan.actions().next());
     let action = || told.map(ToString::to_string);
-    Progress::Working(waiting.first().map(ToString::to_string).or_else(action).unwrap_or_default())
+    let first = waiting.iter().find(|w| !w.is_remark());
+    Progress::Working(first.map(ToString::to_string).or_else(action).unwrap_or_default())
 }
 
 /// One condition as it should stand: type, status, reason and message.

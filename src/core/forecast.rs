@@ -209,9 +209,10 @@ fn end(waiting: &[Waiting]) -> End {
                 | Waiting::OwnerTerminating
         )
     };
-    match waiting {
+    let waiting: Vec<&Waiting> = waiting.iter().filter(|w| !w.is_remark()).collect();
+    match waiting.as_slice() {
         [] => End::Done,
-        waiting if waiting.iter().all(meant) => End::Rests,
+        all if all.iter().all(|w| meant(w)) => End::Rests,
         _ => End::Stuck,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::meta::Object;
-use crate::api::{Key, Kind, LabelSelector, Meta, OwnerReference, Surface, Template, Uid};
+use crate::api::{Key, Kind, LabelSelector, Meta, OwnerReference, Resource, Surface, Template, Uid};
 use crate::api::{NodeDaemonSet, OrdinalSet};
 use crate::claims;
 
@@ -99,15 +99,26 @@ pub fn key_of(reference: &OwnerReference, namespace: &str) -> Option<Key> {
     for surface in [Surface::Berth, Surface::Apps] {
         for kind in [Kind::Ordinal, Kind::Daemon] {
             let key = Key::new(surface, kind, namespace, &reference.name);
-            let group = |version: &str| version.split_once('/').map_or("", |(group, _)| group).to_owned();
-            if reference.kind == key.resource().kind()
-                && group(&reference.api_version) == group(key.resource().api_version())
-            {
+            if names_kind(reference, key.resource()) {
                 return Some(key);
             }
         }
     }
     None
+}
+
+/// Whether a reference names an owner of this kind, in whatever version of its API group.
+fn names_kind(reference: &OwnerReference, resource: Resource) -> bool {
+    fn group(version: &str) -> &str {
+        version.split_once('/').map_or("", |(group, _)| group)
+    }
+    reference.kind == resource.kind() && group(&reference.api_version) == group(resource.api_version())
+}
+
+/// Whether an object of the owner's namespace is managed by another incarnation of the owner `key`: by a set of the same kind, API
+/// group and name with another uid than `uid`. That set was deleted, and the garbage collector takes the object.
+pub fn is_of_another_incarnation(key: &Key, uid: &Uid, object: &Meta) -> bool {
+    object.controller().is_some_and(|r| &r.uid != uid && r.name == key.name && names_kind(r, key.resource()))
 }
 
 /// Owner references as JSON for a merge patch, which replaces the whole list.

@@ -120,6 +120,11 @@ pub enum Reason {
     },
     /// The template means the same as the newest revision, which is noted there so that it need not be asked again.
     SameInDefaults,
+    /// Several revisions record the present template: the newest is kept, pods get its label, and the others go (B8.6).
+    TwinRevision {
+        /// The name of the revision that is kept.
+        kept: String,
+    },
     /// More old revisions than `revisionHistoryLimit`.
     HistoryLimit,
     /// A later plan reads this.
@@ -179,6 +184,9 @@ impl fmt::Display for Reason {
             Reason::Rollback { from, to } => {
                 write!(f, "the template is that of revision {from} again, now {to}")
             }
+            Reason::TwinRevision { kept } => {
+                write!(f, "revision {kept} records the same template and is kept")
+            }
             Reason::HistoryLimit => f.write_str("more old revisions than revisionHistoryLimit"),
             Reason::ReadLater => f.write_str("later decisions rest on it"),
             Reason::StatusChanged => f.write_str("it tells what is the case"),
@@ -216,6 +224,22 @@ pub enum Waiting {
         claim: ObjectRef,
         /// What is wrong with it.
         because: String,
+    },
+    /// A pod that is not ours has the name, or the node, of one of ours, and goes by itself: it is being deleted, or it belongs to an
+    /// earlier set of this name, and the garbage collector takes it.
+    PodLeaving {
+        /// The pod.
+        object: ObjectRef,
+        /// What it is doing, as far as that stays the same while nothing happens.
+        because: String,
+    },
+    /// Claims of ordinals without a pod do not go with the set although its policy is to delete claims: the set has not made them,
+    /// and no pod of it uses them. Nothing waits for that ([`Waiting::is_remark`]).
+    ClaimsUntied {
+        /// How many.
+        claims: i64,
+        /// Which; at most five.
+        names: Vec<String>,
     },
     /// A name is held by an object that is not ours.
     NameTaken {
@@ -310,9 +334,14 @@ impl Waiting {
     pub fn awaits(&self) -> Option<&ObjectRef> {
         match self {
             Waiting::Claim { claim, .. } => Some(claim),
-            Waiting::NameTaken { object } => Some(object),
+            Waiting::NameTaken { object } | Waiting::PodLeaving { object, .. } => Some(object),
             _ => None,
         }
+    }
+
+    /// Whether people are told this and nothing waits for it.
+    pub fn is_remark(&self) -> bool {
+        matches!(self, Waiting::ClaimsUntied { .. })
     }
 }
 
@@ -327,6 +356,16 @@ impl fmt::Display for Waiting {
                  there any more: kubectl taint node {node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
             ),
             Waiting::Claim { claim, because } => write!(f, "{claim}: {because}"),
+            Waiting::PodLeaving { object, because } => write!(f, "{object}: {because}"),
+            Waiting::ClaimsUntied { claims, names } => {
+                let listed = names.join(", ");
+                let more = if *claims > i64::try_from(names.len()).unwrap_or(i64::MAX) { ", ..." } else { "" };
+                write!(
+                    f,
+                    "claims that stay when the set is deleted, whatever whenDeleted says, for this set has not made them and no pod of \
+                     it uses them: {listed}{more}"
+                )
+            }
             Waiting::NameTaken { object } => {
                 write!(f, "{object} exists and does not belong to this set; delete or rename it")
             }

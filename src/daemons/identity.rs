@@ -62,15 +62,17 @@ pub fn pod_prefix(set: &str) -> String {
 /// Creates a pod for `node` in its lowest free slot. A slot further on is used only after each earlier one was read afresh
 /// and is really held by the very pod that was seen there (one that was let go, say), so a stale view cannot make a twin. As
 /// long as the view may be from before our time (an API server may answer a list with the past), the slots after it are read
-/// afresh too, and must be as they were seen. A pod of ours that has ended and is about to vanish is waited for, so that the
-/// first slot is the only one in use wherever nobody else holds it; and where the answer to an earlier creation never came,
-/// that very name is tried again.
+/// afresh too, and must be as they were seen. Where the answer to an earlier creation never came, that very name is tried again.
+///
+/// On custom sets a pod of ours that has ended and is about to vanish is waited for, so that the first slot is the only one in use
+/// wherever no stranger holds it. On native sets it is not waited for, but all pods of the node that have ended (`over`) are read
+/// live too: none of them may have gone, for then another pod may have come in its place.
 ///
 /// # Errors
 /// What is waited for, or what is wrong.
 pub fn create(
     observation: &Observation<NodeDaemonSet>,
-    node: &str,
+    (node, over): (&str, &[&Pod]),
     revision: &Revision,
     why: Reason,
 ) -> Result<Unit, Waiting> {
@@ -84,6 +86,14 @@ pub fn create(
         Some(name) => name.to_owned(),
         None => free_name(observation, &set.metadata.uid, node, &mut unit)?,
     };
+    if observation.key.surface == Surface::Apps {
+        for pod in over {
+            let object = pod::object(pod);
+            if !unit.iter().any(|action| action.act.object() == &object) {
+                unit.push(still_held(pod, &set.metadata.uid));
+            }
+        }
+    }
     let (_, body) = body(observation, node, revision, &template, name.clone());
     let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, name);
     unit.push(Action { act: Act::Create { object, body }, why });
@@ -106,7 +116,8 @@ fn free_name(
                 return Err(Waiting::PodNotAvailable { pod, because });
             }
             let vanishes = holder.metadata.is_terminating() && holder.metadata.finalizers.is_empty();
-            if pod::is_terminal(holder) && vanishes {
+            let waits = observation.key.surface == Surface::Berth;
+            if waits && pod::is_terminal(holder) && vanishes {
                 return Err(Waiting::PodTerminating { pod: name(slot) });
             }
         }

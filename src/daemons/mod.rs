@@ -6,6 +6,7 @@ pub mod plan;
 pub mod presence;
 pub mod rollout;
 pub mod status;
+pub mod work;
 
 pub use plan::plan;
 

@@ -1,5 +1,7 @@
 //! On which nodes a pod of a template may run (B3).
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use crate::api::node::{NodeRequirement, NodeSelector, NodeSelectorTerm, Taint, Toleration};
@@ -87,18 +89,80 @@ pub fn verdict(placement: &Placement, node: &Node) -> Verdict {
     if placement.required_affinity().is_some_and(|terms| !selects(terms, node)) {
         return Verdict::Leave("node affinity does not match".to_owned());
     }
-    let tolerated = |taint: &Taint| {
-        placement.tolerations.iter().any(|t| tolerates(t, taint, placement.compares))
-            || defaults(placement.host_network)
-                .any(|(key, effect)| taint.key == key && taint.effect == effect)
-    };
-    let find = |effect: &str| node.spec.taints.iter().find(|t| t.effect == effect && !tolerated(t));
+    let find =
+        |effect: &str| node.spec.taints.iter().find(|t| t.effect == effect && !is_tolerated(placement, t));
     let describe =
         |taint: &Taint| format!("taint {}={}:{} is not tolerated", taint.key, taint.value, taint.effect);
     if let Some(taint) = find("NoExecute") {
         return Verdict::Leave(describe(taint));
     }
     find("NoSchedule").map_or(Verdict::Run, |taint| Verdict::Keep(describe(taint)))
+}
+
+/// Something that a template asks of nodes, as people write it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Requirement {
+    /// The template names a node.
+    NodeName(String),
+    /// A label of `nodeSelector`.
+    Label(String, String),
+    /// A term of the required node affinity. One of the terms is enough.
+    Term(String),
+    /// A taint that is not tolerated.
+    Taint(String),
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Requirement::NodeName(name) => write!(f, "nodeName {name}"),
+            Requirement::Label(key, value) => write!(f, "nodeSelector {key}={value}"),
+            Requirement::Term(term) => write!(f, "affinity term {term}"),
+            Requirement::Taint(taint) => write!(f, "taint {taint}"),
+        }
+    }
+}
+
+/// Every requirement of a template that `node` does not meet; none for a node that should run a pod ([`verdict`]).
+pub fn unmet(placement: &Placement, node: &Node) -> Vec<Requirement> {
+    let mut unmet = vec![];
+    if !placement.node_name.is_empty() && placement.node_name != node.metadata.name {
+        unmet.push(Requirement::NodeName(placement.node_name.clone()));
+    }
+    let missing = placement.node_selector.iter().filter(|(k, v)| node.metadata.labels.get(*k) != Some(*v));
+    unmet.extend(missing.map(|(key, value)| Requirement::Label(key.clone(), value.clone())));
+    if let Some(terms) = placement.required_affinity().filter(|terms| !selects(terms, node)) {
+        let all = terms.node_selector_terms.iter().map(|term| Requirement::Term(term_text(term)));
+        unmet.extend(all);
+        if terms.node_selector_terms.is_empty() {
+            unmet.push(Requirement::Term("(there is none)".to_owned()));
+        }
+    }
+    let hindering =
+        node.spec.taints.iter().filter(|t| matches!(t.effect.as_str(), "NoExecute" | "NoSchedule"));
+    let hindering = hindering.filter(|taint| !is_tolerated(placement, taint));
+    unmet.extend(hindering.map(|taint| Requirement::Taint(taint_text(taint))));
+    unmet
+}
+
+fn taint_text(taint: &Taint) -> String {
+    let value = if taint.value.is_empty() { String::new() } else { format!("={}", taint.value) };
+    format!("{}{value}:{}", taint.key, taint.effect)
+}
+
+fn term_text(term: &NodeSelectorTerm) -> String {
+    let requirement = |r: &NodeRequirement| {
+        let values = if r.values.is_empty() { String::new() } else { format!(" ({})", r.values.join(", ")) };
+        format!("{} {}{values}", r.key, r.operator)
+    };
+    let all: Vec<String> = term.match_expressions.iter().chain(&term.match_fields).map(requirement).collect();
+    if all.is_empty() { "(empty)".to_owned() } else { all.join(" and ") }
+}
+
+/// Whether pods of a template tolerate a taint, by their own tolerations or by those of all daemons.
+fn is_tolerated(placement: &Placement, taint: &Taint) -> bool {
+    placement.tolerations.iter().any(|t| tolerates(t, taint, placement.compares))
+        || defaults(placement.host_network).any(|(key, effect)| taint.key == key && taint.effect == effect)
 }
 
 /// Whether a toleration covers a taint (B3.6).

@@ -59,6 +59,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     });
     let mut after = status::status(observation, &places, names, collision_count);
     let mut settled = false;
+    let mut merge = revisions::Merge::default();
     if let Some((current, update)) = target.filter(|_| plan.stages.is_empty()) {
         settled = status::is_settled(set, &places, &after);
         let aim = Aim {
@@ -69,6 +70,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
             desired: i64::from(after.desired_number_scheduled),
             room,
             surges: rollout::allows_surge(set),
+            earlier: presence::of_earlier_sets(observation, pods.foreign.iter().map(|p| p.as_ref())),
             observation,
         };
         presence::keep(observation, &places, &aim, &mut plan);
@@ -76,6 +78,11 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         settled &= plan.stages.is_empty();
         if !settled {
             plan.waiting.extend(unavailable(observation, &places));
+        }
+        // Nothing depends on that, so it comes when there is nothing else to be done.
+        if let Some(decided) = decided.as_ref().filter(|_| plan.stages.is_empty()) {
+            merge = revisions::merge(observation, decided, &pods.ours);
+            plan.stage(Part::Pods, Pace::SlowStart, std::mem::take(&mut merge.relabel));
         }
     }
     // A set that is being deleted is left alone, its status too (B2 step 4).
@@ -88,7 +95,11 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         ..Outlook::default()
     };
     let update = target.map(|(_, update)| update.as_ref());
-    round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
+    if merge.delete.is_empty() {
+        round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
+    } else {
+        plan.stage(Part::History, Pace::OneByOne, vec![merge.delete]);
+    }
     round::finish(observation, &mut plan, &set.status, &mut after, outlook);
     plan
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use super::identity;
 use super::placement::{self, Verdict};
-use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision};
+use super::work::Work;
+use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision, Surface};
 use crate::core::observation::Observation;
-use crate::core::plan::{Pace, Part, Plan, Stage, Unit};
+use crate::core::owner;
+use crate::core::plan::Plan;
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
 use crate::revisions;
 
-/// How many pods one plan makes, and how many it deletes, at most (B5.1).
-pub const BURST: usize = 250;
+/// For how many nodes a plan says that a pod of an earlier set is waited for.
+const TOLD: usize = 5;
 
 /// A node with what matters for one set.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Place<'a> {
     /// The pods of the set that are on it or meant for it, the one that stays first: bound before unbound, then the
     /// oldest, then by name (B4.3). Pods that have ended and are being deleted are left out (B4.1).
     pub pods: Vec<&'a Pod>,
+    /// Pods that have ended and are being deleted.
+    pub over: Vec<&'a Pod>,
 }
 
 impl<'a> Place<'a> {
@@ -62,16 +66,24 @@ pub fn places<'a>(
         .values()
         .map(|node| {
             let verdict = placement::verdict(&placement, node);
-            (node.metadata.name.as_str(), Place { node: Some(node.as_ref()), verdict, pods: vec![] })
+            let place = Place { node: Some(node.as_ref()), verdict, pods: vec![], over: vec![] };
+            (node.metadata.name.as_str(), place)
         })
         .collect();
     for pod in pods {
+        let Some(node) = placement::node_of(pod) else { continue };
         if pod::is_terminal(pod) && pod.metadata.is_terminating() {
+            if let Some(place) = places.get_mut(node) {
+                place.over.push(pod);
+            }
             continue;
         }
-        let Some(node) = placement::node_of(pod) else { continue };
-        let gone =
-            || Place { node: None, verdict: Verdict::Leave("it does not exist".to_owned()), pods: vec![] };
+        let gone = || Place {
+            node: None,
+            verdict: Verdict::Leave("it does not exist".to_owned()),
+            pods: vec![],
+            over: vec![],
+        };
         places.entry(node).or_insert_with(gone).pods.push(pod);
     }
     for place in places.values_mut().filter(|place| place.pods.len() > 1) {
@@ -82,6 +94,23 @@ pub fn places<'a>(
         });
     }
     Ok(places)
+}
+
+/// The pods of earlier sets of this name that still run, by the node that they are on or meant for. On custom sets a node gets no pod
+/// beside one of these: whatever the uid of the set, it is at most one daemon pod on a node. Native sets make it at once, as upstream.
+pub fn of_earlier_sets<'a>(
+    observation: &Observation<NodeDaemonSet>,
+    others: impl Iterator<Item = &'a Pod>,
+) -> BTreeMap<&'a str, &'a Pod> {
+    if observation.key.surface != Surface::Berth {
+        return BTreeMap::new();
+    }
+    let uid = &observation.set.metadata.uid;
+    others
+        .filter(|p| !pod::is_terminal(p))
+        .filter(|p| owner::is_of_another_incarnation(&observation.key, uid, &p.metadata))
+        .filter_map(|p| Some((placement::node_of(p)?, p)))
+        .collect()
 }
 
 /// What a plan knows before it looks at the nodes one by one.
@@ -101,6 +130,8 @@ pub struct Aim<'a> {
     pub room: Room,
     /// Whether new pods come before old ones go.
     pub surges: bool,
+    /// See [`of_earlier_sets`].
+    pub earlier: BTreeMap<&'a str, &'a Pod>,
     /// What was observed.
     pub observation: &'a Observation<NodeDaemonSet>,
 }
@@ -143,60 +174,6 @@ impl Aim<'_> {
     }
 }
 
-/// What is to be made and to be deleted.
-#[derive(Debug, Default)]
-pub struct Work {
-    /// Pods to be made.
-    pub create: Vec<Unit>,
-    /// Pods to be deleted.
-    pub delete: Vec<Unit>,
-}
-
-impl Work {
-    /// Makes a pod on `node` at `revision`, unless pods made there keep vanishing (X9). Whether it is made.
-    pub fn create(
-        &mut self,
-        observation: &Observation<NodeDaemonSet>,
-        node: &str,
-        revision: &Revision,
-        why: Reason,
-        plan: &mut Plan,
-    ) -> bool {
-        // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
-        let memory = &observation.memory;
-        let most = if memory.caught_up || !memory.rejections.is_empty() { BURST } else { 1 };
-        if self.create.len() >= most {
-            return false;
-        }
-        let now = observation.now.mono;
-        if let Some(slot) = why.slot()
-            && let Some(delay) = memory.create_backoff(slot, now)
-        {
-            plan.recheck(delay);
-            plan.waiting.push(Waiting::Vanishing { slot: slot.clone(), delay });
-            return false;
-        }
-        match identity::create(observation, node, revision, why) {
-            Ok(unit) => self.create.push(unit),
-            Err(waiting) => {
-                plan.waiting.push(waiting);
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Adds the stages: what goes makes room for what comes.
-    pub fn finish(mut self, plan: &mut Plan) {
-        self.delete.truncate(BURST);
-        if !self.delete.is_empty() {
-            // A pod that cannot be deleted keeps no other node waiting for its own (B5.2).
-            plan.stages.push(Stage::new(Part::Pods, Pace::Together, self.delete).independent());
-        }
-        plan.stage(Part::Pods, Pace::SlowStart, self.create);
-    }
-}
-
 /// Makes missing pods and removes those that should not be there.
 pub fn keep(
     observation: &Observation<NodeDaemonSet>,
@@ -204,20 +181,24 @@ pub fn keep(
     aim: &Aim<'_>,
     plan: &mut Plan,
 ) {
-    let mut work = Work::default();
+    let (mut work, mut held) = (Work::default(), 0);
     for (name, place) in places.iter().filter(|(_, place)| !place.is_in_order()) {
         let slot = Slot::Node((*name).to_owned());
         // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
         let empty = if aim.surges { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
-            Verdict::Run if empty => {
-                let revision = aim.for_new_pod(name, place);
-                let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
-                work.create(observation, name, revision, why, plan);
-            }
-            Verdict::Run | Verdict::Keep(_) => {
-                settle(observation, (name, place), aim, plan, &mut work.delete)
-            }
+            Verdict::Run if empty => match aim.earlier.get(name) {
+                Some(earlier) => {
+                    plan.waiting.extend((held < TOLD).then(|| leaving(observation, name, earlier)));
+                    held += 1;
+                }
+                None => {
+                    let revision = aim.for_new_pod(name, place);
+                    let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
+                    work.create(observation, (name, &place.over), revision, why, plan);
+                }
+            },
+            Verdict::Run | Verdict::Keep(_) => settle(observation, (name, place), aim, plan, &mut work),
             // Pods bound to a node that is gone are left to the pod garbage collector (B4.5).
             Verdict::Leave(because) => work.delete.extend(
                 place.live().filter(|p| place.node.is_some() || p.spec.node_name.is_empty()).map(|p| {
@@ -234,18 +215,32 @@ pub fn keep(
     work.finish(plan);
 }
 
+/// What is waited for on a node where a pod of an earlier set of this name still runs.
+fn leaving(observation: &Observation<NodeDaemonSet>, node: &str, earlier: &Pod) -> Waiting {
+    let (kind, name) = (observation.key.resource().kind(), &observation.key.name);
+    let state = match earlier.metadata.is_terminating() {
+        true => "is being deleted",
+        false => "is left to the garbage collector",
+    };
+    let because =
+        format!("pod of an earlier {kind} {name} {state}; node {node} gets a new one when it is gone");
+    Waiting::PodLeaving { object: pod::object(earlier), because }
+}
+
 /// On a node that may have a pod: ended pods are replaced, with a growing pause for those that fail (B4.4), and of several
-/// one stays; with surge one of each revision, until the new one is available or the old one is of no use (B4.2b).
+/// one stays; with surge one of each revision, until the new one is available or the old one is of no use (B4.2b). On native sets
+/// the successor of a pod that has ended is made in the next slot, before that is deleted (B4.4, docs/adr/0003).
 fn settle(
     observation: &Observation<NodeDaemonSet>,
     (node, place): (&str, &Place<'_>),
     aim: &Aim<'_>,
     plan: &mut Plan,
-    delete: &mut Vec<Unit>,
+    work: &mut Work,
 ) {
     let slot = &Slot::Node(node.to_owned());
     let (ended, running): (Vec<&Pod>, Vec<&Pod>) = place.live().partition(|p| pod::is_terminal(p));
-    for pod in ended {
+    let mut due: Vec<&Pod> = vec![];
+    for pod in &ended {
         // A pause is for a pod that would fail again just as it did.
         let same = pod.status.phase == "Failed" && aim.comes_back(node, place, pod);
         match observation.memory.failed_pod_backoff(slot, observation.now.mono).filter(|_| same) {
@@ -253,11 +248,26 @@ fn settle(
                 plan.recheck(delay);
                 plan.waiting.push(Waiting::FailedPod { slot: slot.clone(), delay });
             }
-            None => {
-                let (phase, detail) = (pod.status.phase.clone(), pod::describe(pod));
-                delete.push(vec![pod::delete(pod, Reason::Ended { slot: slot.clone(), phase, detail })]);
-            }
+            None => due.push(pod),
         }
+    }
+    // Without surge one that is being deleted and still runs is waited for.
+    let vacant = running.is_empty() && (aim.surges || place.pods.iter().all(|p| pod::is_terminal(p)));
+    let all_go = !due.is_empty() && due.len() == ended.len();
+    if observation.key.surface == Surface::Apps && place.verdict.runs() && vacant && all_go {
+        if work.is_full(observation) {
+            return;
+        }
+        let revision = aim.for_new_pod(node, place);
+        let why = Reason::Missing { slot: slot.clone(), revision: revision.metadata.name.clone() };
+        let over: Vec<&Pod> = ended.iter().chain(&place.over).copied().collect();
+        let successor = work.make(observation, (node, &over), revision, why, plan);
+        work.succeed.extend(successor);
+    }
+    let delete = &mut work.delete;
+    for pod in due {
+        let (phase, detail) = (pod.status.phase.clone(), pod::describe(pod));
+        delete.push(vec![pod::delete(pod, Reason::Ended { slot: slot.clone(), phase, detail })]);
     }
     let keep_each_revision = aim.surges;
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
@@ -273,6 +283,9 @@ fn settle(
     if keep_each_revision {
         // A rollout that was overtaken by the next one leaves two old pods: the one that serves stays, however young (D5).
         running.sort_by_key(|pod| !available(pod));
+    } else if observation.key.surface == Surface::Berth {
+        // Pods that were adopted may be older and at another template: to keep those would be to replace each of them at once.
+        running.sort_by_key(|pod| (!available(pod), aim.is_outdated(pod)));
     }
     let mut survivors: Vec<&Pod> = vec![];
     for pod in running {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::placement::Verdict;
-use super::presence::{Aim, Place, Room, Work};
+use super::presence::{Aim, Place, Room};
+use super::work::Work;
 use crate::api::ordinal_set::IntOrPercent;
 use crate::api::{NodeDaemonSet, Pod};
 use crate::core::assume;
@@ -80,10 +81,12 @@ struct Turn<'a> {
     old: Vec<&'a Pod>,
     new: Vec<&'a Pod>,
     any: Option<&'a Pod>,
+    /// See [`Place::over`].
+    over: &'a [&'a Pod],
 }
 
 /// The nodes that a rollout goes over.
-fn turns<'a>(places: &BTreeMap<&'a str, Place<'a>>, aim: &Aim<'_>) -> Vec<Turn<'a>> {
+fn turns<'a>(places: &'a BTreeMap<&'a str, Place<'a>>, aim: &Aim<'_>) -> Vec<Turn<'a>> {
     let concerned = |place: &Place<'_>| {
         !matches!(place.verdict, Verdict::Leave(_))
             && (place.pods.iter().any(|p| place.is_reached_by(p)) || place.verdict.runs())
@@ -94,7 +97,8 @@ fn turns<'a>(places: &BTreeMap<&'a str, Place<'a>>, aim: &Aim<'_>) -> Vec<Turn<'
         .map(|(node, place)| {
             let (old, new) =
                 place.live().filter(|p| place.is_reached_by(p)).partition(|p| aim.is_outdated(p));
-            Turn { node, runs: place.verdict.runs(), old, new, any: place.pods.first().copied() }
+            let any = place.pods.first().copied();
+            Turn { node, runs: place.verdict.runs(), old, new, any, over: &place.over }
         })
         .collect()
 }
@@ -192,11 +196,11 @@ fn surge(
             }
             (true, false) if !pod::is_terminal(old) => {
                 let why = Reason::BrokenAndOutdated { slot, from, to };
-                work.create(observation, turn.node, aim.update, why, plan);
+                work.create(observation, (turn.node, turn.over), aim.update, why, plan);
             }
             (true, true) if left > 0 => {
                 let why = Reason::Outdated { slot, from, to };
-                left -= i64::from(work.create(observation, turn.node, aim.update, why, plan));
+                left -= i64::from(work.create(observation, (turn.node, turn.over), aim.update, why, plan));
             }
             (true, true) => postponed = true,
             _ => {}

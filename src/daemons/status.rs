@@ -65,8 +65,11 @@ pub fn status(
         status.images = images::of(&set.spec.template);
     }
     if let Some(names) = names.filter(|_| observation.key.surface == Surface::Berth) {
+        // While it is paused a set without nodes stays between two revisions: a new node gets the current one.
+        let held = set.spec.paused && status.desired_number_scheduled == 0;
         let complete = status.number_available == status.desired_number_scheduled
-            && status.updated_number_scheduled == status.desired_number_scheduled;
+            && status.updated_number_scheduled == status.desired_number_scheduled
+            && !held;
         status.current_revision = if complete { names.update } else { names.current }.to_owned();
         status.update_revision = names.update.to_owned();
     }

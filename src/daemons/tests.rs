@@ -21,6 +21,7 @@ mod fleet;
 mod names;
 mod native;
 mod rollout;
+mod successors;
 
 type Set = NodeDaemonSet;
 

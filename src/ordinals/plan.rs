@@ -14,7 +14,7 @@ use crate::core::pod::Availability;
 use crate::core::reason::Waiting;
 use crate::core::round::{self, Outlook};
 use crate::core::{deadline, pod};
-use crate::revisions;
+use crate::{claims, revisions};
 
 /// What is to be done for an ordinal set, why, and what is waited for.
 pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
@@ -66,6 +66,7 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         recheck_availability(observation, &replicas, &mut plan);
         settled = status::is_settled(set, &replicas, target, &after);
         pods_and_claims(observation, &replicas, target, &mut plan);
+        claims::settle(observation, |ordinal| replicas.get(ordinal), &mut plan);
         settled &= plan.stages.is_empty();
     }
     if let Some(target) = target.as_ref().filter(|t| t.recreates && observation.key.surface == Surface::Apps)
@@ -133,7 +134,7 @@ fn pods_and_claims(
     target: &Target,
     plan: &mut Plan,
 ) {
-    if target.recreates && rollout::recreate(observation, replicas, target, plan) {
+    if target.recreates_now() && rollout::recreate(observation, replicas, target, plan) {
         return;
     }
     let ordered = observation.set.spec.is_ordered();

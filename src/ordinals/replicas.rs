@@ -7,6 +7,7 @@ use super::rollout::{self, Target};
 use crate::api::{OrdinalSet, Pod};
 use crate::claims;
 use crate::core::observation::Observation;
+use crate::core::owner;
 use crate::core::plan::{Action, Pace, Part, Plan, Unit};
 use crate::core::pod::{self, Availability};
 use crate::core::reason::{Reason, Slot, Waiting};
@@ -41,6 +42,11 @@ impl<'a> Replicas<'a> {
             side.insert(ordinal, pod);
         }
         replicas
+    }
+
+    /// The pod of an ordinal, wanted or not.
+    pub fn get(&self, ordinal: i64) -> Option<&'a Pod> {
+        self.wanted.get(&ordinal).or_else(|| self.condemned.get(&ordinal)).copied()
     }
 
     /// Both kinds, by ordinal.
@@ -176,9 +182,9 @@ fn absent(
     work: &mut Work,
 ) -> Pass {
     let name = identity::pod_name(&observation.key.name, ordinal);
-    // A pod of this name that is not ours stands in the way; the API server would refuse the twin.
+    // The API server would refuse the twin.
     if let Some(holder) = observation.pod(&name) {
-        plan.waiting.push(Waiting::NameTaken { object: pod::object(holder) });
+        name_is_held(observation, holder, plan);
         return Pass::Stopped;
     }
     let slot = Slot::Ordinal(ordinal);
@@ -208,6 +214,30 @@ fn absent(
         }),
     }
     Pass::Stopped
+}
+
+/// Says what is waited for while a pod that is not ours has the name of one of ours. One that goes by itself is waited for; any
+/// other has to be removed by a person, so the set is stalled.
+fn name_is_held(observation: &Observation<OrdinalSet>, holder: &Pod, plan: &mut Plan) {
+    let object = pod::object(holder);
+    let (key, uid) = (&observation.key, &observation.set.metadata.uid);
+    let because = if holder.metadata.is_terminating() {
+        let (going, recheck) = pod::going(holder, observation.now.wall);
+        if matches!(going, Waiting::NodeSilent { .. }) {
+            plan.waiting.push(going);
+        }
+        recheck.into_iter().for_each(|delay| plan.recheck(delay));
+        "it is being deleted, and a new pod needs its name".to_owned()
+    } else if owner::is_of_another_incarnation(key, uid, &holder.metadata) {
+        let kind = key.resource().kind();
+        format!(
+            "it belongs to an earlier {kind} {}, so the garbage collector takes it; a new pod needs its name",
+            key.name
+        )
+    } else {
+        return plan.waiting.push(Waiting::NameTaken { object });
+    };
+    plan.waiting.push(Waiting::PodLeaving { object, because });
 }
 
 /// Gives the claims of condemned pods the owner that the policy asks for (A5.10).

@@ -40,7 +40,8 @@ impl Target {
     }
 
     /// The same for a set that is paused, if it is. A rollout goes from the highest ordinal down, so the pods that are there,
-    /// and the counts in the status, say how far it had come.
+    /// and the counts in the status, say how far it had come. Recreate has no pods at two revisions: once one is at the update
+    /// revision, all others have gone.
     pub fn held(self, set: &OrdinalSet, replicas: &Replicas<'_>) -> Self {
         if !set.spec.paused {
             return self;
@@ -52,8 +53,17 @@ impl Target {
             if &status.update_revision == to { i64::from(status.updated_replicas.max(0)) } else { 0 };
         let lowest =
             replicas.wanted.iter().find(|(_, pod)| pod::is_current(pod, to)).map(|(ordinal, _)| *ordinal);
+        if self.recreates {
+            let began = lowest.is_some() || updated > 0;
+            return Target { paused: Some(if began { start..i64::MAX } else { start..start }), ..self };
+        }
         let from = lowest.unwrap_or(places).min(places - updated).max(self.first_updated(set));
         Target { paused: Some(from..places), ..self }
+    }
+
+    /// Whether old pods go before new ones come, and may go now.
+    pub fn recreates_now(&self) -> bool {
+        self.recreates && self.paused.is_none()
     }
 
     /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
@@ -96,6 +106,16 @@ impl Target {
             Some(_) if ordinal < self.first_updated(set) => &self.current,
             _ => &self.update,
         }
+    }
+
+    /// Whether a set without pods stays between two revisions, so that its next pods come as they would have come before: below a
+    /// partition, and while it is paused, at the current one. Native sets take it as complete, as upstream does (A11.5).
+    pub fn holds_at_zero(&self, observation: &Observation<OrdinalSet>) -> bool {
+        let set = &observation.set;
+        let below = self.rolls && self.first_updated(set) > set.spec.start();
+        observation.key.surface == Surface::Berth
+            && set.spec.wanted() == 0
+            && (below || self.paused.is_some())
     }
 
     /// Whether the number of pods at the current revision says at which revision a missing pod is made (A9.2).

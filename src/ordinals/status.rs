@@ -50,7 +50,7 @@ pub fn status(
         }
     }
     // The rollout is complete when every wanted pod is there, ready and up to date, and no other is (A11.5).
-    if target.is_some() && is_complete(set, &status) {
+    if target.is_some_and(|target| !target.holds_at_zero(observation)) && is_complete(set, &status) {
         status.current_revision.clone_from(&status.update_revision);
         status.current_replicas = status.updated_replicas;
     }
@@ -85,7 +85,8 @@ pub fn serving(set: &OrdinalSet, target: &Target, status: &OrdinalSetStatus) -> 
 }
 
 /// Whether nothing is left to be done or waited for: all wanted pods available, no others, and all from the partition on
-/// up to date. Below it nothing is replaced, so a pod there may keep whatever revision an earlier rollout gave it.
+/// up to date. Below it nothing is replaced, so a pod there may keep whatever revision an earlier rollout gave it. With Recreate
+/// all are replaced, with OnDelete none.
 pub fn is_settled(
     set: &OrdinalSet,
     replicas: &Replicas<'_>,
@@ -94,8 +95,8 @@ pub fn is_settled(
 ) -> bool {
     let wanted = set.spec.wanted();
     let up_to_date = |(ordinal, pod): (i64, &crate::api::Pod)| {
-        !target.rolls
-            || ordinal < target.first_updated(set)
+        !(target.rolls || target.recreates)
+            || (target.rolls && ordinal < target.first_updated(set))
             || pod::is_current(pod, &target.update.metadata.name)
     };
     // Pods that are not wanted count too, so the counts alone do not tell: after a move of the first ordinal they may be right by chance.

@@ -7,6 +7,7 @@ mod failing;
 mod history;
 mod members;
 mod recreate;
+mod retention;
 mod rollout;
 mod status;
 mod surface;
@@ -14,7 +15,7 @@ mod surface;
 use serde_json::{Value, json};
 
 use super::plan;
-use crate::api::OrdinalSet;
+use crate::api::{OrdinalSet, Surface};
 use crate::core::fixture::{self, broken, failed, pod, revision, terminating, writes};
 use crate::core::observation::Observation;
 use crate::core::reason::Waiting;
@@ -162,6 +163,77 @@ fn what_is_in_the_way_is_named() {
     assert_eq!(awaited, ["pod ns/web-0"], "its deletion wakes the set");
     let stalled = &held.status().unwrap()["conditions"][2];
     assert_eq!((&stalled["type"], &stalled["reason"]), (&json!("Stalled"), &json!("NameTaken")));
+}
+
+/// A set is deleted and made again while its pods take their time to end.
+#[test]
+fn a_pod_that_leaves_its_name_is_waited_for_not_stalled() {
+    let of = |surface: Surface, name: &str, uid: &str| {
+        let (version, kind) = match surface {
+            Surface::Berth => ("berth.dev/v1", "OrdinalSet"),
+            Surface::Apps => ("apps/v1", "StatefulSet"),
+        };
+        json!([{ "apiVersion": version, "kind": kind, "name": name, "uid": uid, "controller": true }])
+    };
+    let stranger =
+        json!([{ "apiVersion": "v1", "kind": "Other", "name": "x", "uid": "x", "controller": true }]);
+    let going = || json!(fixture::ago(1));
+    for surface in [Surface::Berth, Surface::Apps] {
+        for (what, owners, deleted, labels, stalls) in [
+            ("of an earlier set, being deleted", of(surface, "web", "earlier"), going(), "web", false),
+            ("of an earlier set, not yet", of(surface, "web", "earlier"), Value::Null, "web", false),
+            ("of a stranger, being deleted", stranger.clone(), going(), "web", false),
+            ("of nobody, being deleted", json!([]), going(), "web", false),
+            ("of nobody, not matching", json!([]), Value::Null, "other", true),
+            ("of a stranger", stranger.clone(), Value::Null, "web", true),
+            ("of a set of another name", of(surface, "web2", "earlier"), Value::Null, "web", true),
+        ] {
+            let mut taken = observe(json!({}), &[]);
+            taken.key.surface = surface;
+            let patch = json!({ "metadata": {
+                "ownerReferences": owners, "deletionTimestamp": deleted, "labels": { "app": labels } } });
+            taken.pods = vec![pod::<Set>("web-0", "v1", patch)];
+            let held = plan(&taken);
+            assert_eq!(writes(&held), Vec::<String>::new(), "{what}: {held}");
+            let awaited: Vec<_> =
+                held.waiting.iter().filter_map(Waiting::awaits).map(ToString::to_string).collect();
+            assert_eq!(awaited, ["pod ns/web-0"], "{what}: its end wakes the set");
+            let conditions = held.status().map(|changes| changes["conditions"].clone()).unwrap_or_default();
+            let find = |type_: &str| {
+                conditions
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .find(|c| c["type"] == type_)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            if surface == Surface::Apps {
+                assert_eq!(find("Stalled")["status"] == "True", stalls, "{what}: {conditions}");
+                continue;
+            }
+            assert_eq!(
+                find("Stalled")["status"],
+                if stalls { "True" } else { "False" },
+                "{what}: {conditions}"
+            );
+            let working = find("Reconciling");
+            assert_eq!(working["status"], if stalls { "False" } else { "True" }, "{what}");
+            assert!(working["message"].as_str().unwrap().contains("web-0"), "{what}: {working}");
+        }
+    }
+}
+
+#[test]
+fn a_holder_whose_node_is_silent_is_told_with_its_node() {
+    let mut taken = observe(json!({}), &[]);
+    let owners = json!([{ "apiVersion": "berth.dev/v1", "kind": "OrdinalSet", "name": "web", "uid": "earlier",
+        "controller": true }]);
+    let patch = json!({ "metadata": { "ownerReferences": owners, "deletionTimestamp": fixture::ago(60) },
+        "spec": { "nodeName": "n1" } });
+    taken.pods = vec![pod::<Set>("web-0", "v1", patch)];
+    let text = plan(&taken).waiting[0].to_string();
+    assert!(text.contains("node n1 does not confirm"), "{text}");
 }
 
 #[test]

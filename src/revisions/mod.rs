@@ -2,8 +2,10 @@
 
 pub mod data;
 pub mod plan;
+mod twins;
 
 pub use plan::{History, RevisionPlan, history, label, plan, prefix};
+pub use twins::{Merge, merge};
 
 #[cfg(test)]
 mod tests;

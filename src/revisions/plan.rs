@@ -27,7 +27,7 @@ pub struct RevisionPlan {
     pub actions: Vec<Action>,
     /// The revision of the present template, once it is recorded.
     pub update: Option<Arc<Revision>>,
-    /// Why nothing is decided yet, though there is nothing to be done.
+    /// What is waited for before more is decided or noted.
     pub waiting: Option<(Waiting, Option<Duration>)>,
     /// The revision that the set comes from: the one that the status names, else the update revision (A7.7).
     pub current: Option<Arc<Revision>>,
@@ -100,7 +100,8 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             Likeness::Same(note) => {
                 plan.update = ours.last().map(|newest| Arc::clone(newest));
                 // Optional: while the API server rejects it, the pods do not wait for it.
-                plan.actions = if backed_off(observation, &note).is_some() { vec![] } else { note };
+                plan.waiting = backed_off(observation, &note);
+                plan.actions = if plan.waiting.is_some() { vec![] } else { note };
             }
             // As long as the API server does not say whether the template is another, no revision is recorded for it, and the
             // pods are kept as the newest one asks.
@@ -262,7 +263,7 @@ fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, numbe
     Named::New(collisions, body)
 }
 
-fn object(revision: &Revision) -> ObjectRef {
+pub(super) fn object(revision: &Revision) -> ObjectRef {
     ObjectRef::new(Resource::Revisions, &revision.metadata.namespace, &revision.metadata.name)
 }
 

@@ -101,7 +101,7 @@ pub async fn read(client: &Client, object: &ObjectRef) -> Result<Option<Value>, 
 /// # Errors
 /// When the API server refuses or does not answer.
 pub async fn ask(client: &Client, request: &Request, what: &str) -> Result<Value, LookError> {
-    answer(transport::send(client, request).await, what)
+    answer(transport::send(client, request, transport::TIMEOUT).await, what)
 }
 
 /// Sends any request.

@@ -6,6 +6,8 @@ pub mod look;
 pub mod metrics;
 pub mod operator;
 pub mod serve;
+#[cfg(test)]
+mod stub;
 pub mod telemetry;
 pub mod transport;
 pub mod watch;

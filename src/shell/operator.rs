@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::metrics::Metrics;
 use super::serve::Report;
@@ -71,6 +72,7 @@ struct Operator {
 impl Operator {
     async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), OperatorError> {
         let mut stop = std::pin::pin!(stop);
+        // Once it is to stop: when it ends at the latest.
         let mut stopping: Option<Instant> = None;
         let mut inputs = vec![Input::Tick];
         loop {
@@ -86,17 +88,17 @@ impl Operator {
             }
             let wakeup = self.engine.next_wakeup().map(|at| self.start + at);
             let wakeup = wakeup.unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+            let end = stopping.unwrap_or(wakeup);
             tokio::select! {
                 received = self.receiver.recv() => inputs.extend(received),
                 Some(asked) = self.window.asked.recv() => {
                     // Who hangs up before the answer is no news.
                     let _ = asked.send(self.report());
-                    continue;
                 }
-                () = tokio::time::sleep_until(wakeup.into()) => inputs.push(Input::Tick),
+                () = tokio::time::sleep_until(wakeup.min(end)) => inputs.push(Input::Tick),
                 () = &mut stop, if stopping.is_none() => {
                     tracing::info!("stopping");
-                    stopping = Some(Instant::now());
+                    stopping = Some(Instant::now() + STOP_WITHIN);
                     inputs.push(Input::Stop);
                 }
             }
@@ -105,8 +107,11 @@ impl Operator {
             {
                 inputs.push(input);
             }
-            if stopping.is_some_and(|since| since.elapsed() > STOP_WITHIN) {
-                tracing::warn!("gave up waiting for what is on its way");
+            if stopping.is_some_and(|end| Instant::now() >= end) {
+                tracing::warn!(
+                    "requests have not been answered within {} s; ending all the same",
+                    STOP_WITHIN.as_secs()
+                );
                 return Ok(());
             }
         }
@@ -138,11 +143,11 @@ impl Operator {
                     old.abort();
                 }
             }
-            Output::Send { id, request, .. } => {
+            Output::Send { id, request, timeout } => {
                 let metrics = Arc::clone(&self.window.metrics);
                 tokio::spawn(async move {
                     let began = Instant::now();
-                    let answer = transport::send(&client, &request).await;
+                    let answer = transport::send(&client, &request, timeout).await;
                     metrics.answered(&request, &answer, began.elapsed());
                     let _ = sender.send(Input::Answer { id, answer }).await;
                 });
@@ -176,3 +181,6 @@ fn log(note: &Note) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[allow(dead_code, reason = "the sequences use a part of it")]
+#[allow(dead_code, unused_imports, reason = "the sequences use a part of it")]
 #[path = "../model/api_server/mod.rs"]
 mod api_server;
 #[allow(dead_code, reason = "the sequences use a part of it")]

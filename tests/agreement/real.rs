@@ -49,6 +49,6 @@ impl Real {
 
     /// Sends a request as the operator does.
     pub fn send(&self, request: &Request) -> Answer {
-        self.runtime.block_on(transport::send(&self.client, request))
+        self.runtime.block_on(transport::send(&self.client, request, transport::TIMEOUT))
     }
 }

@@ -14,6 +14,10 @@ fn wrong_arguments_are_one_line_and_exit_code_2() {
         &["run", "--apis=else"],
         &["run", "--listen=nowhere"],
         &["run", "--feature-gates=Unheard=true"],
+        &["plan", "oset/web", "--feature-gates=Unheard=true"],
+        &["why", "oset/web", "--feature-gates=MaxUnavailableStatefulSet=perhaps"],
+        &["rollout", "pause", "sts/web"],
+        &["rollout", "resume", "ds/web"],
         &["plan"],
         &["plan", "--from=/nowhere"],
         &["plan", "-f", "/nowhere.yaml"],
@@ -83,4 +87,76 @@ fn as_a_plugin_of_kubectl_it_goes_by_that_name() {
     assert!(String::from_utf8(help.stdout).unwrap().contains("Usage: kubectl berth why"));
     let told = String::from_utf8(wrong.stderr).unwrap();
     assert!(told.starts_with("kubectl berth: ") && wrong.status.code() == Some(2), "{told}");
+}
+
+/// What the program says to a file of this content, where `{file}` stands in the arguments.
+fn told(name: &str, content: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let file = std::env::temp_dir().join(format!("berth-{name}-{}", std::process::id()));
+    std::fs::write(&file, content).unwrap();
+    let shown = file.display().to_string();
+    let arguments = arguments.iter().map(|argument| argument.replace("{file}", &shown));
+    let output = Command::new(env!("CARGO_BIN_EXE_berth")).args(arguments).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(output.stdout.is_empty());
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n\
+                          clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'CLUSTER}}]\nusers: [{name: u, user: {USER}}]\n";
+
+#[test]
+fn a_kubeconfig_that_cannot_be_used_is_one_line() {
+    for (cluster, user, part) in [
+        ("", "token: \"a\\nb\"", "the token of user \"u\""),
+        ("", "tokenFile: /nowhere/token", "/nowhere/token"),
+        (", proxy-url: 'ftp://proxy'", "token: t", "unsupported scheme \"ftp\""),
+        (", certificate-authority-data: '?'", "token: t", "certificate authority"),
+        ("", "client-certificate: /nowhere/crt, client-key: /nowhere/key", "/nowhere/crt"),
+        ("", "token: [", "kubeconfig"),
+    ] {
+        let content = KUBECONFIG.replace("CLUSTER", cluster).replace("USER", user);
+        for command in
+            [&["run"][..], &["why", "oset/web"], &["plan", "oset/web"], &["rollout", "history", "oset/web"]]
+        {
+            let arguments = [command, &["--kubeconfig={file}"]].concat();
+            let (code, told) = told("kubeconfig", &content, &arguments);
+            assert_eq!((code, told.lines().count()), (Some(2), 1), "{user} {command:?}: {told}");
+            assert!(told.contains(part), "{command:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_one_line() {
+    for (content, part) in [
+        ("apiVersion: v1\nkind: List\nitems: [x]\n", "List: items[0] is no object"),
+        ("a: [\n- b", ""),
+        ("[1]", "apiVersion and kind are needed"),
+        ("kind: OrdinalSet\napiVersion: berth.dev/v1\nmetadata: x\n", "metadata.name is needed"),
+    ] {
+        let (code, told) = told("manifest", content, &["plan", "-f", "{file}"]);
+        assert_eq!((code, told.lines().count()), (Some(2), 1), "{content}: {told}");
+        assert!(told.contains(part), "{content}: {told}");
+    }
+}
+
+/// The API server is exempt from the proxy: it is asked itself.
+#[test]
+fn an_exempt_api_server_is_asked_without_the_proxy() {
+    let file = std::env::temp_dir().join(format!("berth-exempt-{}", std::process::id()));
+    std::fs::write(&file, KUBECONFIG.replace("CLUSTER", "").replace("USER", "token: t")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command.args(["rollout", "history", "oset/web"]).env("KUBECONFIG", &file);
+    for (name, value) in [
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+        ("NO_PROXY", "127.0.0.1,"),
+    ] {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+    assert!(told.starts_with("berth: read ordinalset") && told.contains("onnect"), "{told}");
 }

@@ -102,6 +102,10 @@ fn a_deleted_or_failed_pod_is_replaced_on_its_node(surface: Surface) {
         // The first name may still be taken by the pod that is on its way out.
         assert!(slots(&set, node, 2).contains(&name(&after).to_owned()));
     }
+    // Kubernetes' conformance test waits until the name of the pod that failed is gone.
+    if surface == Surface::Apps {
+        scene.gone(POD, name(&pods[1]));
+    }
 }
 
 fn pods_follow_nodes_that_join_leave_and_change(surface: Surface) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::manifests::node_daemon_set;
+use crate::support::manifests::{REFUSED, node_daemon_set, with_image};
 use crate::support::plane::pool;
 use crate::support::read::{EVENT, POD, REVISION, condition, holds, is_settled, name, names, number, uid};
 use crate::support::surface::rows;
@@ -17,22 +17,13 @@ rows!(
 fn events_tell_what_was_done_and_what_was_refused(surface: Surface) {
     let Some(scene) = Scene::on_nodes(surface, "daemon-events", &["a"]) else { return };
     let good = scene.agent();
-    // The API server refuses such a native set itself.
-    if surface == Surface::Berth {
-        let mut bad = good.clone();
-        let mounts = json!([{"name": "nowhere", "mountPath": "/data"}]);
-        bad["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = mounts;
-        scene.apply(&bad);
-        let set = scene.until(scene.daemons(), "agent", "stalled", |set| holds(set, "Stalled"));
-        let stalled = condition(&set, "Stalled");
-        assert_eq!(stalled["reason"], "FailedCreate");
-        let said = r#"spec.containers[0].volumeMounts[0].name: Not found: "nowhere""#;
-        assert!(text(stalled, "/message").contains(said), "{stalled}");
-        assert_eq!(
-            (number(&set, "/status/desiredNumberScheduled"), number(&set, "/status/numberReady")),
-            (1, 0)
-        );
-    }
+    scene.apply(&with_image(&good, REFUSED));
+    let set = scene.until(scene.daemons(), "agent", "stalled", |set| holds(set, "Stalled"));
+    let stalled = condition(&set, "Stalled");
+    assert_eq!(stalled["reason"], "FailedCreate");
+    assert!(text(stalled, "/message").contains("spec.containers[0].image: Invalid value: "), "{stalled}");
+    let counts = (number(&set, "/status/desiredNumberScheduled"), number(&set, "/status/numberReady"));
+    assert_eq!(counts, (1, 0));
 
     scene.apply(&good);
     let available = |set: &Value| is_settled(set) && number(set, "/status/numberAvailable") == 1;
@@ -47,7 +38,6 @@ fn events_tell_what_was_done_and_what_was_refused(surface: Surface) {
         ("SuccessfulDelete", "Deleted pod: agent-"),
         ("FailedCreate", "Error creating: "),
     ];
-    let wanted = &wanted[..if surface == Surface::Berth { 3 } else { 2 }];
     scene.wait("the events", || {
         let events = scene.list(EVENT);
         let of_set = |event: &&Value| text(event, "/involvedObject/kind") == surface.daemon_name();

@@ -65,6 +65,33 @@ fn a_surge_stays_within_its_bounds_whatever_happens_to_the_pods(surface: Surface
     }
 }
 
+/// The API server refuses such a set of ours, and takes a native one.
+#[test]
+fn why_names_the_host_port_that_stops_a_surge() {
+    let Some(scene) = Scene::on_nodes(Surface::Apps, "surge-ports", &["a"]) else { return };
+    let mut set = scene.agent();
+    set["spec"]["updateStrategy"] = json!({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
+    let ports = json!([{"containerPort": 80, "hostPort": 18080}]);
+    set["spec"]["template"]["spec"]["containers"][0]["ports"] = ports;
+    scene.apply(&set);
+    scene.settled_on(1);
+    scene.apply(&with_image(&set, NEW));
+    let told = scene.wait("the cause", || {
+        let told = scene.berth(&["why", "ds/agent"]).out;
+        if told.contains("host port 18080/TCP is in the template") { Ok(told) } else { Err(told) }
+    });
+    let advice = r#"{"spec":{"updateStrategy":{"rollingUpdate":{"maxSurge":0,"maxUnavailable":1}}}}"#;
+    assert!(told.contains(advice), "{told}");
+    assert!(!told.contains("\"maxSurge\":2"), "{told}");
+
+    scene.patch(scene.daemons(), "agent", &serde_json::from_str(advice).unwrap());
+    scene.wait("the new image", || {
+        let pods = scene.live_pods();
+        let done = pods.len() == 1 && image(&pods[0]) == NEW && is_ready(&pods[0]);
+        if done { Ok(()) } else { Err(format!("{:?}", names(&pods.iter().collect::<Vec<_>>()))) }
+    });
+}
+
 /// What must hold after each thing that happened.
 fn check(entry: &Entry, state: &State, deleted: &[String]) {
     let mut nodes: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();

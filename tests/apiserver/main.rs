@@ -21,6 +21,8 @@
 
 mod support;
 
+mod admission;
+mod admission_upgrade;
 mod as_shipped;
 mod chaos;
 mod command_line;

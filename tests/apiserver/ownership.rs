@@ -12,6 +12,7 @@ rows!(
     an_orphan_is_taken_over_by_its_canonical_name_only,
     a_daemon_takes_over_a_pod_that_runs_on_its_node,
     a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way,
+    a_set_that_is_made_again_waits_for_the_earlier_pods,
 );
 
 fn an_orphan_is_taken_over_by_its_canonical_name_only(surface: Surface) {
@@ -86,6 +87,37 @@ fn a_pod_whose_labels_no_longer_match_is_let_go_and_stands_in_the_way(surface: S
     scene.until(POD, "web-1", "another", |pod| uid(pod) != before);
     scene.settled(scene.set, "web");
     assert_ne!(uid(&scene.get(POD, "web-1")), before);
+}
+
+/// What `kubectl replace --force` and tools do: the pods of the earlier set take their time to end.
+fn a_set_that_is_made_again_waits_for_the_earlier_pods(surface: Surface) {
+    let scene = Scene::on(surface, "made-again");
+    let set = ordinal_set("web", 1);
+    let mut slow = set.clone();
+    slow["spec"]["template"]["metadata"]["finalizers"] = json!(["tests.berth.dev/slow"]);
+    scene.apply(&slow);
+    scene.settled(scene.set, "web");
+    let before = uid(&scene.get(POD, "web-0")).to_owned();
+    scene.kubectl(&["delete", scene.set.plural, "web"]);
+    scene.apply(&set);
+    let calm = |set: &Value| {
+        assert!(!read::holds(set, "Stalled"), "{}", set["status"]);
+        set["status"]["observedGeneration"] == set["metadata"]["generation"]
+    };
+    let waits = scene.until(scene.set, "web", "waiting", calm);
+    // Custom sets say so; native ones have no such condition.
+    if surface == Surface::Berth {
+        let named = |set: &Value| {
+            calm(set) && text(read::condition(set, "Reconciling"), "/message").contains("web-0")
+        };
+        scene.until(scene.set, "web", "waiting for web-0", named);
+    }
+    assert_eq!(uid(&scene.get(POD, "web-0")), before, "{waits}");
+    let why = scene.berth(&["why", &format!("{}/web", scene.set.plural)]).out;
+    assert!(why.contains("web-0") && why.contains("it goes by itself"), "{why}");
+    scene.patch(POD, "web-0", &json!({"metadata": {"finalizers": null}}));
+    scene.until(scene.set, "web", "settled", |set| calm(set) && read::is_settled(set));
+    assert_ne!(uid(&scene.get(POD, "web-0")), before);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::support::manifests::{NEW, OLD, node_daemon_set, ordinal_set, with_image};
-use crate::support::read::{Kind, NDS, OSET, image, text};
+use crate::support::read::{DS, Kind, NDS, OSET, STS, image, text};
 use crate::support::{Scene, Surface};
 
 #[test]
@@ -79,10 +79,54 @@ fn rollout_verbs() {
         let stamp = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
         assert!(!text(&scene.get(kind, &plain), stamp).is_empty());
     }
+    let mut by_hand = ordinal_set("web", 2);
+    by_hand["spec"]["updateStrategy"] = json!({ "type": "OnDelete", "rollingUpdate": null });
+    scene.apply(&by_hand);
+    let restarted = rollout(&scene, 0, &["restart", "oset/web"]);
+    let expected = "ordinalset.berth.dev/web will restart: each pod when it is deleted (OnDelete)\n";
+    assert_eq!(restarted, expected);
     rollout(&scene, 1, &["restart", "oset/nobody"]);
     for wrong in [&["status", "sts/web"][..], &["undo", "oset/web", "--to-revision=-1"], &["status"]] {
         rollout(&scene, 2, wrong);
     }
+}
+
+/// kubectl refuses to pause them; what is said instead is a command that does it.
+#[test]
+fn native_sets_are_held_by_the_command_that_is_named() {
+    let scene = Scene::new("rollout-native");
+    let template = json!({ "metadata": { "labels": { "app": "db" } },
+                           "spec": { "containers": [{ "name": "main", "image": OLD }] } });
+    let manifest = |kind: &str| {
+        json!({ "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": "db" },
+                "spec": { "selector": { "matchLabels": { "app": "db" } }, "template": template } })
+    };
+    let mut stateful = manifest("StatefulSet");
+    stateful["spec"]["replicas"] = json!(0);
+    scene.apply_text(&stateful.to_string());
+    let mut daemon = manifest("DaemonSet");
+    daemon["spec"]["template"]["spec"]["nodeSelector"] = json!({ "tests.berth.dev/none": "here" });
+    scene.apply_text(&daemon.to_string());
+    let follow = |verb: &str, name: &str| {
+        let namespace = format!("--namespace={}", scene.namespace);
+        assert!(scene.plane.cluster.kubectl(&["rollout", verb, name, &namespace]).is_err(), "{verb} {name}");
+        let told = scene.berth(&["rollout", verb, name]);
+        assert_eq!((told.code, told.err.lines().count()), (2, 1), "{told:?}");
+        let (command, patch) = told.err.trim().split_once(" -p ").unwrap();
+        let mut arguments: Vec<&str> = command.split_once("kubectl ").unwrap().1.split(' ').collect();
+        arguments.extend(["-p", patch.trim_matches('\'')]);
+        scene.plane.cluster.kubectl(&arguments).unwrap();
+    };
+    let partition = || scene.get(STS, "db")["spec"]["updateStrategy"]["rollingUpdate"]["partition"].clone();
+    follow("pause", "statefulset/db");
+    assert_eq!(partition(), i32::MAX);
+    follow("resume", "statefulset/db");
+    assert_eq!(partition(), 0);
+    let strategy = || scene.get(DS, "db")["spec"]["updateStrategy"]["type"].clone();
+    follow("pause", "daemonset/db");
+    assert_eq!(strategy(), "OnDelete");
+    follow("resume", "daemonset/db");
+    assert_eq!(strategy(), "RollingUpdate");
 }
 
 fn image_of(scene: &Scene, kind: Kind, name: &str) -> String {

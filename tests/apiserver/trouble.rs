@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::manifests::{NEW, OLD, ordinal_set, with_claims, with_image};
+use crate::support::manifests::{NEW, OLD, REFUSED, ordinal_set, with_claims, with_image};
 use crate::support::read::{EVENT, OSET, POD, condition, holds, name, names, number, text};
 use crate::support::{Scene, existing, writes};
 
@@ -17,16 +17,14 @@ const MENDED: Duration = Duration::from_secs(5);
 fn a_pod_that_the_api_server_refuses_stalls_its_set_alone() {
     let scene = Scene::new("refused");
     let good = ordinal_set("web", 2);
-    let mut bad = good.clone();
-    bad["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
-        json!([{"name": "nowhere", "mountPath": "/data"}]);
+    let bad = with_image(&good, REFUSED);
     let began = Instant::now();
     scene.apply(&bad);
     let set = scene.until(OSET, "web", "stalled", |set| holds(set, "Stalled"));
     let stalled = condition(&set, "Stalled");
     assert_eq!(stalled["reason"], "FailedCreate");
     // The API server's own words.
-    let said = r#"spec.containers[0].volumeMounts[0].name: Not found: "nowhere""#;
+    let said = "spec.containers[0].image: Invalid value: ";
     assert!(text(stalled, "/message").contains(said), "{stalled}");
     assert_eq!((holds(&set, "Ready"), holds(&set, "Reconciling")), (false, false));
     let event = scene.wait("an event", || {

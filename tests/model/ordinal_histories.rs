@@ -162,6 +162,143 @@ fn a_list_of_the_past_leaves_the_history_alone() {
     }
 }
 
+fn claim(name: &str) -> ObjectRef {
+    ObjectRef::new(Resource::Claims, NAMESPACE, name)
+}
+
+fn is_kept(world: &World, name: &str) -> bool {
+    world.server.get(&claim(name)).is_some_and(|claim| !object::is_terminating(claim))
+}
+
+/// A set with `replicas` and claims that go with it or not.
+fn with_claims(replicas: u64, when_deleted: &str) -> serde_json::Value {
+    json!({
+        "replicas": replicas,
+        "podManagementPolicy": "Parallel",
+        "persistentVolumeClaimRetentionPolicy": { "whenDeleted": when_deleted },
+        "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+    })
+}
+
+/// A set is scaled down, its policy is changed, and then it is deleted: claims of ordinals without a pod fare as the policy says.
+#[test]
+fn a_claim_without_a_pod_fares_as_the_policy_says_last() {
+    for surface in [Surface::Berth, Surface::Apps] {
+        for replicas in [0, 1] {
+            for (from, to) in [("Delete", "Retain"), ("Retain", "Delete")] {
+                let mut world = World::new(replicas, Weather::calm());
+                world.surface = surface;
+                world.add_node("a", &json!({}));
+                world.add_operator();
+                let web = ObjectRef::new(Resource::OrdinalSets(surface), NAMESPACE, "web");
+                world.create_set(&web, "app:1", &with_claims(2, from));
+                world.run_until(Duration::from_secs(60), |w| reached(w, &web));
+                world.change(&web, &json!({ "replicas": replicas }));
+                world.run_until(Duration::from_secs(60), |w| reached(w, &web));
+                world.change(&web, &json!({ "persistentVolumeClaimRetentionPolicy": { "whenDeleted": to } }));
+                comes_to_rest(&mut world, &web);
+                world.delete(&web, "Background");
+                world.run_for(Duration::from_secs(120));
+                // Upstream leaves a claim without a pod alone, and so towards Delete do native sets (A5.11).
+                let kept = to == "Retain" || surface == Surface::Apps;
+                let what = format!("{surface:?} at {replicas}, from {from} to {to}");
+                assert_eq!(is_kept(&world, "data-web-1"), kept, "S3: {what}");
+                let first = to == "Retain" || surface == Surface::Apps && replicas == 0;
+                assert_eq!(is_kept(&world, "data-web-0"), first, "S3: {what}");
+            }
+        }
+    }
+}
+
+/// A set left its claims behind. The next one of its name deletes its claims with it, but only those that its pods have used.
+#[test]
+fn claims_of_an_earlier_set_outlive_a_successor() {
+    let mut world = World::new(0, Weather::calm());
+    world.add_node("a", &json!({}));
+    world.add_operator();
+    let web = ordinals("web");
+    for (replicas, policy) in [(3, "Retain"), (1, "Delete")] {
+        world.create_set(&web, "app:1", &with_claims(replicas, policy));
+        comes_to_rest(&mut world, &web);
+        world.delete(&web, "Background");
+        world.run_for(Duration::from_secs(120));
+    }
+    let kept = ["data-web-0", "data-web-1", "data-web-2"].map(|name| is_kept(&world, name));
+    assert_eq!(kept, [false, true, true], "S3");
+}
+
+/// A set is deleted and made again while its pods take their time to end.
+#[test]
+fn a_set_that_is_made_again_is_never_stalled() {
+    for surface in [Surface::Berth, Surface::Apps] {
+        let mut world = World::new(0, Weather::calm());
+        world.surface = surface;
+        world.add_node("a", &json!({}));
+        world.add_operator();
+        let web = ObjectRef::new(Resource::OrdinalSets(surface), NAMESPACE, "web");
+        world.create_set(&web, "app:1", &json!({ "replicas": 2 }));
+        world.run_until(Duration::from_secs(60), |w| reached(w, &web));
+        world.delete(&web, "Background");
+        world.create_set(&web, "app:1", &json!({ "replicas": 2 }));
+        let mut told = false;
+        for _ in 0..2000 {
+            world.run_for(Duration::from_millis(10));
+            let set = world.server.get(&web).unwrap();
+            assert!(!object::holds(set, "Stalled"), "{}", set["status"]);
+            let working = object::condition(set, "Reconciling").filter(|c| c["status"] == "True");
+            told |= working.is_some_and(|c| object::text(c, "/message").contains("pod default/web-0"));
+        }
+        assert!(told || surface == Surface::Apps, "the pod that is waited for is named");
+        comes_to_rest(&mut world, &web);
+    }
+}
+
+/// A canary at ordinal 1, scaled to 0 and back: what the partition keeps is still kept.
+#[test]
+fn a_partition_holds_through_zero() {
+    let mut world = World::new(0, Weather::calm());
+    world.add_node("a", &json!({}));
+    world.add_operator();
+    let web = ordinals("web");
+    let rolling = json!({ "rollingUpdate": { "partition": 1 } });
+    world.create_set(&web, "app:1", &json!({ "replicas": 2, "updateStrategy": rolling }));
+    world.run_until(Duration::from_secs(60), |w| reached(w, &web));
+    world.set_image(&web, "app:2");
+    let images = |w: &World| {
+        let pods = w.server.all(Resource::Pods).map(|(_, pod)| object::image(pod).to_owned());
+        pods.collect::<Vec<_>>()
+    };
+    for replicas in [2, 0, 2, 3] {
+        world.change(&web, &json!({ "replicas": replicas }));
+        world.run_until(Duration::from_secs(60), |w| reached(w, &web));
+        let all = ["app:1", "app:2", "app:2"];
+        assert_eq!(images(&world), all[..replicas], "at {replicas}");
+    }
+    comes_to_rest(&mut world, &web);
+}
+
+/// A set that is recreated for each template is paused, and gets a new one.
+#[test]
+fn a_paused_set_is_not_recreated() {
+    let mut world = World::calm(&["a"]);
+    let web = ordinals("web");
+    world.create_set(&web, "app:1", &json!({ "replicas": 2, "updateStrategy": { "type": "Recreate" } }));
+    world.run_until(Duration::from_secs(60), |w| reached(w, &web));
+    world.change(&web, &json!({ "paused": true }));
+    world.set_image(&web, "app:2");
+    let before = world.writes.len();
+    world.run_for(Duration::from_secs(60));
+    let pods = world.writes[before..].iter().filter(|w| w.object.resource == Resource::Pods);
+    assert_eq!(pods.count(), 0, "S7: it stands still");
+    // A pod that is lost comes back as it was.
+    world.delete(&pod("web-1"), "Background");
+    world.run_for(Duration::from_secs(60));
+    let images = world.server.all(Resource::Pods).map(|(_, pod)| object::image(pod));
+    assert_eq!(images.collect::<Vec<_>>(), ["app:1", "app:1"]);
+    world.change(&web, &json!({ "paused": false }));
+    comes_to_rest(&mut world, &web);
+}
+
 #[test]
 fn a_quota_that_comes_back_lets_the_set_grow() {
     let mut world = World::calm(&["a"]);

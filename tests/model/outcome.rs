@@ -146,8 +146,14 @@ fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
             status[field]
         );
     }
-    ensure!(at(update) < all || current == update, "the rollout is complete, but {current} is current");
-    Ok(())
+    // Without pods a custom set stays where it is below a partition, and while it is paused.
+    let between = spec.paused || spec.rolls && spec.first_updated > spec.start;
+    let held = all == 0 && between && world.surface == Surface::Berth;
+    ensure!(
+        at(update) < all || current == update || held,
+        "the rollout is complete, but {current} is current"
+    );
+    unused_claims(world, set, &spec)
 }
 
 /// S3: the owners of the claims of a pod that is wanted are those of the retention matrix.
@@ -162,6 +168,26 @@ fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Resul
             object::owners(claim).iter().map(|r| &r["uid"]).filter(|uid| *uid != SHARED).collect();
         let wanted: Vec<&Value> = if spec.deletes_with_set { vec![&set["metadata"]["uid"]] } else { vec![] };
         ensure!(owners == wanted, "S3: {name} is owned by {owners:?} instead of {wanted:?}");
+    }
+    Ok(())
+}
+
+/// S3: a claim of an ordinal without a pod goes with the set only if the policy says so, and if the set made it.
+fn unused_claims(world: &World, set: &Value, spec: &ordinals::Spec) -> Result<(), String> {
+    let uid = &set["metadata"]["uid"];
+    for template in object::entries(set, "/spec/volumeClaimTemplates") {
+        let prefix = format!("{}-{}-", object::name(template), object::name(set));
+        for (of, claim) in world.server.all(Resource::Claims) {
+            let ordinal = of.name.strip_prefix(&prefix).and_then(|n| n.parse::<i64>().ok());
+            let unused = ordinal.is_some_and(|n| !(spec.start..spec.end).contains(&n));
+            if !unused || object::is_terminating(claim) {
+                continue;
+            }
+            let owned = object::owners(claim).iter().any(|r| r["uid"] == *uid);
+            let made = *uid == object::text(claim, "/metadata/annotations/berth.dev~1set-uid");
+            ensure!(!owned || spec.deletes_with_set, "S3: {of} would go with the set");
+            ensure!(owned || !made || !spec.deletes_with_set, "S3: {of} would outlive the set");
+        }
     }
     Ok(())
 }

@@ -3,22 +3,33 @@
 use serde_json::{Map, Value, json};
 
 use super::shape::at;
+use super::values;
 
 /// Where in the schema, and which keywords are set there.
 type Extra = (&'static str, Value);
 
 /// A selector with more labels or conditions than this is refused, so that the cost of checking it is bounded.
-const MANY: u32 = 100;
+pub const MANY: u32 = 100;
 /// The generation that is observed before any is.
 const NOT_OBSERVED: i64 = -1;
 /// The longest label value.
-const LABEL: u32 = 63;
+pub const LABEL: u32 = 63;
 
-/// Sets the keywords of a table.
-pub fn apply(root: &mut Value, extras: &[Extra]) {
+/// Sets the keywords of a table. A keyword that is null is taken away; what is `required` is added to what is required already.
+pub fn apply<P: AsRef<str>>(root: &mut Value, extras: &[(P, Value)]) {
     for (path, keywords) in extras {
-        if let (Some(node), Value::Object(keywords)) = (at(root, path), keywords) {
-            node.extend(keywords.clone());
+        if let (Some(node), Value::Object(keywords)) = (at(root, path.as_ref()), keywords) {
+            for (keyword, value) in keywords {
+                match (node.get_mut(keyword), value) {
+                    (Some(Value::Array(before)), Value::Array(more)) if keyword == "required" => {
+                        before.extend(
+                            more.iter().filter(|field| !before.contains(field)).cloned().collect::<Vec<_>>(),
+                        );
+                    }
+                    (_, Value::Null) => drop(node.remove(keyword)),
+                    _ => drop(node.insert(keyword.clone(), value.clone())),
+                }
+            }
         }
     }
     int_or_string(root);
@@ -49,7 +60,7 @@ fn common() -> Vec<Extra> {
         ("spec.selector.matchExpressions[].key", json!({ "maxLength": 317 })),
         ("spec.template", json!({ "required": ["spec"] })),
         ("spec.template.metadata.creationTimestamp", json!({ "nullable": true })),
-        ("spec.template.metadata.labels", json!({ "additionalProperties": label })),
+        ("spec.template.metadata.labels{}", json!({ "maxLength": LABEL })),
         ("spec.template.spec.containers", json!({ "minItems": 1 })),
         (
             "status.conditions",
@@ -84,7 +95,7 @@ pub fn ordinal_set() -> Vec<Extra> {
         ("spec.replicas", json!({ "minimum": 0, "default": 1 })),
         ("spec.podManagementPolicy", json!({ "default": "OrderedReady" })),
         ("spec.ordinals.start", json!({ "minimum": 0 })),
-        ("spec.serviceName", json!({ "maxLength": LABEL })),
+        ("spec.serviceName", json!({ "maxLength": LABEL, "pattern": values::maybe(values::DNS_LABEL) })),
         // `type` itself has no default: upstream fills in `rollingUpdate` only where the type was left out (C1).
         ("spec.updateStrategy", json!({ "default": strategy })),
         ("spec.updateStrategy.rollingUpdate.partition", json!({ "minimum": 0, "default": 0 })),

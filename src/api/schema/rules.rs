@@ -7,21 +7,24 @@ use super::shape::at;
 /// One rule.
 pub struct Rule {
     /// The schema that the rule stands at; `self` in the expression is the value there.
-    at: &'static str,
+    pub at: &'static str,
     /// The field that a refusal names; `at` or below it.
-    field: &'static str,
+    pub field: &'static str,
     /// What a refusal is: `FieldValueInvalid`, `FieldValueForbidden` or `FieldValueRequired`. (`FieldValueDuplicate` would
     /// hide the message.)
-    reason: &'static str,
+    pub reason: &'static str,
     /// What is allowed, in words.
-    says: &'static str,
+    pub says: &'static str,
     /// What must hold.
-    cel: &'static str,
+    pub cel: &'static str,
 }
 
-const INVALID: &str = "FieldValueInvalid";
-const FORBIDDEN: &str = "FieldValueForbidden";
-const REQUIRED: &str = "FieldValueRequired";
+/// See [`Rule::reason`].
+pub const INVALID: &str = "FieldValueInvalid";
+/// See [`Rule::reason`].
+pub const FORBIDDEN: &str = "FieldValueForbidden";
+/// See [`Rule::reason`].
+pub const REQUIRED: &str = "FieldValueRequired";
 
 /// Rules of both kinds.
 pub const COMMON: &[Rule] = &[
@@ -80,7 +83,7 @@ pub const COMMON: &[Rule] = &[
         field: "spec.template.spec.restartPolicy",
         reason: INVALID,
         says: "must be Always or left out: pods of a set run until they are deleted",
-        cel: "!has(self.restartPolicy) || self.restartPolicy == 'Always'",
+        cel: "!has(self.restartPolicy) || self.restartPolicy in ['', 'Always']",
     },
     Rule {
         at: "spec.template.spec",
@@ -273,21 +276,35 @@ pub const NODE_DAEMON_SET: &[Rule] = &[
 
 /// Writes rules into a schema.
 pub fn apply(root: &mut Value, rules: &[Rule]) {
+    apply_below(root, "", rules);
+}
+
+/// [`apply`] for rules whose paths begin at `base`.
+pub fn apply_below(root: &mut Value, base: &str, rules: &[Rule]) {
     for rule in rules {
-        let Some(node) = at(root, rule.at) else { continue };
-        let mut entry = json!({
-            "rule": rule.cel,
-            // The field is named here too, for whoever shows the message alone.
-            "message": format!("{}: {}", rule.field, rule.says),
-            "reason": rule.reason,
-        });
-        let below = rule.field.strip_prefix(rule.at).unwrap_or(rule.field);
-        if !below.is_empty() {
-            entry["fieldPath"] = json!(format!(".{}", below.trim_start_matches('.')));
-        }
-        let list = node.entry("x-kubernetes-validations").or_insert_with(|| json!([]));
-        if let Some(list) = list.as_array_mut() {
-            list.push(entry);
-        }
+        write(root, base, rule, rule.cel.to_owned(), false);
+    }
+}
+
+/// Writes one rule, as `cel` says it.
+pub fn write(root: &mut Value, base: &str, rule: &Rule, cel: String, is_old_optional: bool) {
+    let (stands_at, field) = (format!("{base}{}", rule.at), format!("{base}{}", rule.field));
+    let Some(node) = at(root, &stands_at) else { return };
+    let mut entry = json!({
+        "rule": cel,
+        // The field is named here too, for whoever shows the message alone.
+        "message": format!("{field}: {}", rule.says),
+        "reason": rule.reason,
+    });
+    let below = field.strip_prefix(stands_at.as_str()).unwrap_or(&field);
+    if !below.is_empty() {
+        entry["fieldPath"] = json!(format!(".{}", below.trim_start_matches('.')));
+    }
+    if is_old_optional {
+        entry["optionalOldSelf"] = json!(true);
+    }
+    let list = node.entry("x-kubernetes-validations").or_insert_with(|| json!([]));
+    if let Some(list) = list.as_array_mut() {
+        list.push(entry);
     }
 }

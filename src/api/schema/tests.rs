@@ -114,13 +114,25 @@ fn what_the_tables_name_exists() {
             assert!(shape::at(&mut schema, path).is_some(), "{path}");
         }
     }
+    for (mut schema, table) in [(ordinal_set(), pod::table(true)), (node_daemon_set(), pod::table(false))] {
+        for (path, _) in table {
+            assert!(shape::at(&mut schema, &path).is_some(), "{path}");
+        }
+    }
     let rules = |schema: &Value| -> usize {
         all(schema).iter().filter_map(|(_, node)| node.get(RULES)?.as_array()).map(Vec::len).sum()
     };
+    let containers = pod::CONTAINERS.len() * pod_rules::CONTAINER.len() + pod_rules::INIT_CONTAINER.len();
+    let pod = |is_ordinal| {
+        containers + pod_rules::POD.len() + pod::claims(is_ordinal).len() * pod_rules::CLAIM.len()
+    };
     let common = rules::COMMON.len() + rules::COMMON_STATUS.len();
-    let ordinal = rules::ORDINAL_SET.len() + rules::ORDINAL_SET_STATUS.len();
-    assert_eq!(rules(&ordinal_set()), common + ordinal);
-    assert_eq!(rules(&node_daemon_set()), common + rules::NODE_DAEMON_SET.len());
+    // A rule across the spec is two entries: one for a creation, one for a change.
+    let ordinal =
+        rules::ORDINAL_SET.len() + rules::ORDINAL_SET_STATUS.len() + 2 * crossing::ORDINAL_SET.len();
+    assert_eq!(rules(&ordinal_set()), common + ordinal + pod(true));
+    let daemon = rules::NODE_DAEMON_SET.len() + 2 * crossing::NODE_DAEMON_SET.len();
+    assert_eq!(rules(&node_daemon_set()), common + daemon + pod(false));
 }
 
 #[test]
@@ -149,6 +161,9 @@ fn what_upstream_requires_is_required() {
         ("spec", json!(["selector", "template"])),
         ("spec.template", json!(["spec"])),
         ("spec.template.spec", json!(["containers"])),
+        ("spec.template.spec.containers[]", json!(["name", "image"])),
+        ("spec.template.spec.initContainers[]", json!(["name", "image"])),
+        ("spec.volumeClaimTemplates[].spec", json!(["accessModes", "resources"])),
         ("spec.volumeClaimTemplates[].metadata", json!(["name"])),
         ("status.conditions[]", json!(["type", "status"])),
     ] {

@@ -4,16 +4,21 @@ mod dry_run;
 mod lists;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::cluster::{self, Access, Cluster};
 use super::facts::{self, Facts};
+use super::gates::FeatureGates;
 use super::output::{self, Paint};
-use super::{Failure, defaults, manifest};
+use super::{Failure, defaults, manifest, nodes};
 use crate::api::{Key, Kind};
 use crate::core::forecast::{End, Forecast, forecast};
+use crate::core::gates::Gates;
 use crate::core::memory::Memory;
 
 /// Nothing is written.
@@ -54,6 +59,8 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
+    gates: FeatureGates,
+    #[command(flatten)]
     access: Access,
 }
 
@@ -90,6 +97,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     if names.is_empty() && args.files.is_empty() && args.from.is_none() {
         return Err(Failure::usage("a set is needed, such as oset/web, or a manifest with -f"));
     }
+    let gates = args.gates.read()?;
     let mut documents = vec![];
     for file in &args.files {
         documents.extend(manifest::read(file)?);
@@ -97,9 +105,9 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let planned = match &args.from {
         Some(directory) => {
             let namespace = args.access.namespace.clone().unwrap_or_else(|| "default".to_owned());
-            offline(Facts::from_directory(directory, &namespace)?, &documents, &names, &namespace)?
+            offline(Facts::from_directory(directory, &namespace, gates)?, &documents, &names, &namespace)?
         }
-        None => super::runtime()?.block_on(live(args, &documents, &names))?,
+        None => super::runtime()?.block_on(live(args, gates, &documents, &names))?,
     };
     if planned.is_empty() {
         return Err(Failure::usage("there is no OrdinalSet, NodeDaemonSet, StatefulSet or DaemonSet"));
@@ -162,20 +170,24 @@ fn offline(
 }
 
 /// On a cluster.
-async fn live(args: &Args, documents: &[Value], names: &[cluster::SetName]) -> Result<Vec<Planned>, Failure> {
-    let unknown = |failure: Failure| Failure { code: UNKNOWN, ..failure };
-    let cluster = args.access.connect().await.map_err(unknown)?;
+async fn live(
+    args: &Args,
+    gates: Gates,
+    documents: &[Value],
+    names: &[cluster::SetName],
+) -> Result<Vec<Planned>, Failure> {
+    let cluster = args.access.connect_or(UNKNOWN).await?;
     let mut all = vec![];
     for document in documents {
         let Some(key) = facts::key_of(document, &cluster.namespace) else { continue };
-        let mut facts = read(&cluster, &key).await?;
+        let mut facts = read(&cluster, &key, gates).await?;
         let set = dry_run::server_side(&cluster.client, facts.set(&key), document, &key).await;
         facts.put(key.resource(), set.map_err(|error| refusal(&error))?);
         all.push(plan_live(&cluster, &facts, &key).await?);
     }
     for name in names {
         let key = name.key(&cluster.namespace);
-        let facts = read(&cluster, &key).await?;
+        let facts = read(&cluster, &key, gates).await?;
         if facts.set(&key).is_none() {
             return Err(Failure::usage(format!("{} {key} does not exist", key.resource().kind())));
         }
@@ -184,8 +196,8 @@ async fn live(args: &Args, documents: &[Value], names: &[cluster::SetName]) -> R
     Ok(all)
 }
 
-async fn read(cluster: &Cluster, key: &Key) -> Result<Facts, Failure> {
-    let facts = Facts::read(&cluster.client, key).await;
+async fn read(cluster: &Cluster, key: &Key, gates: Gates) -> Result<Facts, Failure> {
+    let facts = Facts::read(&cluster.client, key, gates).await;
     facts.map_err(|error| Failure { code: UNKNOWN, message: error.to_string() })
 }
 
@@ -204,15 +216,16 @@ async fn plan_live(cluster: &Cluster, facts: &Facts, key: &Key) -> Result<Planne
 fn planned(facts: &Facts, key: &Key, memory: Memory, mut notes: Vec<String>) -> Option<Planned> {
     let forecast = match key.kind {
         Kind::Ordinal => forecast(&facts.ordinal(key, memory)?),
-        Kind::Daemon => forecast(&facts.daemon(key, memory)?),
+        Kind::Daemon => {
+            let observation = facts.daemon(key, memory)?;
+            notes.extend(nodes::none_matches(&observation).map(|none| none.to_string()));
+            forecast(&observation)
+        }
     };
     if forecast.assumed_different {
         notes.push(
             "the template may differ from the recorded one in defaults only; it was taken as new".to_owned(),
         );
-    }
-    if key.kind == Kind::Daemon && facts.stores.nodes.objects().is_empty() {
-        notes.push("there are no nodes, so there is nowhere to run a pod".to_owned());
     }
     if key.kind == Kind::Ordinal {
         notes.extend(facts.missing.iter().map(|m| format!("not looked at: {m}")));

@@ -44,12 +44,12 @@ impl DryRun {
     }
 }
 
-/// Decides on a change, makes it and says `done`.
+/// Decides on a change, makes it and says what is `done` to a set that was like this.
 pub(super) async fn run(
     cluster: &Cluster,
     key: &Key,
     args: &Change,
-    done: &str,
+    done: impl Fn(&Value) -> String,
     decide: impl Fn(&Key, &Value) -> Result<Value, String>,
 ) -> Result<(), Failure> {
     let mut set = read(cluster, key).await?;
@@ -70,13 +70,18 @@ pub(super) async fn run(
             }
         }
     }
-    output::print(&format!("{} {done}{}\n", shown(key), args.dry_run.suffix()))
+    output::print(&format!("{} {}{}\n", shown(key), done(&set), args.dry_run.suffix()))
 }
 
 /// The patch, which fails on another incarnation or another spec.
 pub(super) fn guarded(set: &Value, change: Value) -> Value {
     let test = |field: &str| json!({ "op": "test", "path": format!("/metadata/{field}"), "value": set["metadata"][field] });
     json!([test("uid"), test("generation"), change])
+}
+
+/// Whether people replace the pods of a set, so that a new template changes none by itself.
+pub(super) fn is_on_delete(set: &Value) -> bool {
+    set["spec"]["updateStrategy"]["type"] == "OnDelete"
 }
 
 /// Whether two readings are of the same incarnation and the same spec.

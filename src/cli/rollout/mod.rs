@@ -2,6 +2,7 @@
 
 mod change;
 mod history;
+mod native;
 mod pause;
 mod restart;
 mod status;
@@ -13,7 +14,7 @@ mod tests;
 use serde_json::Value;
 
 use super::Failure;
-use super::cluster::{self, Access, Cluster, SetName};
+use super::cluster::{self, Access, Cluster};
 use crate::api::{Key, Kind, Surface};
 use crate::shell::look::{self, LookError};
 
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     };
     let names = cluster::names(&sets.sets)?;
     if let Some(native) = names.iter().find(|name| name.surface == Surface::Apps) {
-        return Err(Failure::usage(served_by_kubectl(native, verb)));
+        return Err(Failure::usage(native::instead(native, verb, sets.access.namespace.as_deref())));
     }
     super::runtime()?.block_on(async {
         let cluster = sets.access.connect().await?;
@@ -72,14 +73,16 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
                 Verb::Status(args) => status::run(&cluster, &key, args).await,
                 Verb::History(args) => history::run(&cluster, &key, args).await,
                 Verb::Undo(args) => undo::run(&cluster, &key, args).await,
-                Verb::Pause(args) => change::run(&cluster, &key, args, "paused", pause::pause).await,
-                Verb::Resume(args) => change::run(&cluster, &key, args, "resumed", pause::resume).await,
+                Verb::Pause(args) => {
+                    change::run(&cluster, &key, args, |_| "paused".to_owned(), pause::pause).await
+                }
+                Verb::Resume(args) => {
+                    change::run(&cluster, &key, args, |_| "resumed".to_owned(), pause::resume).await
+                }
                 Verb::Restart(args) => {
                     let now = restart::now();
-                    change::run(&cluster, &key, args, "restarted", |key, set| {
-                        restart::restart(key, set, &now)
-                    })
-                    .await
+                    let decide = |key: &Key, set: &Value| restart::restart(key, set, &now);
+                    change::run(&cluster, &key, args, restart::done, decide).await
                 }
             };
             if let Err(failure) = done {
@@ -89,12 +92,6 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
         }
         Ok(code)
     })
-}
-
-/// Native kinds are kubectl's.
-fn served_by_kubectl(set: &SetName, verb: &str) -> String {
-    let kind = set.key("").resource().kind();
-    format!("kubectl rollout serves a {kind}: kubectl rollout {verb} {}/{}", kind.to_lowercase(), set.name)
 }
 
 /// `ordinalset.berth.dev/web`, as kubectl names what it has done something to.

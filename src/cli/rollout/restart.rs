@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{pause, quoted};
+use super::{change, pause, quoted};
 use crate::api::Key;
 
 /// What `kubectl rollout restart` writes into the template, so that it becomes another.
@@ -13,6 +13,18 @@ const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 pub(super) fn now() -> String {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
+/// What is said of it: what follows by itself, and what does not.
+pub(super) fn done(set: &Value) -> String {
+    let partition = set["spec"]["updateStrategy"]["rollingUpdate"]["partition"].as_i64().unwrap_or(0);
+    if change::is_on_delete(set) {
+        return "will restart: each pod when it is deleted (OnDelete)".to_owned();
+    }
+    match partition {
+        ..=0 => "restarted".to_owned(),
+        _ => format!("restarted: pods below partition {partition} stay as they are"),
+    }
 }
 
 /// The change that makes the template another: its metadata with the annotation.

@@ -119,9 +119,42 @@ fn what_cannot_be_done_is_refused_in_kubectls_words() {
     let change = restart::restart(&oset(), &going, "now").unwrap();
     let restarted = json!({ "spec": { "template": { "metadata": change["value"] } } });
     assert!(error(restart::restart(&oset(), &restarted, "now")).contains("within the past second"));
-    let native = cluster::names(&["sts/db".to_owned()]).unwrap();
-    let told = "kubectl rollout serves a StatefulSet: kubectl rollout undo statefulset/db";
-    assert_eq!(served_by_kubectl(&native[0], "undo"), told);
+}
+
+#[test]
+fn native_sets_are_led_to_what_works() {
+    let told = |set: &str, verb, namespace| {
+        native::instead(&cluster::names(&[set.to_owned()]).unwrap()[0], verb, namespace)
+    };
+    let undo = "kubectl rollout serves a StatefulSet: kubectl rollout undo statefulset/db";
+    assert_eq!(told("sts/db", "undo", None), undo);
+    assert_eq!(
+        told("ds/a", "restart", Some("shop")),
+        "kubectl rollout serves a DaemonSet: kubectl rollout restart daemonset/a -n shop"
+    );
+    // kubectl rollout pause says of both: pausing is not supported.
+    let pause = "a StatefulSet cannot be paused, but a partition above its ordinals holds its rollout: kubectl patch \
+                 statefulset/db -n shop -p '{\"spec\":{\"updateStrategy\":{\"rollingUpdate\":{\"partition\":2147483647}}}}'";
+    assert_eq!(told("sts/db", "pause", Some("shop")), pause);
+    assert!(told("sts/db", "resume", None).ends_with("{\"rollingUpdate\":{\"partition\":0}}}}'"));
+    let pause = "a DaemonSet cannot be paused, but OnDelete holds its rollout: kubectl patch daemonset/a \
+                 -p '{\"spec\":{\"updateStrategy\":{\"type\":\"OnDelete\"}}}'";
+    assert_eq!(told("ds/a", "pause", None), pause);
+    assert!(told("ds/a", "resume", None).contains("RollingUpdate: kubectl patch daemonset/a "));
+    for (set, verb) in [("sts/db", "pause"), ("sts/db", "resume"), ("ds/a", "pause"), ("ds/a", "resume")] {
+        assert!(!told(set, verb, None).contains("kubectl rollout"), "kubectl refuses that");
+    }
+}
+
+#[test]
+fn a_restart_says_which_pods_restart() {
+    let done = |strategy: Value| restart::done(&json!({ "spec": { "updateStrategy": strategy } }));
+    assert_eq!(done(Value::Null), "restarted");
+    assert_eq!(done(json!({ "rollingUpdate": { "partition": 0 } })), "restarted");
+    let part = done(json!({ "rollingUpdate": { "partition": 2 } }));
+    assert_eq!(part, "restarted: pods below partition 2 stay as they are");
+    let by_hand = done(json!({ "type": "OnDelete" }));
+    assert_eq!(by_hand, "will restart: each pod when it is deleted (OnDelete)");
 }
 
 #[test]

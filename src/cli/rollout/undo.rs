@@ -34,15 +34,18 @@ pub(super) async fn run(cluster: &Cluster, key: &Key, args: &Args) -> Result<(),
     let to = target(&set, &revisions, args.to_revision).map_err(Failure::other)?;
     let wrong = || Failure::other(format!("unable to parse history {}", to.metadata.name));
     let template = data::template(&to.data).ok_or_else(wrong)?;
+    let by_hand = change::is_on_delete(&set);
     let done = if args.change.dry_run == DryRun::Client {
         format!("will roll back to {}", history::template(to).map_err(Failure::other)?)
     } else if data::records(&to.data, &Template(set["spec"]["template"].clone())) {
         let done = format!("skipped rollback (current template already matches revision {})", to.revision);
         return crate::cli::output::print(&format!("{} {done}\n", super::shown(key)));
+    } else if by_hand {
+        "rolled back: each pod follows when it is deleted (OnDelete)".to_owned()
     } else {
         "rolled back".to_owned()
     };
-    change::run(cluster, key, &args.change, &done, |key, set| decide(key, set, &template)).await
+    change::run(cluster, key, &args.change, |_| done.clone(), |key, set| decide(key, set, &template)).await
 }
 
 /// The change that puts a template in place.

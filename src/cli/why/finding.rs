@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::api::{Key, Kind, Surface};
+use crate::cli::nodes::NoneMatches;
 use crate::cli::{cluster, program};
 use crate::core::reason::Waiting;
 
@@ -12,6 +13,8 @@ use crate::core::reason::Waiting;
 pub(super) enum Cause {
     /// No node takes the pod.
     NotScheduled,
+    /// No node matches what the template of a node daemon set asks for.
+    NoNode,
     /// The image cannot be had.
     Image,
     /// A container ends again and again.
@@ -30,6 +33,8 @@ pub(super) enum Cause {
     ClaimPending,
     /// A claim has lost its volume.
     ClaimLost,
+    /// A claim does not go with the set although its policy says so.
+    ClaimUntied,
     /// A quota is used up.
     Quota,
     /// An admission plugin or webhook refuses.
@@ -46,6 +51,8 @@ pub(super) enum Cause {
     TerminatingTooLong,
     /// Others use up what may be unavailable.
     Budget,
+    /// An old pod has the host port that its successor needs beside it.
+    HostPort,
     /// The rollout is paused.
     Paused,
     /// The partition is reached.
@@ -110,7 +117,7 @@ pub(super) fn rollout(key: &Key, verb: &str) -> String {
 }
 
 /// A change of the set's spec.
-fn patch(key: &Key, spec: &str) -> String {
+pub(super) fn patch(key: &Key, spec: &str) -> String {
     let name = cluster::short(key);
     kubectl(key, &format!("patch {name} --type=merge -p '{{\"spec\":{spec}}}'"))
 }
@@ -127,6 +134,18 @@ pub(super) fn of_waiting(key: &Key, waiting: &Waiting, outdated: &[String]) -> O
             text,
             "it goes once nothing uses it and nothing holds it",
             kubectl(key, &format!("describe pvc {}", claim.name)),
+        ),
+        Waiting::PodLeaving { object, .. } => Finding::new(
+            Cause::Terminating,
+            text,
+            "it goes by itself",
+            kubectl(key, &format!("describe pod {}", object.name)),
+        ),
+        Waiting::ClaimsUntied { names, .. } => Finding::new(
+            Cause::ClaimUntied,
+            text,
+            "a pod of this set uses them; or, if the data is not needed, they are deleted",
+            kubectl(key, &format!("get pvc {}", names.join(" "))),
         ),
         Waiting::NameTaken { object } => Finding::new(
             Cause::NameTaken,
@@ -241,6 +260,19 @@ pub(super) fn of_refusal(key: &Key, message: &str) -> Finding {
         return Finding::new(Cause::Admission, message, "the template is changed, or the policy is", edit);
     }
     Finding::new(Cause::Refused, message, "the template is mended; it is tried again by itself", edit)
+}
+
+/// No node matches the template.
+pub(super) fn of_nodes(none: &NoneMatches) -> Finding {
+    let (remedy, command) = if none.is_about_labels() {
+        ("a node gets the labels, or the template asks for others", "kubectl get nodes --show-labels")
+    } else {
+        (
+            "the template tolerates the taints, or they go",
+            "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
+        )
+    };
+    Finding::new(Cause::NoNode, none.to_string(), remedy, command)
 }
 
 /// The operator has not looked at the present spec.

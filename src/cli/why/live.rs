@@ -17,6 +17,7 @@ use crate::api::{Key, Resource};
 use crate::cli::facts::Facts;
 use crate::cli::output::{self, Paint};
 use crate::cli::{Failure, program};
+use crate::core::gates::Gates;
 use crate::shell::look::LookError;
 
 /// Changes that come together are told together.
@@ -32,10 +33,10 @@ const READ_AGAIN: Duration = Duration::from_secs(30);
 const INTERRUPTED: u8 = 130;
 
 /// Shows the report until somebody stops it: on a terminal in place, otherwise each time that it reads differently.
-pub(super) async fn watch(client: &Client, key: &Key, format: Format) -> Result<u8, Failure> {
+pub(super) async fn watch(client: &Client, key: &Key, gates: Gates, format: Format) -> Result<u8, Failure> {
     let mut view = View::new(format);
     tokio::select! {
-        ended = follow(client, key, &mut view) => ended,
+        ended = follow(client, key, gates, &mut view) => ended,
         // Heeded from the first moment on, also while something is read.
         _ = tokio::signal::ctrl_c() => {
             // After the ^C that a terminal shows.
@@ -47,11 +48,11 @@ pub(super) async fn watch(client: &Client, key: &Key, format: Format) -> Result<
     }
 }
 
-async fn follow(client: &Client, key: &Key, view: &mut View) -> Result<u8, Failure> {
+async fn follow(client: &Client, key: &Key, gates: Gates, view: &mut View) -> Result<u8, Failure> {
     let mut known: Option<Facts> = None;
     loop {
         let asked = Instant::now();
-        match Facts::read(client, key).await {
+        match Facts::read(client, key, gates).await {
             Ok(facts) if is_same(&facts, known.as_ref(), key) => {
                 known = Some(facts);
                 view.trouble.clear();

@@ -4,6 +4,7 @@ mod diagnose;
 mod finding;
 mod frame;
 mod live;
+mod ports;
 mod report;
 mod text;
 
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use super::Failure;
 use super::cluster::{self, Access};
 use super::facts::Facts;
+use super::gates::FeatureGates;
 use super::output::{self, Paint};
 use crate::api::Key;
 
@@ -36,6 +38,8 @@ pub(super) struct Args {
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
     #[command(flatten)]
+    gates: FeatureGates,
+    #[command(flatten)]
     access: Access,
 }
 
@@ -52,19 +56,21 @@ pub(super) fn run(args: &Args) -> Result<u8, Failure> {
     let [name] = names.as_slice() else {
         return Err(Failure::usage("one set is needed, such as oset/web"));
     };
+    let gates = args.gates.read()?;
     let runtime = super::runtime()?;
     if let Some(directory) = &args.from {
         let namespace = args.access.namespace.clone().unwrap_or_else(|| "default".to_owned());
-        let facts = Facts::from_directory(directory, &namespace)?;
+        let facts = Facts::from_directory(directory, &namespace, gates)?;
         return runtime.block_on(once(&facts, &name.key(&namespace), None, args.output));
     }
     runtime.block_on(async {
         let cluster = args.access.connect().await?;
         let key = name.key(&cluster.namespace);
         if args.watch {
-            return live::watch(&cluster.client, &key, args.output).await;
+            return live::watch(&cluster.client, &key, gates, args.output).await;
         }
-        let facts = Facts::read(&cluster.client, &key).await.map_err(|e| Failure::other(e.to_string()))?;
+        let facts = Facts::read(&cluster.client, &key, gates).await;
+        let facts = facts.map_err(|e| Failure::other(e.to_string()))?;
         once(&facts, &key, Some(&cluster.client), args.output).await
     })
 }

@@ -4,10 +4,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::diagnose::diagnose;
-use super::finding::{self, Finding};
-use crate::api::{Key, Kind, Pod, Revision};
+use super::finding::{self, Cause, Finding};
+use super::ports;
+use crate::api::{Key, Kind, ObjectRef, Pod, Resource, Revision};
 use crate::cli::facts::Facts;
-use crate::cli::{conditions, defaults};
+use crate::cli::{conditions, defaults, nodes};
 use crate::core::forecast::{Planned, Tally};
 use crate::core::memory::Memory;
 use crate::core::observation::Observation;
@@ -77,7 +78,14 @@ pub(super) async fn report(facts: &Facts, key: &Key, client: Option<&kube::Clien
     };
     match key.kind {
         Kind::Ordinal => Some(of(facts, &facts.ordinal(key, memory)?, notes)),
-        Kind::Daemon => Some(of(facts, &facts.daemon(key, memory)?, notes)),
+        Kind::Daemon => {
+            let observation = facts.daemon(key, memory)?;
+            let mut report = of(facts, &observation, notes);
+            let none =
+                nodes::none_matches(&observation).filter(|_| !observation.set.metadata.is_terminating());
+            report.findings.extend(none.as_ref().map(finding::of_nodes));
+            Some(report)
+        }
     }
 }
 
@@ -101,9 +109,22 @@ fn of<S: Planned>(facts: &Facts, observation: &Observation<S>, mut notes: Vec<St
     }
     let outdated: Vec<String> =
         pods.iter().filter(|p| !p.updated && !p.state.is_empty()).map(|p| p.name.clone()).collect();
+    let raw = |name: &String| facts.raw.get(&ObjectRef::new(Resource::Pods, &key.namespace, name));
+    let clash = ports::clash(key, &set, outdated.iter().filter_map(raw));
+    if let Some(clash) = &clash {
+        // The scheduler only says that no node has the port free.
+        let unscheduled = |p: &&mut PodReport| {
+            p.updated && p.finding.as_ref().is_some_and(|f| f.cause == Cause::NotScheduled)
+        };
+        pods.iter_mut().filter(unscheduled).for_each(|p| p.finding = Some(clash.clone()));
+    }
     let mut findings: Vec<Finding> = vec![];
     findings.extend(conditions::refusal(&set).map(|message| finding::of_refusal(key, &message)));
-    findings.extend(plan.waiting.iter().filter_map(|w| finding::of_waiting(key, w, &outdated)));
+    findings.extend(plan.waiting.iter().filter_map(|w| match (w, &clash) {
+        // A larger surge would only make more pods that are never scheduled.
+        (Waiting::Surge { .. }, Some(clash)) => Some(clash.clone()),
+        _ => finding::of_waiting(key, w, &outdated),
+    }));
     let observed = set["status"]["observedGeneration"].as_i64();
     if observed != set["metadata"]["generation"].as_i64() && !observation.set.meta().is_terminating() {
         findings.push(finding::not_observed(key));
@@ -153,9 +174,9 @@ fn doing(plan: &Plan) -> Vec<String> {
 
 /// Pods that are made now.
 fn missing(plan: &Plan) -> Vec<PodReport> {
-    let made = plan.actions().filter(|a| {
-        matches!(a.act, Act::Create { .. }) && a.act.object().resource == crate::api::Resource::Pods
-    });
+    let made = plan
+        .actions()
+        .filter(|a| matches!(a.act, Act::Create { .. }) && a.act.object().resource == Resource::Pods);
     made.take(MOST_PODS)
         .map(|action| PodReport {
             name: action.act.object().name.clone(),

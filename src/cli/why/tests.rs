@@ -8,6 +8,7 @@ use crate::api::{Key, Kind, Surface};
 use crate::cli::facts::Facts;
 use crate::cli::output::Paint;
 use crate::core::assume::merge;
+use crate::core::gates::Gates;
 use crate::revisions::data;
 
 const NS: &str = "demo";
@@ -52,7 +53,7 @@ fn facts(spec: Value, more: Vec<Value>) -> Facts {
     merge(&mut set, &spec);
     let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "a" },
                        "status": { "conditions": [{ "type": "Ready", "status": "True" }] } });
-    let mut facts = Facts::new();
+    let mut facts = Facts::new(Gates::default());
     for object in
         [set, node, revision("old", 1, "app:1"), revision("new", 2, "app:2")].into_iter().chain(more)
     {
@@ -234,4 +235,93 @@ oset/web in demo: 1 of 2 pods available, 1 at the present revision
    waits for its turn
 ";
     assert_eq!(shown, expected, "{shown}");
+}
+
+/// What is found about a node daemon set with these fields of its pod spec, on these nodes.
+fn on_nodes(spec: Value, nodes: Vec<Value>) -> Vec<(String, String, String)> {
+    let mut facts = Facts::new(Gates::default());
+    let mut template = template("agent:1");
+    merge(&mut template["spec"], &spec);
+    facts.add(
+        json!({ "apiVersion": "berth.dev/v1", "kind": "NodeDaemonSet",
+                "metadata": { "name": "agent", "uid": "u", "generation": 1 },
+                "spec": { "selector": { "matchLabels": { "app": "web" } }, "template": template },
+                "status": { "observedGeneration": 1 } }),
+        NS,
+    );
+    for node in nodes {
+        facts.add(node, NS);
+    }
+    let key = Key::new(Surface::Berth, Kind::Daemon, NS, "agent");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let report = runtime.block_on(report(&facts, &key, None)).unwrap();
+    let cause = |c| serde_json::to_value(c).unwrap().as_str().unwrap().to_owned();
+    report.findings.into_iter().map(|f| (cause(f.cause), f.message, f.command)).collect()
+}
+
+fn node(name: &str, labels: Value, taints: Value) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": labels },
+            "spec": { "taints": taints }, "status": { "conditions": [{ "type": "Ready", "status": "True" }] } })
+}
+
+#[test]
+fn what_keeps_all_nodes_out_is_counted() {
+    let nodes = || {
+        vec![
+            node("a", json!({ "disk": "hdd", "zone": "x" }), json!([])),
+            node(
+                "b",
+                json!({ "disk": "ssd" }),
+                json!([{ "key": "dedicated", "value": "db", "effect": "NoSchedule" }]),
+            ),
+            node("c", json!({}), json!([{ "key": "gone", "effect": "NoExecute" }])),
+        ]
+    };
+    let found = on_nodes(json!({ "nodeSelector": { "disk": "ssd" } }), nodes());
+    let message = "no node matches: of 3 nodes, nodeSelector disk=ssd keeps 2 out, taint dedicated=db:NoSchedule keeps 1 out, \
+                   taint gone:NoExecute keeps 1 out";
+    assert_eq!(
+        found,
+        [("noNode".to_owned(), message.to_owned(), "kubectl get nodes --show-labels".to_owned())]
+    );
+
+    let terms = json!([{ "matchExpressions": [{ "key": "zone", "operator": "In", "values": ["y", "z"] },
+                                              { "key": "disk", "operator": "Exists" }] },
+                       { "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["d"] }] }]);
+    let affinity = json!({ "affinity": { "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } } },
+        "tolerations": [{ "operator": "Exists" }] });
+    let found = on_nodes(affinity, nodes());
+    let message = "no node matches: of 3 nodes, affinity term metadata.name In (d) keeps 3 out, \
+                   affinity term zone In (y, z) and disk Exists keeps 3 out";
+    assert_eq!(found[0].1, message);
+
+    let tainted = vec![node("a", json!({}), json!([{ "key": "k", "effect": "NoSchedule" }]))];
+    let found = on_nodes(json!({}), tainted);
+    assert_eq!(found[0].1, "no node matches: of 1 node, taint k:NoSchedule keeps 1 out");
+    assert!(found[0].2.contains("TAINTS"), "{found:?}");
+    assert_eq!(on_nodes(json!({}), vec![])[0].1, "there are no nodes, so there is nowhere to run a pod");
+    assert!(on_nodes(json!({}), nodes()).is_empty(), "one matches");
+}
+
+/// The operator has the gate, so the strategy is nothing to complain of.
+#[test]
+fn the_gates_of_the_operator_are_known() {
+    let found = |gates: &str| {
+        let mut facts = Facts::new(Gates::parse([gates]).unwrap());
+        facts.add(
+            json!({ "apiVersion": "apps/v1", "kind": "StatefulSet",
+                    "metadata": { "name": "web", "uid": "u", "generation": 1 },
+                    "spec": { "replicas": 0, "selector": { "matchLabels": { "app": "web" } },
+                              "updateStrategy": { "type": "Recreate" }, "template": template("app:1") },
+                    "status": { "observedGeneration": 1 } }),
+            NS,
+        );
+        let key = Key::new(Surface::Apps, Kind::Ordinal, NS, "web");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let report = runtime.block_on(report(&facts, &key, None)).unwrap();
+        report.findings.into_iter().map(|f| f.message).collect::<Vec<_>>()
+    };
+    assert!(found("")[0].contains("StatefulSetRecreateStrategy"), "{:?}", found(""));
+    assert_eq!(found("StatefulSetRecreateStrategy=true"), Vec::<String>::new());
 }

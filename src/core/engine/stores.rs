@@ -97,7 +97,10 @@ pub struct Stores {
 
 /// The owners of each namespace by a label that their selectors ask for, so that an orphan is not compared with every set.
 #[derive(Clone, Debug, Default)]
-struct Selectors(BTreeMap<(String, Option<(String, String)>), BTreeSet<Key>>);
+struct Selectors(BTreeMap<Place, BTreeSet<Key>>);
+
+/// A namespace, and a label with its value; `None` for a selector that asks for none.
+type Place = (String, Option<(String, String)>);
 
 impl Selectors {
     fn take_in(&mut self, changed: &Changed) {

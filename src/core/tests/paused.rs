@@ -57,6 +57,24 @@ fn a_paused_rollout_replaces_nothing_and_says_so() {
 }
 
 #[test]
+fn a_pause_holds_whatever_the_strategy() {
+    let ok = || json!({});
+    let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v2", ok())];
+    for strategy in ["RollingUpdate", "OnDelete", "Recreate"] {
+        let spec = json!({ "updateStrategy": { "type": strategy, "rollingUpdate": null } });
+        let plan = ordinals::plan(&web(spec, &pods));
+        assert_eq!(writes(&plan), Vec::<String>::new(), "{strategy}: {plan}");
+        assert_eq!(plan.waiting, [Waiting::Paused { pods: 2 }], "{strategy}");
+    }
+    for strategy in ["RollingUpdate", "OnDelete"] {
+        let spec = json!({ "updateStrategy": { "type": strategy } });
+        let plan = daemons::plan(&agent(spec, &[("a", "v2", ok()), ("b", "v1", ok()), ("c", "v1", ok())]));
+        assert_eq!(writes(&plan), Vec::<String>::new(), "{strategy}: {plan}");
+        assert_eq!(plan.waiting, [Waiting::Paused { pods: 2 }], "{strategy}");
+    }
+}
+
+#[test]
 fn scaling_goes_on_and_new_ordinals_get_the_last_good_revision() {
     let ok = || json!({});
     let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v2", ok())];

@@ -257,3 +257,46 @@ fn a_pod_that_cannot_start_on_its_node_goes() {
         "only as long as it has no node: {versions:?}"
     );
 }
+
+/// What `berth why` counts is what decides.
+#[test]
+fn a_node_runs_a_pod_when_it_meets_all_requirements() {
+    let term = |key: &str| json!({ "matchExpressions": [{ "key": key, "operator": "Exists" }] });
+    let templates = [
+        json!({}),
+        json!({ "nodeName": "a" }),
+        json!({ "nodeSelector": { "x": "1", "y": "1" } }),
+        required(json!([])),
+        required(json!([{}])),
+        required(json!([term("x"), term("y")])),
+        json!({ "tolerations": [{ "key": "k", "operator": "Exists" }] }),
+        json!({ "hostNetwork": true }),
+    ];
+    let taint = |key: &str, effect: &str| json!([{ "key": key, "effect": effect }]);
+    let taints = [
+        json!([]),
+        taint("k", "NoSchedule"),
+        taint("k", "NoExecute"),
+        taint("k", "PreferNoSchedule"),
+        taint("node.kubernetes.io/unschedulable", "NoSchedule"),
+        taint("node.kubernetes.io/network-unavailable", "NoSchedule"),
+    ];
+    let (mut run, mut stay) = (0, 0);
+    for spec in &templates {
+        let placement: Placement = serde_json::from_value(spec.clone()).unwrap();
+        for name in ["a", "b"] {
+            for labels in [json!({}), json!({ "x": "1" }), json!({ "x": "1", "y": "1" }), json!({ "y": "2" })]
+            {
+                for taints in &taints {
+                    let node = json!({ "metadata": { "name": name, "labels": labels }, "spec": { "taints": taints } });
+                    let node: crate::api::Node = serde_json::from_value(node).unwrap();
+                    let unmet = placement::unmet(&placement, &node);
+                    let runs = placement::verdict(&placement, &node).runs();
+                    assert_eq!(unmet.is_empty(), runs, "{spec} {node:?} {unmet:?}");
+                    if runs { run += 1 } else { stay += 1 }
+                }
+            }
+        }
+    }
+    assert!(run > 50 && stay > 50, "{run} {stay}");
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::plan;
 use super::{observe, ok, v2};
 use crate::core::fixture::{self, broken, terminating, writes};
+use crate::core::reason::Waiting;
 
 #[test]
 fn recreate_takes_claims_along_that_go_with_their_ordinal() {
@@ -50,6 +51,35 @@ fn recreate_takes_all_old_pods_away_first() {
     assert_eq!((created, shown), (vec!["create Pod web-0".to_owned()], in_progress));
     let (nothing, shown) = recreate(false, &old);
     assert_eq!((nothing, shown), (vec![], vec!["Stalled=True InvalidSpec".to_owned()]));
+}
+
+/// Before, all pods went at once, came back at the old revision, and went again without end.
+#[test]
+fn paused_holds_for_recreate_too() {
+    let paused = |pods: &[(i64, &str, Value)]| {
+        let spec = json!({ "paused": true, "updateStrategy": { "type": "Recreate", "rollingUpdate": null } });
+        plan(&observe(v2(spec), pods))
+    };
+    let all = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
+    let held = paused(&all);
+    assert_eq!(writes(&held), Vec::<String>::new(), "{held}");
+    assert_eq!(held.waiting, [Waiting::Paused { pods: 3 }]);
+    let conditions = held.status().unwrap()["conditions"].to_string();
+    assert!(conditions.contains(r#""reason":"Paused","status":"False","type":"Ready""#), "{conditions}");
+
+    let image = |plan: &crate::core::plan::Plan, pod: &str| {
+        fixture::body(plan, pod)["spec"]["containers"][0]["image"].clone()
+    };
+    // After a restart nothing is remembered of a pod that went.
+    let before = paused(&all[..2]);
+    assert_eq!(image(&before, "web-2"), "nginx:v1", "nothing had begun: {before}");
+    let under_way = paused(&[(0, "v2", ok())]);
+    assert_eq!(image(&under_way, "web-1"), "nginx:v2", "all old pods had gone: {under_way}");
+    let done = paused(&[(0, "v2", ok()), (1, "v2", ok()), (2, "v2", ok())]);
+    assert!(
+        done.waiting.is_empty() && writes(&done) == ["patch OrdinalSet web"],
+        "all are up to date: {done}"
+    );
 }
 
 #[test]

@@ -218,3 +218,46 @@ fn native_sets_have_no_fields_of_ours() {
         }
     }
 }
+
+/// A canary below which a partition holds: at 0 replicas nothing has been decided, and on the way back it holds as before.
+#[test]
+fn a_partition_and_a_pause_hold_through_zero() {
+    let with = |spec: Value| {
+        let mut observation = observe(v2(spec), &[]);
+        let set = std::sync::Arc::make_mut(&mut observation.set);
+        set.status.replicas = 2;
+        observation
+    };
+    let partition =
+        |n: i64| json!({ "replicas": 0, "updateStrategy": { "rollingUpdate": { "partition": n } } });
+    let by_hand = json!({ "replicas": 0, "updateStrategy": { "type": "OnDelete", "rollingUpdate": null } });
+    let after = |observation: &Observation<OrdinalSet>| {
+        let plan = super::plan(observation);
+        let mut status = serde_json::to_value(&observation.set.status).unwrap();
+        let record = plan.actions().next().map(|a| a.act.request().body["status"].clone());
+        fixture::merge(&mut status, record.or(plan.status().cloned()).unwrap());
+        serde_json::from_value::<OrdinalSetStatus>(status).unwrap()
+    };
+    for (what, spec, surface, current) in [
+        ("a partition", partition(1), Surface::Berth, "v1"),
+        ("natively it completes, as upstream", partition(1), Surface::Apps, "v2"),
+        ("no partition", partition(0), Surface::Berth, "v2"),
+        ("paused", json!({ "replicas": 0, "paused": true }), Surface::Berth, "v1"),
+        ("OnDelete: nothing is left at the old one", by_hand, Surface::Berth, "v2"),
+    ] {
+        let mut observation = with(spec);
+        observation.key.surface = surface;
+        let status = after(&observation);
+        assert_eq!(status.current_revision, current, "{what}");
+    }
+    let mut back = with(partition(1));
+    let set = std::sync::Arc::make_mut(&mut back.set);
+    (set.status.replicas, set.spec.replicas) = (0, Some(2));
+    let image = |plan: &crate::core::plan::Plan, pod: &str| {
+        fixture::body(plan, pod)["spec"]["containers"][0]["image"].clone()
+    };
+    assert_eq!(image(&super::plan(&back), "web-0"), "nginx:v1", "below the partition");
+    std::sync::Arc::make_mut(&mut back.set).spec.pod_management_policy =
+        Some(crate::api::ordinal_set::PodManagementPolicy::Parallel);
+    assert_eq!(image(&super::plan(&back), "web-1"), "nginx:v2", "the canary");
+}

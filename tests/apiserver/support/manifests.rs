@@ -14,6 +14,9 @@ pub const OTHER: &str = "registry.k8s.io/pause:3.8";
 /// An image that nobody has; simulated nodes know that from its tag.
 pub const MISSING: &str = "registry.k8s.io/pause:missing";
 
+/// An image that a template may have and a pod may not: the API server refuses a leading space in pods alone.
+pub const REFUSED: &str = " registry.k8s.io/pause:3.9";
+
 /// The condition without which pods of [`never_ready`] do not get ready on real nodes.
 pub const GATE: &str = "tests.berth.dev/never";
 

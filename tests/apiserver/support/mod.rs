@@ -9,6 +9,7 @@ pub mod plane;
 pub mod read;
 pub mod scene;
 pub mod surface;
+pub mod templates;
 pub mod writes;
 
 pub use chronicle::Chronicle;

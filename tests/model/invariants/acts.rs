@@ -226,6 +226,17 @@ impl<'a> Act<'a> {
         }
     }
 
+    /// Whether the revision of the pod records the template of the set to the letter, as far as anybody knows.
+    pub fn revision_records(&self, set: &Value) -> bool {
+        let label = object::text(self.pod, "/metadata/labels/controller-revision-hash");
+        let mut revisions = self.server.managed(Resource::Revisions, &self.owner_uid).into_iter();
+        let revision = revisions.find(|r| {
+            object::name(r) == label || object::text(r, "/metadata/labels/controller-revision-hash") == label
+        });
+        let default = |template: &Value| template["spec"]["restartPolicy"].clone();
+        revision.is_none_or(|r| default(&r["data"]["spec"]["template"]) == default(&set["spec"]["template"]))
+    }
+
     /// The labels that a revision of this name had when the act was decided, and has had since.
     pub fn labels_of(&self, revision: &str) -> Vec<&'a str> {
         let of = ObjectRef::new(Resource::Revisions, &self.owner.namespace, revision);

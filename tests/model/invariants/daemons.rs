@@ -1,6 +1,6 @@
 //! What must hold for node daemon sets.
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::{ObjectRef, Resource, Surface};
 use serde_json::Value;
 
 use super::acts::Pods;
@@ -121,6 +121,7 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
     }
     act.is_as_recorded()?;
     taken_back(act, set, node)?;
+    beside_a_predecessor(act, node)?;
     if set["spec"]["paused"] == true {
         paused(act, set, node)?;
     }
@@ -184,6 +185,27 @@ fn taken_back(act: &Act<'_>, set: &Value, node: &str) -> Result<(), String> {
     twin.map_or(Ok(()), |name| Err(format!("D1: {name} is there, and was ours when it was looked at")))
 }
 
+/// D1: a custom set makes no pod where one of an earlier set of its name still runs, as its sender saw, and as it is.
+fn beside_a_predecessor(act: &Act<'_>, node: &str) -> Result<(), String> {
+    if act.owner.resource != Resource::DaemonSets(Surface::Berth) {
+        return Ok(());
+    }
+    let of_earlier = |p: &Value| {
+        super::acts::owner_of(p).is_some_and(|of| of == act.owner)
+            && object::controller(p).is_some_and(|r| r["uid"] != act.owner_uid())
+    };
+    let pods = act.server.all(Resource::Pods);
+    let mut runs = pods.filter(|(_, p)| node_of(p) == node && !object::is_terminal(p) && of_earlier(p));
+    let seen = act.sent.seen(Resource::Pods);
+    let known = |of: &ObjectRef, pod: &Value| {
+        act.server.was(of, seen).is_some_and(|then| {
+            !then.removed && object::uid(&then.value) == object::uid(pod) && of_earlier(&then.value)
+        })
+    };
+    let earlier = runs.find(|(of, pod)| known(of, pod));
+    earlier.map_or(Ok(()), |(pod, _)| Err(format!("D1: {pod} of an earlier set of this name is there")))
+}
+
 fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
     if object::is_terminal(act.pod) || object::is_terminating(act.pod) {
         return Ok(Verdict::Fine);
@@ -211,8 +233,10 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
     // A pod that was taken over from an earlier set is at a revision that this one does not know, and one that another operator has
     // just made may be at one that the sender did not know.
     let known = act.knew_revision(revision(act.pod));
-    let current =
-        known && object::image(act.pod) == object::text(set, "/spec/template/spec/containers/0/image");
+    // What differs from an earlier revision than the newest in defaults only is another template.
+    let current = known
+        && object::image(act.pod) == object::text(set, "/spec/template/spec/containers/0/image")
+        && act.revision_records(set);
     let by_hand = set["spec"]["updateStrategy"]["type"] == "OnDelete" || set["spec"]["paused"] == true;
     if act.was_available(set) && !act.names_version() {
         return Err("X2, S2: it serves, and its deletion does not say which version it means".to_owned());

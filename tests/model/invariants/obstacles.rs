@@ -285,8 +285,11 @@ fn refused(
             && if refused.node.is_empty() {
                 !spec.ordered && spec.rolls && !spec.paused
             } else {
+                // The node has no pod under another name either.
+                let pods = server.managed(Resource::Pods, object::uid(set));
                 let node = ObjectRef::new(Resource::Nodes, "", &refused.node);
-                server.get(&node).is_some_and(|node| daemons::fits(rules, set, node))
+                pods.iter().all(|pod| daemons::node_of(pod) != refused.node)
+                    && server.get(&node).is_some_and(|node| daemons::fits(rules, set, node))
             };
         let uncertain = refused.unsure || refused.generation != generation || Some(refused.by) != acting;
         !uncertain && (same || stays)
@@ -338,7 +341,7 @@ fn foreign(server: &ApiServer, of: &ObjectRef, set: &Value) -> Ought {
 }
 
 /// The row `spec`: as far as worlds have such.
-fn spec_is_sound(set: &Value) -> bool {
+pub fn spec_is_sound(set: &Value) -> bool {
     let labels = &set["spec"]["template"]["metadata"]["labels"];
     let selector = set["spec"]["selector"]["matchLabels"].as_object();
     selector.is_some_and(|s| !s.is_empty() && s.iter().all(|(key, value)| labels[key] == *value))

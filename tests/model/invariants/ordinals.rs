@@ -1,6 +1,7 @@
 //! What must hold for ordinal sets.
 
-use berth::api::{Kind, Resource, Surface};
+use berth::api::{Kind, ObjectRef, Resource, Surface};
+use berth::core::request::Verb;
 use serde_json::Value;
 
 use super::acts::Pods;
@@ -149,6 +150,8 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         {
             return Err(format!("S6: ordinal {below} is not available"));
         }
+        // While it is paused pods come back as they were, beside whatever there is.
+        let recreates = recreates && !spec.paused;
         let old = pods.all.values().find(|p| recreates && revision(p) != revision(act.pod));
         old.map_or(Ok(()), |old| Err(format!("S20: {} is still there", object::name(old))))
     })
@@ -328,8 +331,30 @@ pub fn claim_owners(server: &ApiServer, sent: &Sent) -> Result<(), String> {
         if !allowed {
             return Err(format!("S3: {} would go with {}", request.object, reference["kind"]));
         }
+        if request.verb == Verb::Patch && !of_pod && !is_its_own(server, sent, reference) {
+            return Err(format!(
+                "S3: {} would go with a set that has not made it and has no pod that uses it",
+                request.object
+            ));
+        }
     }
     Ok(())
+}
+
+/// Whether the set that a reference names made the claim of a request, or had a pod of its ordinal when the sender looked, or since.
+fn is_its_own(server: &ApiServer, sent: &Sent, reference: &Value) -> bool {
+    let claim = &sent.request.object;
+    let made_by =
+        server.get(claim).map_or("", |v| object::text(v, "/metadata/annotations/berth.dev~1set-uid"));
+    let ordinal = claim.name.rsplit('-').next().unwrap_or_default();
+    let pod = ObjectRef::new(
+        Resource::Pods,
+        &claim.namespace,
+        format!("{}-{ordinal}", object::text(reference, "/name")),
+    );
+    let mut pods = server.since(&pod, sent.seen(Resource::Pods)).into_iter().flatten();
+    reference["uid"] == made_by
+        || pods.any(|p| object::controller(p).is_some_and(|r| r["uid"] == reference["uid"]))
 }
 
 /// S3: nobody deletes a claim but people and the garbage collector, and that only what has an owner when its deletion begins.

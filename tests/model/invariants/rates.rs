@@ -23,8 +23,10 @@ const MOST_REFUSALS: usize = 4;
 #[derive(Debug, Default)]
 struct Sent {
     all: VecDeque<Duration>,
-    /// By verb, object, and whether of the status.
-    refused: BTreeMap<(Verb, ObjectRef, bool), VecDeque<Duration>>,
+    /// By verb, object, whether of the status, and whether it is of a plan: what is in doubt is read besides.
+    refused: BTreeMap<(Verb, ObjectRef, bool, bool), VecDeque<Duration>>,
+    /// The generation of the owner that the sender saw: a changed spec may be the cure, so it is tried at once.
+    seen: i64,
 }
 
 /// See the module.
@@ -79,18 +81,23 @@ impl Rates {
     /// X11: what is refused is tried more and more rarely. That a view was old is no refusal.
     pub fn refused(
         &mut self,
-        operator: usize,
-        owner: &ObjectRef,
-        request: &Request,
+        server: &ApiServer,
+        sender: &crate::world::Sent,
         code: u16,
         now: Duration,
     ) -> Result<(), String> {
+        let crate::world::Sent { operator, owner, planned, request, .. } = sender;
         let apart = matches!(request.object.resource, Resource::Leases | Resource::Events);
         if apart || matches!(code, 404 | 409 | 410) {
             return Ok(());
         }
-        let sent = self.owners.entry(owner.clone()).or_default().entry(operator).or_default();
-        let what = (request.verb, request.object.clone(), request.status);
+        let sent = self.owners.entry(owner.clone()).or_default().entry(*operator).or_default();
+        let set = server.was(owner, sender.seen(owner.resource));
+        let generation = set.and_then(|set| set.value["metadata"]["generation"].as_i64()).unwrap_or(0);
+        if std::mem::replace(&mut sent.seen, generation) != generation {
+            sent.refused.clear();
+        }
+        let what = (request.verb, request.object.clone(), request.status, *planned);
         let count = add(sent.refused.entry(what).or_default(), now);
         if count > MOST_REFUSALS {
             return Err(format!(

@@ -6,8 +6,8 @@ use berth::api::{ObjectRef, Resource, Surface};
 use serde_json::Value;
 
 use super::acts::is_available;
-use super::{Rules, daemons, ordinals};
-use crate::api_server::{ApiServer, object};
+use super::{Rules, daemons, obstacles, ordinals};
+use crate::api_server::{ApiServer, defaulted, object};
 use crate::world::Sent;
 
 type Found = Result<(), String>;
@@ -154,7 +154,8 @@ impl<'a> Seen<'a> {
         let generation = &self.set["metadata"]["generation"];
         // A native daemon set names none, and what cannot be carried out is only reported.
         let recreates = self.set["spec"]["updateStrategy"]["type"] == "Recreate";
-        let reported = self.rules.gated && recreates && of.resource == Resource::OrdinalSets(Surface::Apps);
+        let gated = self.rules.gated && recreates && of.resource == Resource::OrdinalSets(Surface::Apps);
+        let reported = gated || !obstacles::spec_is_sound(self.set);
         if !self.is_observed() || reported || of.resource == Resource::DaemonSets(Surface::Apps) {
             return Ok(());
         }
@@ -207,7 +208,10 @@ pub fn records(revision: &Value, template: &Value) -> bool {
         fields.remove("$patch");
     }
     let marked = || object::at(revision, "/metadata/annotations/berth.dev~1means-the-same").is_some();
-    recorded == *template || marked() && same_images(&recorded, template)
+    // What differs in defaults only means the same.
+    recorded == *template
+        || defaulted(&recorded) == defaulted(template)
+        || marked() && same_images(&recorded, template)
 }
 
 fn same_images(one: &Value, other: &Value) -> bool {

@@ -10,7 +10,7 @@ use super::{Drawn, Schedule, Step, steps};
 use crate::api_server::object;
 use crate::invariants::{Rules, ordinals};
 use crate::outcome::{come_to_rest, comes_to_rest, reached};
-use crate::world::{Weather, World};
+use crate::world::{Limits, Weather, World};
 
 /// How long a set may take to settle between two steps of a patient schedule.
 const SETTLED: Duration = Duration::from_secs(30 * 60);
@@ -60,7 +60,8 @@ impl Schedule {
         world.surface = self.sets[0].surface;
         world.both = self.sets.iter().any(|drawn| drawn.surface != world.surface);
         world.gates = self.gates;
-        world.limits = self.limits.unwrap_or(world.limits);
+        world.limits =
+            self.limits.unwrap_or(if self.seed % 3 == 1 { Limits::shipped() } else { world.limits });
         world.lease = self.lease;
         world.invariants.terms.deadline = self.lease.map(|tenure| tenure.deadline);
         world.muted = self.muted.clone();
@@ -109,11 +110,12 @@ impl Schedule {
             step.apply(&mut world, self);
         }
         self.set_right(&mut world);
-        if self.disturbed {
+        if self.disturbed || !alone {
             // A claim that the garbage collector takes only now keeps the pod that uses it from ever coming back.
             world.run_for(SWEPT);
             let stuck = |(pod, v): (&ObjectRef, &Value)| uses_what_goes(&world, v).then(|| pod.clone());
             let stuck: Vec<ObjectRef> = world.server.all(Resource::Pods).filter_map(stuck).collect();
+            world.invariants.rules.disruption &= stuck.is_empty();
             stuck.iter().for_each(|pod| world.delete(pod, "Background"));
         }
         people_replace_what_is_broken(&mut world, &sets);
@@ -156,6 +158,10 @@ impl Schedule {
         world.server.admission.pod_quota = None;
         world.server.admission.refuses_pods = false;
         world.server.admission.strips_labels = false;
+        world.server.admission.policies.clear();
+        world.server.admission.reverts.clear();
+        world.server.roles.give_back();
+        world.troubles.clear();
         for node in steps::NODES {
             world.rejoin(node);
             world.fill(node, false);

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use berth::api::{Kind, ObjectRef, Resource, Surface};
+use berth::core::request::Verb;
 use serde_json::json;
 
 use super::Schedule;
-use crate::api_server::object;
+use crate::api_server::{Pattern, denied, object, refusal};
 use crate::random::Random;
-use crate::world::{World, node};
+use crate::world::{Trouble, World, busy, node};
 
 /// The nodes that there are at first, and may be.
 pub const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -93,6 +94,16 @@ pub enum Step {
     Jump(usize, i64),
     /// The watch of a resource sends only bookmarks for so many seconds.
     Freeze(usize, Resource, u64),
+    /// The operator's roles lose a verb on a resource, or have all of them again.
+    Role(Option<(&'static str, &'static str)>),
+    /// From now on requests that fit are refused; or none is any more.
+    Refusing(Option<(Pattern, u16)>),
+    /// A webhook takes back every change of owners, or no more.
+    TakingBack(bool),
+    /// A webhook that is asked about new pods does not answer, or nobody asks it any more.
+    Unanswered(Option<Trouble>),
+    /// A person writes a default down in a template, or takes it out again.
+    Default(usize, bool),
 }
 
 /// A step that fits a schedule.
@@ -111,6 +122,9 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         images
     };
     let seconds = 1 + random.below(60);
+    if random.chance(150) {
+        return unkind(schedule, random, set);
+    }
     match random.below(if schedule.disturbed { 40 } else { 16 }) {
         // What there is to go back to is a question of time.
         3 if random.chance(300) && !schedule.patient => Step::Undo(set),
@@ -260,7 +274,85 @@ impl Step {
             Step::Freeze(operator, resource, seconds) => {
                 world.freeze(*operator, *resource, Duration::from_secs(*seconds));
             }
+            Step::Role(Some((verb, resource))) => world.server.roles.take(verb, resource),
+            Step::Role(None) => world.server.roles.give_back(),
+            Step::Refusing(Some((pattern, code))) => {
+                let refusal = match code {
+                    403 => denied(),
+                    429 => busy(7),
+                    code => refusal(*code, "Refused", "somebody says so"),
+                };
+                world.server.admission.refuse(pattern.clone(), refusal);
+            }
+            Step::Refusing(None) => world.server.admission.policies.clear(),
+            Step::TakingBack(true) => {
+                let all = [Resource::Pods, Resource::Claims].map(|of| (of, "/metadata/ownerReferences"));
+                world.server.admission.reverts = all.into();
+            }
+            Step::TakingBack(false) => world.server.admission.reverts.clear(),
+            Step::Unanswered(trouble) => {
+                world.troubles.clear();
+                let new_pods = Pattern::of(Verb::Create, Resource::Pods);
+                trouble.iter().for_each(|trouble| world.trouble(new_pods.clone(), *trouble));
+            }
+            Step::Default(set, written) => {
+                if world.server.get(&sets[*set]).is_some() {
+                    world.write_down(&sets[*set], *written);
+                }
+            }
         }
+    }
+}
+
+/// A step of a world that refuses for as long as it likes, stalls, and answers late.
+fn unkind(schedule: &Schedule, random: &mut Random, set: usize) -> Step {
+    let (kind, surface) = (schedule.sets[set].kind, schedule.sets[set].surface);
+    let of = schedule.sets[set].object().resource;
+    match random.below(if schedule.patient { 1 } else { 10 }) {
+        // The API server writes them down itself in a native set.
+        0 if surface == Surface::Berth => Step::Default(set, random.chance(600)),
+        1..=3 => {
+            let (get, status) = match (kind, surface) {
+                (Kind::Ordinal, Surface::Berth) => ("ordinalsets", "ordinalsets/status"),
+                (Kind::Ordinal, Surface::Apps) => ("statefulsets", "statefulsets/status"),
+                (Kind::Daemon, Surface::Berth) => ("nodedaemonsets", "nodedaemonsets/status"),
+                (Kind::Daemon, Surface::Apps) => ("daemonsets", "daemonsets/status"),
+            };
+            let rights = [
+                ("create", "pods"),
+                ("delete", "pods"),
+                ("patch", "pods"),
+                ("get", "pods"),
+                ("watch", "pods"),
+                ("create", "persistentvolumeclaims"),
+                ("patch", "persistentvolumeclaims"),
+                ("create", "controllerrevisions"),
+                ("patch", "controllerrevisions"),
+                ("delete", "controllerrevisions"),
+                ("create", "podtemplates"),
+                ("get", get),
+                ("patch", status),
+            ];
+            Step::Role(random.chance(700).then(|| *random.pick(&rights)))
+        }
+        4..=6 => {
+            let verb = *random.pick(&[Verb::Create, Verb::Delete, Verb::Patch, Verb::Get]);
+            let all = [Resource::Pods, Resource::Pods, Resource::Claims, Resource::Revisions, of];
+            let pattern = match random.below(6) {
+                0 => Pattern::any(),
+                1 => Pattern::dry_runs(),
+                _ => Pattern::of(verb, *random.pick(&all)),
+            };
+            let code = *random.pick(&[403, 403, 422, 429, 503, 500]);
+            Step::Refusing(random.chance(700).then_some((pattern, code)))
+        }
+        7 => Step::TakingBack(random.chance(600)),
+        8 => {
+            let slow = Trouble::Slow(Duration::from_secs(10));
+            let all = [None, Some(slow), Some(Trouble::Hangs), Some(Trouble::AnswerLost)];
+            Step::Unanswered(*random.pick(&all))
+        }
+        _ => Step::Rest,
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Sent {
     pub plan: u64,
     /// The set that it is for; of a fresh read of what is in doubt the object itself.
     pub owner: ObjectRef,
+    /// Whether it is of a plan.
+    pub planned: bool,
     /// How long its sender waits for the answer.
     pub patience: Duration,
     /// How far the caches were when it was decided.
@@ -63,7 +65,7 @@ fn counts(request: &Request) -> bool {
 
 impl World {
     /// Sends a request on its way.
-    pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request) {
+    pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request, patience: Duration) {
         let incarnation = self.operators[operator].incarnation;
         let (owner, Basis { view, decided, plan, owner: decided_for }) = self.basis(operator, id);
         if counts(&request) {
@@ -76,7 +78,7 @@ impl World {
             );
         }
         let about = owner.as_ref().map_or_else(|| request.object.clone(), Key::object);
-        let now = self.clock;
+        let (now, planned) = (self.clock, owner.is_some());
         if let Err(broken) = self.invariants.rates.sent(&self.server, operator, &about, &request, now) {
             self.fail(&broken);
         }
@@ -134,7 +136,8 @@ impl World {
             decided,
             plan,
             owner: about,
-            patience: super::troubles::patience(&request),
+            planned,
+            patience,
             view,
             request,
             given_up: false,
@@ -203,12 +206,12 @@ impl World {
         let by = (sent.operator, sent.incarnation);
         let now = self.clock;
         if let Outcome::Refused(refusal) = outcome
-            && let Err(broken) =
-                self.invariants.rates.refused(sent.operator, &sent.owner, &sent.request, refusal.code, now)
+            && let Err(broken) = self.invariants.rates.refused(&self.server, sent, refusal.code, now)
         {
             self.fail(&broken);
         }
-        if self.invariants.rules.told {
+        // What is in doubt is read for nobody in particular.
+        if self.invariants.rules.told && sent.planned {
             let obstacles = &mut self.invariants.obstacles;
             obstacles.answered(&self.server, &sent.owner, by, &sent.request, outcome, now);
             self.judge_soon();

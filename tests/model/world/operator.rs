@@ -207,7 +207,7 @@ impl World {
                 Output::Watch { resource, session, version, .. } => {
                     self.begin_watch(operator, resource, session, version);
                 }
-                Output::Send { id, request, .. } => self.dispatch(operator, id, request),
+                Output::Send { id, request, timeout } => self.dispatch(operator, id, request, timeout),
                 Output::Note(Note::Acted { action, error, .. }) => {
                     let how = error.map_or_else(|| "did".to_owned(), |e| format!("could not ({e})"));
                     tell!(self, "operator {operator} {how}: {action}");

@@ -42,11 +42,6 @@ impl Limits {
     }
 }
 
-/// How long the sender of a request waits for the answer.
-pub(super) fn patience(_request: &Request) -> Duration {
-    berth::shell::transport::TIMEOUT
-}
-
 impl World {
     /// From now on this becomes of requests that fit.
     pub fn trouble(&mut self, pattern: Pattern, trouble: Trouble) {

@@ -1,0 +1,87 @@
+//! What one plan makes and deletes, in stages (B5).
+
+use super::identity;
+use crate::api::{NodeDaemonSet, Pod, Revision};
+use crate::core::observation::Observation;
+use crate::core::plan::{Pace, Part, Plan, Stage, Unit};
+use crate::core::reason::{Reason, Waiting};
+
+/// How many pods one plan makes, and how many it deletes, at most (B5.1).
+pub const BURST: usize = 250;
+
+/// What is to be made and to be deleted.
+#[derive(Debug, Default)]
+pub struct Work {
+    /// Pods to be made beside one that has ended and is deleted after that (native sets).
+    pub succeed: Vec<Unit>,
+    /// Pods to be made.
+    pub create: Vec<Unit>,
+    /// Pods to be deleted.
+    pub delete: Vec<Unit>,
+}
+
+impl Work {
+    /// Whether this plan makes no more pods.
+    pub fn is_full(&self, observation: &Observation<NodeDaemonSet>) -> bool {
+        // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
+        let memory = &observation.memory;
+        let most = if memory.caught_up || !memory.rejections.is_empty() { BURST } else { 1 };
+        self.create.len() + self.succeed.len() >= most
+    }
+
+    /// Makes a pod on `node` at `revision`, unless pods made there keep vanishing (X9). Whether it is made. Pods of the node that have
+    /// ended and still hold their names are `over`.
+    pub fn create(
+        &mut self,
+        observation: &Observation<NodeDaemonSet>,
+        (node, over): (&str, &[&Pod]),
+        revision: &Revision,
+        why: Reason,
+        plan: &mut Plan,
+    ) -> bool {
+        let unit = self.make(observation, (node, over), revision, why, plan);
+        let made = unit.is_some();
+        self.create.extend(unit);
+        made
+    }
+
+    /// The unit that makes a pod, as [`Self::create`]; `None` when none is made now, which the plan then says.
+    pub fn make(
+        &self,
+        observation: &Observation<NodeDaemonSet>,
+        (node, over): (&str, &[&Pod]),
+        revision: &Revision,
+        why: Reason,
+        plan: &mut Plan,
+    ) -> Option<Unit> {
+        if self.is_full(observation) {
+            return None;
+        }
+        let now = observation.now.mono;
+        if let Some(slot) = why.slot()
+            && let Some(delay) = observation.memory.create_backoff(slot, now)
+        {
+            plan.recheck(delay);
+            plan.waiting.push(Waiting::Vanishing { slot: slot.clone(), delay });
+            return None;
+        }
+        identity::create(observation, (node, over), revision, why)
+            .map_err(|waiting| plan.waiting.push(waiting))
+            .ok()
+    }
+
+    /// Adds the stages: what goes makes room for what comes. What comes beside a pod that has ended comes before that goes: then
+    /// whoever sees that the earlier one is gone sees the later one too (docs/adr/0003).
+    pub fn finish(mut self, plan: &mut Plan) {
+        self.delete.truncate(BURST);
+        if !self.succeed.is_empty() {
+            // Whatever becomes of them, what has ended goes.
+            plan.stages.push(Stage::new(Part::Pods, Pace::SlowStart, self.succeed).independent());
+        }
+        if !self.delete.is_empty() {
+            // A pod that cannot be deleted keeps no other node waiting for its own (B5.2).
+            plan.stages.push(Stage::new(Part::Pods, Pace::Together, self.delete).independent());
+        }
+        plan.stage(Part::Pods, Pace::SlowStart, self.create);
+    }
+}
