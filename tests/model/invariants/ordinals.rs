@@ -217,8 +217,8 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     if ordinal < spec.first_updated && object::is_serving(act.pod) {
         return Err("S7: it is below the partition and serves".to_owned());
     }
-    // What was decided to be broken is deleted whatever its version is now.
-    if spec.ordered && !spec.replaces_broken && !rules.serial && !act.names_version() {
+    // The deletion names the version that was decided on.
+    if spec.ordered && !spec.replaces_broken && !rules.serial && !object::is_serving(act.pod) {
         return Err("S19: it is broken, and nobody asked that such pods are replaced".to_owned());
     }
     if !act.was_available(set) {
