@@ -31,6 +31,10 @@ pub fn says_what_was_seen(rules: Rules, server: &ApiServer, sent: &Sent) -> Foun
     let mut status = set.value["status"].clone();
     object::merge(&mut status, &sent.request.body["status"]);
     let seen = Seen { rules, server, sent, set: &set.value, status };
+    // What cannot be carried out is only reported.
+    if seen.is_only_reported() {
+        return Ok(());
+    }
     let counts = match of.resource {
         Resource::OrdinalSets(_) => seen.ordinals(),
         _ => seen.daemons(),
@@ -102,8 +106,11 @@ impl<'a> Seen<'a> {
                 *known = pod;
             }
         }
-        let labels = self.labels_of_the_template();
-        let [mut desired, mut current, mut strays, mut ready, mut available, mut updated] = [0; 6];
+        let alike = self.labels_of_the_template();
+        // A template that differs in defaults only counts as another where the API server did not say so.
+        let exact = |r: &&Value| same_bytes(r, &self.set["spec"]["template"]);
+        let exact: Vec<&str> = self.recorded().filter(exact).map(hash).collect();
+        let [mut desired, mut current, mut strays, mut ready, mut available, mut updated, mut same] = [0; 7];
         let nodes = self.server.at(Resource::Nodes, self.sent.seen(Resource::Nodes));
         for (of, node) in nodes {
             let pod = first.get(of.name.as_str()).copied();
@@ -116,7 +123,8 @@ impl<'a> Seen<'a> {
             current += 1;
             ready += i64::from(object::holds(pod, "Ready"));
             available += i64::from(self.is_available(pod));
-            updated += i64::from(labels.contains(&ordinals::revision(pod)));
+            updated += i64::from(exact.contains(&ordinals::revision(pod)));
+            same += i64::from(alike.contains(&ordinals::revision(pod)));
         }
         let counts = vec![
             ("desiredNumberScheduled", desired),
@@ -127,8 +135,16 @@ impl<'a> Seen<'a> {
             ("numberUnavailable", desired - available),
         ];
         // Of a template that is not observed yet nothing is said.
+        let said = self.status["updatedNumberScheduled"].as_i64().unwrap_or(0);
+        let updated = if said == same { same } else { updated };
         let updated = Some(("updatedNumberScheduled", updated)).filter(|_| self.is_observed());
         counts.into_iter().chain(updated).collect()
+    }
+
+    fn is_only_reported(&self) -> bool {
+        let recreates = self.set["spec"]["updateStrategy"]["type"] == "Recreate";
+        let native = self.sent.request.object.resource == Resource::OrdinalSets(Surface::Apps);
+        self.rules.gated && recreates && native || !obstacles::spec_is_sound(self.set)
     }
 
     /// Whether the status is about the present template: not where that was not recorded yet, nor of a set that is being deleted.
@@ -144,7 +160,7 @@ impl<'a> Seen<'a> {
     }
 
     fn labels_of_the_template(&self) -> Vec<&'a str> {
-        self.recorded().map(|r| object::text(r, "/metadata/labels/controller-revision-hash")).collect()
+        self.recorded().map(hash).collect()
     }
 
     /// A status that observes a generation names the revision which records the template of that generation: `kubectl rollout status`
@@ -152,11 +168,8 @@ impl<'a> Seen<'a> {
     fn observes(&self) -> Found {
         let (of, status) = (&self.sent.request.object, &self.status);
         let generation = &self.set["metadata"]["generation"];
-        // A native daemon set names none, and what cannot be carried out is only reported.
-        let recreates = self.set["spec"]["updateStrategy"]["type"] == "Recreate";
-        let gated = self.rules.gated && recreates && of.resource == Resource::OrdinalSets(Surface::Apps);
-        let reported = gated || !obstacles::spec_is_sound(self.set);
-        if !self.is_observed() || reported || of.resource == Resource::DaemonSets(Surface::Apps) {
+        // A native daemon set names none.
+        if !self.is_observed() || of.resource == Resource::DaemonSets(Surface::Apps) {
             return Ok(());
         }
         let named = object::text(status, "/updateRevision");
@@ -203,15 +216,28 @@ impl<'a> Seen<'a> {
 
 /// Whether a revision records a template, or is marked to record one that means the same.
 pub fn records(revision: &Value, template: &Value) -> bool {
-    let mut recorded = revision["data"]["spec"]["template"].clone();
-    if let Some(fields) = recorded.as_object_mut() {
-        fields.remove("$patch");
-    }
+    let recorded = template_of(revision);
     let marked = || object::at(revision, "/metadata/annotations/berth.dev~1means-the-same").is_some();
     // What differs in defaults only means the same.
     recorded == *template
         || defaulted(&recorded) == defaulted(template)
         || marked() && same_images(&recorded, template)
+}
+
+fn template_of(revision: &Value) -> Value {
+    let mut recorded = revision["data"]["spec"]["template"].clone();
+    if let Some(fields) = recorded.as_object_mut() {
+        fields.remove("$patch");
+    }
+    recorded
+}
+
+fn same_bytes(revision: &Value, template: &Value) -> bool {
+    template_of(revision) == *template
+}
+
+fn hash(revision: &Value) -> &str {
+    object::text(revision, "/metadata/labels/controller-revision-hash")
 }
 
 fn same_images(one: &Value, other: &Value) -> bool {
