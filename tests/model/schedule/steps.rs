@@ -309,8 +309,11 @@ fn unkind(schedule: &Schedule, random: &mut Random, set: usize) -> Step {
     let (kind, surface) = (schedule.sets[set].kind, schedule.sets[set].surface);
     let of = schedule.sets[set].object().resource;
     match random.below(if schedule.patient { 1 } else { 10 }) {
-        // The API server writes them down itself in a native set.
-        0 if surface == Surface::Berth => Step::Default(set, random.chance(600)),
+        // The API server writes them down itself in a native set. Where it may say that a template is invalid though it is not, another
+        // revision comes of it.
+        0 if surface == Surface::Berth && !(schedule.patient && schedule.weather.mishap > 0) => {
+            Step::Default(set, random.chance(600))
+        }
         1..=3 => {
             let (get, status) = match (kind, surface) {
                 (Kind::Ordinal, Surface::Berth) => ("ordinalsets", "ordinalsets/status"),
