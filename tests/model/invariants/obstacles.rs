@@ -307,7 +307,7 @@ fn foreign(server: &ApiServer, of: &ObjectRef, set: &Value) -> Ought {
     let mut below_available = true;
     for ordinal in spec.start..spec.end.min(spec.start + MOST) {
         let holder =
-            server.get(&ObjectRef::new(Resource::Pods, &of.namespace, &format!("{}-{ordinal}", of.name)));
+            server.get(&ObjectRef::new(Resource::Pods, &of.namespace, format!("{}-{ordinal}", of.name)));
         let controller = holder.and_then(object::controller);
         let ours = controller.is_some_and(|r| r["uid"] == object::uid(set));
         match holder {
