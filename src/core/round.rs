@@ -129,8 +129,6 @@ pub struct Outlook {
     pub ordinals: Range<i64>,
     /// Dry runs without which it is not known whether the template is a new one; they are not sent now.
     pub undecided: Vec<Action>,
-    /// Whether no revision is known to be that of the present template.
-    pub unrecorded: bool,
 }
 
 /// Ends a plan with its back-off, its conditions and its status. What later plans read is written before anything depends on it, in
@@ -147,7 +145,7 @@ pub fn finish<S: Set, T: SetStatus>(
     let rejection = rejected(observation, plan, &outlook);
     backoff::apply_backoff(observation, plan);
     // A status that is about a generation names the revision of its template.
-    if outlook.unrecorded || !outlook.undecided.is_empty() {
+    if !outlook.undecided.is_empty() {
         after.set_observed_generation(before.observed_generation());
     }
     let meta = observation.set.meta();

@@ -91,7 +91,6 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         silent: set.metadata.is_terminating(),
         serving: target.map(|_| status::serving(&after, room)),
         deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
-        unrecorded: target.is_none() && !set.metadata.is_terminating(),
         undecided: decided.iter().flat_map(|d| d.undecided.clone()).collect(),
         ..Outlook::default()
     };

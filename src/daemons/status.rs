@@ -33,14 +33,18 @@ pub fn status(
 ) -> NodeDaemonSetStatus {
     let set = &observation.set;
     let min_ready = i64::from(set.spec.min_ready_seconds);
+    // As for ordinal sets: what is not recorded yet is not observed.
+    let decided = names.is_some() || set.metadata.is_terminating();
     let mut status = NodeDaemonSetStatus {
-        observed_generation: set.metadata.generation,
+        observed_generation: if decided { set.metadata.generation } else { set.status.observed_generation },
         collision_count,
         current_revision: set.status.current_revision.clone(),
         update_revision: set.status.update_revision.clone(),
         conditions: set.status.conditions.clone(),
         ..NodeDaemonSetStatus::default()
     };
+    // Also while pods are still to be adopted, and nothing is decided.
+    let labels = names.map_or_else(|| recorded(observation), |n| n.labels.to_vec());
     for place in places.values().filter(|p| p.node.is_some()) {
         let first = place.pods.first();
         if !place.verdict.runs() {
@@ -52,12 +56,7 @@ pub fn status(
         status.current_number_scheduled += 1;
         status.number_ready += i32::from(pod::is_ready(first));
         status.number_available += i32::from(pod::is_available(first, min_ready, observation.now.wall));
-        status.updated_number_scheduled +=
-            i32::from(names.is_some_and(|n| identity::is_current(observation, first, n.labels)));
-    }
-    if names.is_none() {
-        // Which revision is that of the present template is not known.
-        status.updated_number_scheduled = set.status.updated_number_scheduled;
+        status.updated_number_scheduled += i32::from(identity::is_current(observation, first, &labels));
     }
     status.number_unavailable = status.desired_number_scheduled - status.number_available;
     // Native objects have no such fields.
@@ -75,6 +74,14 @@ pub fn status(
         status.update_revision = names.update.to_owned();
     }
     status
+}
+
+/// The labels of the set's revisions that record the present template.
+fn recorded(observation: &Observation<NodeDaemonSet>) -> Vec<&str> {
+    let set = &observation.set;
+    let ours = observation.revisions.iter().filter(|r| r.metadata.is_controlled_by(&set.metadata.uid));
+    let recorded = ours.filter(|r| data::records(&r.data, &set.spec.template));
+    recorded.map(|r| revisions::label(Kind::Daemon, r)).collect()
 }
 
 /// How the nodes that should run a pod stand, for a forecast.

@@ -91,17 +91,8 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
     let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
     let ordinals = set.spec.start()..set.spec.end();
-    let unrecorded = target.is_none() && !set.metadata.is_terminating();
-    let outlook = Outlook {
-        settled,
-        count_is_read,
-        serving,
-        deadline,
-        ordinals,
-        undecided,
-        unrecorded,
-        ..Outlook::default()
-    };
+    let outlook =
+        Outlook { settled, count_is_read, serving, deadline, ordinals, undecided, ..Outlook::default() };
     let update = target.as_ref().map(|t| t.update.as_ref());
     round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
     round::finish(observation, &mut plan, &set.status, &mut after, outlook);

@@ -18,8 +18,11 @@ pub fn status(
 ) -> OrdinalSetStatus {
     let set = &observation.set;
     let min_ready = i64::from(set.spec.min_ready_seconds);
+    // Before the template is recorded the revisions in the status are those of an earlier one, and so is the generation: whoever waits
+    // for a rollout compares both (upstream writes no status at all then).
+    let decided = target.is_some() || set.metadata.is_terminating();
     let mut status = OrdinalSetStatus {
-        observed_generation: set.metadata.generation,
+        observed_generation: if decided { set.metadata.generation } else { set.status.observed_generation },
         collision_count,
         current_revision: set.status.current_revision.clone(),
         update_revision: set.status.update_revision.clone(),

@@ -78,7 +78,7 @@ impl Watcher {
     fn known<'a>(&self, world: &'a World, set: &Value) -> Vec<&'a str> {
         let nodes = world.server.all(Resource::Nodes).filter(|(of, value)| {
             let since = self.nodes.get(&of.name).map_or(world.server.now, |(_, since)| *since);
-            fits(set, value) && seconds(since, world.server.now) >= KNOWN
+            fits(world.invariants.rules, set, value) && seconds(since, world.server.now) >= KNOWN
         });
         nodes.map(|(of, _)| of.name.as_str()).collect()
     }

@@ -10,12 +10,14 @@
 )]
 
 mod api_server;
+mod changes;
 mod conditions;
 mod daemon_churn;
 mod daemon_histories;
 mod exhaustive;
 mod explore;
 mod forecasts;
+mod forgetting;
 mod invariants;
 mod ordinal_histories;
 mod ordinal_matrix;

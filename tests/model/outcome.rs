@@ -39,7 +39,7 @@ pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
         "the status is old: {}",
         set["status"]
     );
-    let custom = world.surface == Surface::Berth;
+    let custom = surface_of(of) == Surface::Berth;
     ensure!(!custom || object::holds(set, "Ready"), "{of} is not Ready: {}", set["status"]);
     history(world, set)?;
     taken_over(world, of, set)?;
@@ -49,10 +49,17 @@ pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
     Ok(())
 }
 
+fn surface_of(of: &ObjectRef) -> Surface {
+    match of.resource {
+        Resource::OrdinalSets(surface) | Resource::DaemonSets(surface) => surface,
+        _ => Surface::Berth,
+    }
+}
+
 /// What each operator that runs would do now.
 fn plans(world: &World, of: &ObjectRef) -> Vec<Option<Plan>> {
     let kind = if matches!(of.resource, Resource::OrdinalSets(_)) { Kind::Ordinal } else { Kind::Daemon };
-    let key = Key::new(world.surface, kind, &of.namespace, &of.name);
+    let key = Key::new(surface_of(of), kind, &of.namespace, &of.name);
     let engines = world.operators.iter().filter_map(|o| o.engine.as_ref());
     engines.map(|engine| engine.plan(&key, world.now())).collect()
 }
@@ -153,7 +160,7 @@ fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
 fn claims(world: &World, set: &Value, spec: &ordinals::Spec, pod: &str) -> Result<(), String> {
     for template in object::entries(set, "/spec/volumeClaimTemplates") {
         let name = format!("{}-{pod}", object::name(template));
-        let claim = world.server.get(&ObjectRef::new(Resource::Claims, crate::world::NAMESPACE, &name));
+        let claim = world.server.get(&ObjectRef::new(Resource::Claims, object::namespace(set), &name));
         let Some(claim) = claim else { return Err(format!("S5: claim {name} is missing")) };
         ensure!(!object::is_terminating(claim), "S4: {name} is being deleted");
         ensure!(claim["status"]["phase"] == "Bound", "S5: {name} is {}", claim["status"]["phase"]);
@@ -193,10 +200,12 @@ fn daemon_set(world: &World, set: &Value) -> Result<(), String> {
     let (mut desired, mut updated, mut misscheduled) = (0, 0, 0);
     for (of, node) in world.server.all(Resource::Nodes) {
         let here: Vec<&&Value> = pods.iter().filter(|p| daemons::node_of(p) == of.name).collect();
-        if !daemons::fits(set, node) {
+        if !daemons::fits(world.invariants.rules, set, node) {
             // What runs there may stay unless the node drives it out.
             let taints = object::entries(node, "/spec/taints");
-            let stays = taints.iter().all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(t));
+            let stays = taints
+                .iter()
+                .all(|t| t["effect"] == "NoSchedule" || daemons::tolerated(world.invariants.rules, set, t));
             let most = usize::from(stays && daemons::selected(set, node));
             ensure!(here.len() <= most, "D2: {} runs {} pods", of.name, here.len());
             misscheduled += here.len();
@@ -247,7 +256,8 @@ fn taken_over(world: &World, of: &ObjectRef, set: &Value) -> Result<(), String> 
     let orphan = world.server.all(Resource::Pods).find(|(pod, v)| {
         let named = of.resource.kind().ends_with("DaemonSet") || ordinals::is_name_of(&of.name, &pod.name);
         let over = object::is_terminal(v) || object::is_terminating(v);
-        named && !over && object::controller(v).is_none() && v["metadata"]["labels"]["app"] == *label
+        let here = pod.namespace == of.namespace;
+        here && named && !over && object::controller(v).is_none() && v["metadata"]["labels"]["app"] == *label
     });
     orphan.map_or(Ok(()), |(pod, _)| Err(format!("S11: {pod} is left to nobody")))
 }
@@ -276,8 +286,10 @@ fn history(world: &World, set: &Value) -> Result<(), String> {
 /// Nothing is left of a set that is gone but claims that were to be kept.
 fn cleaned_up(world: &World, of: &ObjectRef) -> Result<(), String> {
     for resource in [Resource::Pods, Resource::Revisions] {
-        let ours = |r: &Value| r["name"] == of.name.as_str() && r["kind"] == of.resource.kind();
-        let left = world.server.all(resource).find(|(_, v)| object::controller(v).is_some_and(ours));
+        let ours = |(o, v): &(&ObjectRef, &Value)| {
+            super::invariants::owner_in(&o.namespace, v).is_some_and(|owner| owner == *of)
+        };
+        let left = world.server.all(resource).find(ours);
         ensure!(left.is_none(), "{} is left of {of}", left.map(|(o, _)| o.to_string()).unwrap_or_default());
     }
     Ok(())

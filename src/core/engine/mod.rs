@@ -180,6 +180,11 @@ impl Engine {
         }
     }
 
+    /// The plans that are being carried out: whom each is for, and which of all plans it is.
+    pub fn under_way(&self) -> impl Iterator<Item = (&Key, u64)> {
+        self.active.iter().map(|(key, active)| (key, active.number))
+    }
+
     /// What keeps the engine from serving, one line each; empty when it is ready.
     pub fn problems(&self) -> Vec<String> {
         let lease = self.lease_problem.iter().map(|problem| format!("lease: {problem}"));

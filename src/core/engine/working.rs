@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::stores::Changed;
 use super::{Engine, Purpose};
 use crate::api::{Key, Kind, Meta, Resource, Uid};
@@ -36,8 +38,8 @@ pub(super) struct Active {
     pub(super) acted: bool,
     /// Which of all plans it is.
     pub(super) number: u64,
-    /// The incarnation and the generation of the owner that the plan was made for.
-    basis: (Uid, i64),
+    /// The owner that the plan was made for.
+    basis: Basis,
     /// Whether it was begun at the end: it writes the last status.
     last: bool,
 }
@@ -182,14 +184,19 @@ impl Engine {
         self.active.get(key).is_some_and(|active| owner.as_ref() != Some(&active.basis))
     }
 
-    /// Starts what the run of an owner wants started, and ends the run when it is done.
-    pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
+    /// Stops the run of an owner that was changed or deleted since: what is in flight ends, and nothing more of this plan is begun.
+    pub(super) fn stop_outdated(&mut self, key: &Key) {
         let owner = self.stores.owner(key).map(basis);
-        let Some(active) = self.active.get_mut(key) else { return };
-        // The owner was changed or deleted since: what is on its way ends, and nothing more of this plan is begun.
-        if owner.as_ref() != Some(&active.basis) {
+        if let Some(active) = self.active.get_mut(key).filter(|active| owner.as_ref() != Some(&active.basis))
+        {
             active.run.stop();
         }
+    }
+
+    /// Starts what the run of an owner wants started, and ends the run when it is done.
+    pub(super) fn advance_run(&mut self, key: &Key, now: Now) {
+        self.stop_outdated(key);
+        let Some(active) = self.active.get_mut(key) else { return };
         let started = active.run.start();
         active.acted |= !started.is_empty();
         for (unit, action) in started {
@@ -303,7 +310,10 @@ impl Engine {
     }
 }
 
-/// What a plan rests on: an owner that is deleted, or whose spec is changed, gets a new generation.
-fn basis(owner: &Meta) -> (Uid, i64) {
-    (owner.uid.clone(), owner.generation)
+/// What a plan rests on: the incarnation and the generation of its owner, and when kube-controller-manager wrote its status last.
+type Basis = (Uid, i64, Option<Timestamp>);
+
+/// See [`Basis`]: an owner that is deleted, or whose spec is changed, gets a new generation; beside a rival nothing is written (F1).
+fn basis(owner: &Meta) -> Basis {
+    (owner.uid.clone(), owner.generation, owner.upstream_wrote)
 }

@@ -147,6 +147,17 @@ fn the_status_counts_the_first_pod_of_each_node() {
 }
 
 #[test]
+fn pods_stay_updated_while_others_are_adopted() {
+    let mut observation = observe(json!({}), vec![pod("a", "v1", ok()), pod("b", "v0", ok())]);
+    let set = Arc::make_mut(&mut observation.set);
+    (set.metadata.generation, set.status.observed_generation) = (5, 4);
+    let places = crate::daemons::presence::places(&observation, observation.pods.iter().map(|p| p.as_ref()));
+    let undecided = crate::daemons::status::status(&observation, &places.unwrap(), None, 0);
+    assert_eq!(undecided.updated_number_scheduled, 1);
+    assert_eq!(undecided.observed_generation, 4, "what is not recorded yet is not observed");
+}
+
+#[test]
 fn ready_is_not_available_before_its_time_and_it_is_looked_at_again_then() {
     let ready_for = |seconds: i64| {
         json!({ "status": { "conditions": [

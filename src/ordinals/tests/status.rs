@@ -106,6 +106,22 @@ fn one_revision_is_counted_twice_and_a_lost_one_not_at_all() {
     assert_eq!(counts(&computed(&observation)), [2, 2, 2, 0, 1]);
 }
 
+/// `kubectl rollout status` compares the generation, and takes the revisions beside it for those of its template.
+#[test]
+fn a_generation_is_observed_once_its_template_is_recorded() {
+    let mut observation = observe(v2(json!({})), &[(0, "v1", ok())]);
+    let set = std::sync::Arc::make_mut(&mut observation.set);
+    (set.metadata.generation, set.status.observed_generation) = (5, 4);
+    let undecided = |observation: &Observation<OrdinalSet>| {
+        status(observation, &replicas(observation), None, 0).observed_generation
+    };
+    assert_eq!(undecided(&observation), 4, "the revisions are those of an earlier template");
+    assert_eq!(computed(&observation).observed_generation, 5);
+    let ends = Some(fixture::now().wall);
+    std::sync::Arc::make_mut(&mut observation.set).metadata.deletion_timestamp = ends;
+    assert_eq!(undecided(&observation), 5, "there is nothing to decide");
+}
+
 /// A rollout is complete when as many pods as are wanted are there, ready and up to date, and no others; neither the strategy nor
 /// a partition nor availability matters (A11.5).
 #[test]

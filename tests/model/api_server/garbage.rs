@@ -7,8 +7,15 @@ use serde_json::{Value, json};
 use super::verbs::{CLAIM_PROTECTION, FOREGROUND, ORPHAN};
 use super::{ApiServer, object};
 
-/// The kinds of owners that the model stores.
-const MODELLED: [&str; 6] = ["OrdinalSet", "StatefulSet", "NodeDaemonSet", "DaemonSet", "Pod", "Node"];
+/// The kinds of owners that the model stores; other groups have kinds of these names too.
+const MODELLED: [(&str, &str); 6] = [
+    ("berth.dev/v1", "OrdinalSet"),
+    ("apps/v1", "StatefulSet"),
+    ("berth.dev/v1", "NodeDaemonSet"),
+    ("apps/v1", "DaemonSet"),
+    ("v1", "Pod"),
+    ("v1", "Node"),
+];
 
 /// One thing that a garbage collector does.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +66,8 @@ impl ApiServer {
             return Some(Sweep::Force(of.clone()));
         }
         // Of kinds that the model does not store all owners are there.
-        let elsewhere = |r: &Value| !MODELLED.contains(&object::text(r, "/kind"));
+        let elsewhere =
+            |r: &Value| !MODELLED.contains(&(object::text(r, "/apiVersion"), object::text(r, "/kind")));
         let solid: Vec<Value> =
             owners.iter().filter(|r| owner(r).is_some() || elsewhere(r)).cloned().collect();
         if !owners.is_empty() && solid.is_empty() && !object::is_terminating(value) {

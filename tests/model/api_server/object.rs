@@ -44,6 +44,11 @@ pub fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }
 
+/// The namespace.
+pub fn namespace(object: &Value) -> &str {
+    text(object, "/metadata/namespace")
+}
+
 /// Whether the object is on its way out.
 pub fn is_terminating(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
@@ -94,6 +99,22 @@ pub fn remove_finalizer(object: &mut Value, name: &str) {
     let left: Vec<Value> =
         entries(object, "/metadata/finalizers").iter().filter(|f| *f != name).cloned().collect();
     object["metadata"]["finalizers"] = Value::Array(left);
+}
+
+/// Whether a toleration covers a taint, as kube-scheduler says; `Lt` and `Gt` only where they are switched on.
+pub fn tolerates(toleration: &Value, taint: &Value, compares: bool) -> bool {
+    let (given, wanted) = (|field| text(taint, field), |field| text(toleration, field));
+    let fits = |field| wanted(field).is_empty() || wanted(field) == given(field);
+    let numbers = || Some((given("/value").parse::<i64>().ok()?, wanted("/value").parse::<i64>().ok()?));
+    fits("/effect")
+        && fits("/key")
+        && match wanted("/operator") {
+            "" | "Equal" => given("/value") == wanted("/value"),
+            "Exists" => true,
+            "Lt" if compares => numbers().is_some_and(|(taint, bound)| taint < bound),
+            "Gt" if compares => numbers().is_some_and(|(taint, bound)| taint > bound),
+            _ => false,
+        }
 }
 
 /// Whether a pod has ended.

@@ -34,6 +34,13 @@ impl ApiServer {
         views
     }
 
+    /// Whether an object was changed, made or removed after one version and up to another.
+    pub fn changed_between(&self, object: &ObjectRef, after: u64, until: u64) -> bool {
+        let all = self.history(object.resource);
+        let mut versions = self.trails.get(object).into_iter().flatten().map(|at| all[*at].version);
+        versions.any(|version| after < version && version <= until)
+    }
+
     /// All objects of a resource that there ever were.
     pub fn ever(&self, resource: Resource) -> impl Iterator<Item = &ObjectRef> {
         let from = ObjectRef::new(resource, "", "");

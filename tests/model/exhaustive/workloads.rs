@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use berth::api::{Kind, Surface};
+use berth::core::gates::Gates;
 use serde_json::{Value, json};
 
-use crate::schedule::{Schedule, Step};
+use crate::schedule::{Drawn, Schedule, Step};
 use crate::world::Weather;
 
 /// A workload: the sets settle between steps.
 fn workload(surface: Surface, kind: Kind, spec: Value, steps: &[Step]) -> Schedule {
     Schedule {
         seed: 1,
-        surface,
-        sets: vec![(kind, spec)],
+        sets: vec![Drawn::usual(kind, surface, spec)],
+        gates: Gates { recreate: true, ..Gates::default() },
+        limits: None,
+        lease: None,
+        namesakes: false,
         weather: Weather::calm(),
         nodes: 3,
         operators: 1,

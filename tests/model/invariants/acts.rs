@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use berth::api::{Kind, ObjectRef, Resource};
+use berth::api::{Kind, ObjectRef, Resource, Surface};
 use berth::core::request::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Invariants, Judgement, Verdict};
 use crate::api_server::{ApiServer, object};
-use crate::world::{NAMESPACE, Sent, set_of};
+use crate::world::{Sent, set_in};
 
 /// See the module.
 pub struct Act<'a> {
@@ -61,44 +61,10 @@ impl<'a> Act<'a> {
             return None;
         }
         let pod = if creates { &request.body } else { server.get(&request.object)? };
-        let owner = owner_of(pod)?;
+        let owner = owner_in(&request.object.namespace, pod)?;
         let owner_uid = object::text(object::controller(pod)?, "/uid").to_owned();
         let since = sent.seen(owner.resource);
         Some(Act { server, creates, pod, owner, sent, owner_uid, since, known })
-    }
-
-    /// A report of the status of a set, as if it were an act on the set.
-    pub fn status(server: &'a ApiServer, sent: &'a Sent, known: &'a Invariants) -> Option<Self> {
-        let owner = sent.request.object.clone();
-        let pod = server.get(&owner).filter(|_| sent.request.status)?;
-        let owner_uid = object::uid(pod).to_owned();
-        let since = sent.seen(owner.resource);
-        Some(Act { server, creates: false, pod, owner, sent, owner_uid, since, known })
-    }
-
-    /// S13, D13: a status counts the pods as its writer saw them, or as they have been since. Of daemons, no more than those: a second
-    /// pod of a node is not counted, nor one where none should be.
-    pub fn status_is_true(&self) -> Judgement {
-        let status = &self.sent.request.body["status"];
-        let label = &self.pod["spec"]["selector"]["matchLabels"]["app"];
-        let daemons = matches!(self.owner.resource, Resource::DaemonSets(_));
-        let counts =
-            if daemons { ["numberReady", "numberAvailable"] } else { ["readyReplicas", "availableReplicas"] };
-        let views = self.views();
-        let sets: Vec<&Value> = self.server.since(&self.owner, self.since).into_iter().flatten().collect();
-        for (field, waits) in counts.into_iter().zip([false, true]) {
-            let Some(said) = status[field].as_u64() else { continue };
-            let fits = |(set, view): (&Value, &Pods<'_>)| {
-                let selected = view.all.values().filter(|p| p["metadata"]["labels"]["app"] == *label);
-                let count =
-                    selected.filter(|p| has_been_ready(set, p, waits.then_some(view.at))).count() as u64;
-                if daemons { said <= count } else { said == count }
-            };
-            if !sets.iter().any(|set| views.iter().any(|view| fits((set, view)))) {
-                return Err(format!("S13, D13: {} says {field} {said}, and that was never so", self.owner));
-            }
-        }
-        Ok(Verdict::Fine)
     }
 
     /// Whether the act is right for the set as the operator saw it, or as it has been at any time since: its view may lag,
@@ -215,7 +181,7 @@ impl<'a> Act<'a> {
     /// How a claim was when the act was decided, and all that it has been since; `None` stands for its absence.
     pub fn claim(&self, name: &str) -> Vec<Option<&'a Value>> {
         let seen = self.sent.seen(Resource::Claims);
-        self.server.since(&ObjectRef::new(Resource::Claims, NAMESPACE, name), seen)
+        self.server.since(&ObjectRef::new(Resource::Claims, &self.owner.namespace, name), seen)
     }
 
     /// Who managed a pod when this plan looked at it; `None` if it did not.
@@ -238,7 +204,7 @@ impl<'a> Act<'a> {
 
     /// The revision of the last pod of this name; empty if there was none.
     pub fn last_revision(&self) -> String {
-        let object = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(self.pod));
+        let object = ObjectRef::new(Resource::Pods, &self.owner.namespace, object::name(self.pod));
         let views = self.server.since(&object, 0).into_iter().flatten();
         let of = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash").to_owned();
         views.last().map(of).unwrap_or_default()
@@ -273,7 +239,7 @@ impl<'a> Act<'a> {
 
     /// The labels that a revision of this name had when the act was decided, and has had since.
     pub fn labels_of(&self, revision: &str) -> Vec<&'a str> {
-        let of = ObjectRef::new(Resource::Revisions, NAMESPACE, revision);
+        let of = ObjectRef::new(Resource::Revisions, &self.owner.namespace, revision);
         let seen = self.sent.seen(Resource::Revisions);
         let views = self.server.since(&of, seen).into_iter().flatten();
         views.map(|r| object::text(r, "/metadata/labels/controller-revision-hash")).collect()
@@ -296,26 +262,20 @@ impl<'a> Act<'a> {
 
 /// The set that manages an object.
 pub fn owner_of(object: &Value) -> Option<ObjectRef> {
-    let controller = object::controller(object)?;
-    let surface = match object::text(controller, "/apiVersion") {
-        "apps/v1" => berth::api::Surface::Apps,
-        _ => berth::api::Surface::Berth,
-    };
-    let kind = match object::text(controller, "/kind") {
-        "OrdinalSet" | "StatefulSet" => Kind::Ordinal,
-        "NodeDaemonSet" | "DaemonSet" => Kind::Daemon,
-        _ => return None,
-    };
-    Some(set_of(kind, surface, object::text(controller, "/name")))
+    owner_in(object::namespace(object), object)
 }
 
-/// Whether a pod is ready, on its way out or not, and at a time has been for long enough.
-fn has_been_ready(set: &Value, pod: &Value, at: Option<Timestamp>) -> bool {
-    let mut pod = pod.clone();
-    if let Some(metadata) = pod["metadata"].as_object_mut() {
-        metadata.remove("deletionTimestamp");
-    }
-    at.map_or_else(|| object::is_serving(&pod), |at| is_available(set, &pod, at))
+/// The set that manages an object of a namespace. Other groups have kinds of these names too.
+pub fn owner_in(namespace: &str, object: &Value) -> Option<ObjectRef> {
+    let controller = object::controller(object)?;
+    let (surface, kind) = match (object::text(controller, "/apiVersion"), object::text(controller, "/kind")) {
+        ("berth.dev/v1", "OrdinalSet") => (Surface::Berth, Kind::Ordinal),
+        ("berth.dev/v1", "NodeDaemonSet") => (Surface::Berth, Kind::Daemon),
+        ("apps/v1", "StatefulSet") => (Surface::Apps, Kind::Ordinal),
+        ("apps/v1", "DaemonSet") => (Surface::Apps, Kind::Daemon),
+        _ => return None,
+    };
+    Some(set_in(namespace, kind, surface, object::text(controller, "/name")))
 }
 
 /// Whether a pod serves at a time, and has for long enough.

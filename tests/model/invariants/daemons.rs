@@ -7,7 +7,6 @@ use super::acts::Pods;
 use super::ordinals::revision;
 use super::{Act, Invariants, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, object};
-use crate::world::NAMESPACE;
 
 /// The node that a pod is on or meant for.
 pub fn node_of(pod: &Value) -> &str {
@@ -24,8 +23,8 @@ pub fn meant_for(pod: &Value) -> &str {
 }
 
 /// Whether a node should run a pod of a set.
-pub fn fits(set: &Value, node: &Value) -> bool {
-    selected(set, node) && object::entries(node, "/spec/taints").iter().all(tolerated)
+pub fn fits(rules: Rules, set: &Value, node: &Value) -> bool {
+    selected(set, node) && object::entries(node, "/spec/taints").iter().all(|t| tolerated(rules, set, t))
 }
 
 /// Whether the selector of a set selects a node.
@@ -35,9 +34,11 @@ pub fn selected(set: &Value, node: &Value) -> bool {
     selector.into_iter().flatten().all(|(key, value)| &labels[key.as_str()] == value)
 }
 
-/// Whether every daemon pod tolerates a taint: those of nodes that are in trouble.
-pub fn tolerated(taint: &Value) -> bool {
+/// Whether the pods of a set tolerate a taint: every daemon pod those of nodes that are in trouble, and others as the template says.
+pub fn tolerated(rules: Rules, set: &Value, taint: &Value) -> bool {
+    let tolerations = object::entries(set, "/spec/template/spec/tolerations");
     object::text(taint, "/key").starts_with("node.kubernetes.io/")
+        || tolerations.iter().any(|toleration| object::tolerates(toleration, taint, rules.compares))
 }
 
 /// How many nodes may run two pods while one takes over from the other; `None` where old pods go first.
@@ -64,7 +65,7 @@ pub fn at_most_one(known: &Invariants, server: &ApiServer, pod: &Value) -> Resul
     });
     // The names of pods that were taken over from an earlier set are not those that this one gives.
     let adopted = |p: &Value| {
-        let of = ObjectRef::new(Resource::Pods, NAMESPACE, object::name(p));
+        let of = ObjectRef::new(Resource::Pods, object::namespace(p), object::name(p));
         let first = server.since(&of, 0).into_iter().flatten().find(|v| object::uid(v) == object::uid(p));
         first.and_then(object::controller).is_none_or(|r| r["uid"] != uid)
     };
@@ -104,7 +105,7 @@ pub fn budget(set: &Value, desired: i64) -> i64 {
 pub fn judge(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     let mut why = Err(String::new());
     for nodes in act.nodes() {
-        match if act.creates { create(act, set, &nodes) } else { delete(rules, act, set, &nodes) } {
+        match if act.creates { create(rules, act, set, &nodes) } else { delete(rules, act, set, &nodes) } {
             Ok(verdict) => return Ok(verdict),
             wrong => why = wrong,
         }
@@ -112,9 +113,9 @@ pub fn judge(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     why
 }
 
-fn create(act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
+fn create(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgement {
     let node = node_of(act.pod);
-    let fitting: Vec<&str> = nodes.iter().filter(|n| fits(set, n)).map(|n| object::name(n)).collect();
+    let fitting: Vec<&str> = nodes.iter().filter(|n| fits(rules, set, n)).map(|n| object::name(n)).collect();
     if !fitting.contains(&node) {
         return Err(format!("D2: node {node} should not run one"));
     }
@@ -178,7 +179,7 @@ fn taken_back(act: &Act<'_>, set: &Value, node: &str) -> Result<(), String> {
     // With surge a new pod comes beside an old one.
     let same = live.filter(|p| surge(set, 1).is_none() || revision(p) == revision(act.pod));
     let twin = same.map(object::name).find(|name| {
-        let of = ObjectRef::new(Resource::Pods, NAMESPACE, *name);
+        let of = ObjectRef::new(Resource::Pods, &act.owner.namespace, *name);
         act.manager_seen(&of) == Some(act.owner_uid()) && !act.was_ours(&of)
     });
     twin.map_or(Ok(()), |name| Err(format!("D1: {name} is there, and was ours when it was looked at")))
@@ -210,13 +211,13 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value, nodes: &[&Value]) -> Judgeme
         return Ok(Verdict::Fine);
     }
     let node = node_of(act.pod);
-    let fitting: Vec<&str> = nodes.iter().filter(|n| fits(set, n)).map(|n| object::name(n)).collect();
+    let fitting: Vec<&str> = nodes.iter().filter(|n| fits(rules, set, n)).map(|n| object::name(n)).collect();
     if !fitting.contains(&node) {
         let Some(there) = nodes.iter().find(|n| object::name(n) == node) else { return Ok(Verdict::Fine) };
         let only_kept_off = selected(set, there)
             && object::entries(there, "/spec/taints")
                 .iter()
-                .all(|t| t["effect"] != "NoExecute" || tolerated(t));
+                .all(|t| t["effect"] != "NoExecute" || tolerated(rules, set, t));
         let outdated = !act.knew_revision(revision(act.pod))
             || object::image(act.pod) != object::text(set, "/spec/template/spec/containers/0/image");
         // One that was not bound yet will never start there.

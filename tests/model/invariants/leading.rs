@@ -17,6 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Terms {
     /// The version with which it took the lease.
     began: BTreeMap<usize, u64>,
+    /// A leader that has not renewed its lease for so long no longer acts, where that is not what is shipped.
+    pub deadline: Option<Duration>,
     /// When it sent the last renewal that was done.
     renewed: BTreeMap<usize, Duration>,
 }
@@ -44,7 +46,7 @@ impl Terms {
     ) -> Result<(), String> {
         let of = &request.object;
         let renewed = self.renewed.get(&operator).copied().unwrap_or_default();
-        if now > renewed + DEADLINE {
+        if now > renewed + self.deadline.unwrap_or(DEADLINE) {
             return Err(format!(
                 "X3: {of} is written {:?} after the last renewal",
                 now.saturating_sub(renewed)

@@ -9,6 +9,8 @@ pub mod obstacles;
 pub mod ordinals;
 mod rates;
 mod requests;
+pub mod sending;
+pub mod statuses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +22,7 @@ use serde_json::Value;
 use crate::api_server::{ApiServer, object};
 use crate::world::{Sent, Write};
 
-pub use acts::Act;
+pub use acts::{Act, owner_in};
 pub use requests::slot_of;
 
 /// How long the emptiness of a slot is excused that a request of a former leader emptied.
@@ -37,6 +39,12 @@ pub struct Rules {
     pub crowd: bool,
     /// Lists may show the past, and end doubts that they should not.
     pub past: bool,
+    /// `MaxUnavailableStatefulSet` is off: pods are replaced strictly one after the other (A9.3).
+    pub serial: bool,
+    /// `StatefulSetRecreateStrategy` is off: a native set that is to be recreated is only reported.
+    pub gated: bool,
+    /// `TaintTolerationComparisonOperators` is on: `Lt` and `Gt` tolerate something.
+    pub compares: bool,
     /// X12 is judged: what the conditions report. Only while one operator acts at a time.
     pub told: bool,
 }
@@ -93,7 +101,7 @@ pub struct Invariants {
     removed: BTreeMap<(usize, String), Vec<Removed>>,
     /// Pods (by uid) that each operator has deleted, and by which plan.
     deleted: BTreeMap<usize, BTreeMap<String, u64>>,
-    /// Pods (by uid) whose deletion each operator has asked for, by which plan.
+    /// What (by uid) each operator has asked to delete, by which plan.
     asked: BTreeMap<(usize, String), u64>,
     /// Pods that each operator has made, and by which plan.
     made: BTreeMap<usize, Vec<(u64, Value)>>,
@@ -108,6 +116,8 @@ pub struct Invariants {
     pub obstacles: obstacles::Obstacles,
     /// The highest observedGeneration of each set, by uid.
     observed: BTreeMap<String, i64>,
+    /// What was sent, and what was answered.
+    pub sending: sending::Sending,
 }
 
 impl Invariants {
@@ -120,6 +130,7 @@ impl Invariants {
         self.looked_at.retain(|(o, _), _| *o != operator);
         self.confirmed.retain(|(o, _, _), _| *o != operator);
         self.terms.forget(operator);
+        self.sending.forget(operator);
         self.rates.forget(operator);
         self.deleted.remove(&operator);
         self.made.remove(&operator);
@@ -130,10 +141,11 @@ impl Invariants {
         requests::hands_off(self, server, sent)?;
         requests::bounded(self.rules, server, sent, writes)?;
         requests::keeps_history(server, sent)?;
+        requests::oldest_first(self, server, sent)?;
         requests::keeps_references(server, sent)?;
         requests::deletes_its_own(server, sent)?;
-        if let Some(act) = Act::status(server, sent, self) {
-            return act.status_is_true();
+        if sent.request.status {
+            return statuses::says_what_was_seen(self.rules, server, sent).map(|()| Verdict::Fine);
         }
         ordinals::claim_owners(server, sent)?;
         requests::recorded_once(server, sent)?;
@@ -147,7 +159,7 @@ impl Invariants {
 
     /// Takes in that a request was sent.
     pub fn ask(&mut self, operator: usize, request: &Request, plan: u64) {
-        if request.verb == Verb::Delete && request.object.resource == Resource::Pods {
+        if request.verb == Verb::Delete {
             let uid = object::text(&request.body, "/preconditions/uid").to_owned();
             self.asked.insert((operator, uid), plan);
         }

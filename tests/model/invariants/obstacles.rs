@@ -19,9 +19,8 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::request::{Refusal, Request, Verb};
 use serde_json::Value;
 
-use super::{acts::owner_of, daemons, ordinals};
+use super::{Rules, acts::owner_of, daemons, ordinals};
 use crate::api_server::{ApiServer, Change, object};
-use crate::world::{NAMESPACE, pod};
 
 /// How long a status may report nothing, or what is no longer so.
 const BOUND: Duration = Duration::from_secs(2);
@@ -200,6 +199,7 @@ impl Obstacles {
     /// can. `Ok(true)` when it is to be judged again soon.
     pub fn judge(
         &mut self,
+        rules: Rules,
         server: &ApiServer,
         of: &ObjectRef,
         acting: Option<(usize, u64)>,
@@ -215,7 +215,7 @@ impl Obstacles {
             now < refused.at + FORGOTTEN && may_be_wanted(server, set, *verb, object)
         });
         let ought = match foreign(server, of, set) {
-            Ought::Clear => refused(known, nodes, server, set, acting),
+            Ought::Clear => refused(rules, known, nodes, server, set, acting),
             other => other,
         };
         let told = object::holds(set, "Stalled");
@@ -274,6 +274,7 @@ fn has_place(set: &Value, name: &str) -> bool {
 
 /// The rows `refused` and `taken back`.
 fn refused(
+    rules: Rules,
     known: &Known,
     nodes: u64,
     server: &ApiServer,
@@ -297,7 +298,7 @@ fn refused(
                 let pods = server.managed(Resource::Pods, object::uid(set));
                 let node = ObjectRef::new(Resource::Nodes, "", &refused.node);
                 pods.iter().all(|pod| daemons::node_of(pod) != refused.node)
-                    && server.get(&node).is_some_and(|node| daemons::fits(set, node))
+                    && server.get(&node).is_some_and(|node| daemons::fits(rules, set, node))
             };
         let uncertain = refused.unsure || refused.generation != generation || Some(refused.by) != acting;
         !uncertain && (same || stays)
@@ -314,7 +315,8 @@ fn foreign(server: &ApiServer, of: &ObjectRef, set: &Value) -> Ought {
     let spec = ordinals::Spec::of(set);
     let mut below_available = true;
     for ordinal in spec.start..spec.end.min(spec.start + MOST) {
-        let holder = server.get(&pod(&format!("{}-{ordinal}", of.name)));
+        let holder =
+            server.get(&ObjectRef::new(Resource::Pods, &of.namespace, format!("{}-{ordinal}", of.name)));
         let controller = holder.and_then(object::controller);
         let ours = controller.is_some_and(|r| r["uid"] == object::uid(set));
         match holder {
@@ -348,7 +350,7 @@ fn foreign(server: &ApiServer, of: &ObjectRef, set: &Value) -> Ought {
 }
 
 /// The row `spec`: as far as worlds have such.
-fn spec_is_sound(set: &Value) -> bool {
+pub fn spec_is_sound(set: &Value) -> bool {
     let labels = &set["spec"]["template"]["metadata"]["labels"];
     let selector = set["spec"]["selector"]["matchLabels"].as_object();
     selector.is_some_and(|s| !s.is_empty() && s.iter().all(|(key, value)| labels[key] == *value))
@@ -363,6 +365,5 @@ fn may_be_late(set: &Value) -> bool {
 pub fn sets(server: &ApiServer) -> Vec<ObjectRef> {
     use berth::api::Surface::{Apps, Berth};
     let all = [Berth, Apps].map(|surface| [Resource::OrdinalSets(surface), Resource::DaemonSets(surface)]);
-    let here = |of: &&ObjectRef| of.namespace == NAMESPACE;
-    all.into_iter().flatten().flat_map(|r| server.all(r).map(|(of, _)| of).filter(here).cloned()).collect()
+    all.into_iter().flatten().flat_map(|r| server.all(r).map(|(of, _)| of.clone())).collect()
 }

@@ -4,9 +4,10 @@ use berth::api::{Kind, ObjectRef, Resource, Surface};
 use berth::core::request::Verb;
 use serde_json::Value;
 
+use super::acts::Pods;
 use super::{Act, Invariants, Judgement, Rules, Verdict};
 use crate::api_server::{ApiServer, Change, object};
-use crate::world::{NAMESPACE, Sent, set_of};
+use crate::world::{Sent, set_in};
 
 /// What a spec says, with its defaults.
 pub struct Spec {
@@ -26,6 +27,8 @@ pub struct Spec {
     pub paused: bool,
     /// How many may be unavailable for an update.
     pub budget: i64,
+    /// Pods that are broken and not at the revision that they should have are replaced before any other.
+    pub replaces_broken: bool,
     /// Claims go with the set.
     pub deletes_with_set: bool,
     /// Claims go with their ordinal.
@@ -55,6 +58,11 @@ impl Spec {
             rolls: !["OnDelete", "Recreate"].map(Value::from).contains(&spec["updateStrategy"]["type"]),
             paused: spec["paused"] == true,
             budget: budget.max(1),
+            replaces_broken: match object::text(set, "/metadata/annotations/berth.dev~1replace-broken") {
+                "true" => true,
+                "false" => false,
+                _ => set["kind"] == "OrdinalSet",
+            },
             deletes_with_set: policy("whenDeleted"),
             deletes_with_ordinal: policy("whenScaled"),
         }
@@ -112,7 +120,8 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     let at_rest = [current, last.as_str(), update];
     let wanted: &[&str] = match () {
         () if spec.paused => &at_rest,
-        () if spec.rolls && has_parameters && ordinal < spec.first_updated => &[current],
+        // Left-over parameters count too, as upstream (A9.2).
+        () if has_parameters && ordinal < spec.first_updated => &[current],
         () if spec.rolls && !has_parameters => &[current, update],
         () => &[update],
     };
@@ -150,7 +159,9 @@ fn create(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
 
 fn is_of_earlier_set(claim: &Value, act: &Act<'_>) -> bool {
     let kind = act.owner.resource.kind();
-    let named = |r: &&Value| r["kind"] == kind && r["name"] == act.owner.name.as_str();
+    let version = act.owner.resource.api_version();
+    let named =
+        |r: &&Value| r["kind"] == kind && r["apiVersion"] == version && r["name"] == act.owner.name.as_str();
     object::owners(claim).iter().filter(named).any(|r| r["uid"] != act.owner_uid())
 }
 
@@ -190,6 +201,9 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         if recreates && !spec.paused && revision(act.pod) != update {
             return Ok(Verdict::Fine);
         }
+        if recreates && spec.paused {
+            return Err("S7: it is recreated, and the set is paused".to_owned());
+        }
         return Err(
             "S7: nobody asked for that (OnDelete, paused, or it is at the update revision)".to_owned()
         );
@@ -203,6 +217,10 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
     if ordinal < spec.first_updated && object::is_serving(act.pod) {
         return Err("S7: it is below the partition and serves".to_owned());
     }
+    // The deletion names the version that was decided on.
+    if spec.ordered && !spec.replaces_broken && !rules.serial && !object::is_serving(act.pod) {
+        return Err("S19: it is broken, and nobody asked that such pods are replaced".to_owned());
+    }
     if !act.was_available(set) {
         return Ok(Verdict::Fine);
     }
@@ -210,6 +228,9 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
         return Err("X2, S2: it serves, and its deletion does not say which version it means".to_owned());
     }
     act.in_order(rules.disruption, |pods| {
+        if rules.serial {
+            return one_after_the_other(set, &spec, pods, ordinal);
+        }
         let wanted = |name: &str| {
             let ordinal = name.rsplit('-').next().and_then(|n| n.parse::<i64>().ok());
             ordinal.is_some_and(|n| (spec.start..spec.end).contains(&n)) && name != object::name(act.pod)
@@ -236,9 +257,21 @@ fn delete(rules: Rules, act: &Act<'_>, set: &Value) -> Judgement {
                 !object::is_terminal(p) && !object::is_terminating(p) && !act.also_goes(p, spec.ordered);
             wanted(name) && outdated && stays && !object::is_serving(p) && !pods.excuses(name)
         });
-        let broken = broken.filter(|_| spec.has_parameters);
+        let broken = broken.filter(|_| spec.has_parameters && spec.replaces_broken);
         broken.map_or(Ok(()), |(name, _)| Err(format!("S7: {name} is broken, and goes before it")))
     })
+}
+
+/// S7 without `MaxUnavailableStatefulSet`: a pod goes only when all above it are available and up to date (A9.3).
+fn one_after_the_other(set: &Value, spec: &Spec, pods: &Pods<'_>, ordinal: i64) -> Result<(), String> {
+    let update = object::text(set, "/status/updateRevision");
+    let above = (ordinal + 1..spec.end).map(|above| format!("{}-{above}", object::name(set)));
+    let done = |name: &String| {
+        let pod = pods.all.get(name.as_str());
+        pods.excuses(name) || pod.is_some_and(|p| pods.available(set, p) && revision(p) == update)
+    };
+    let left = above.into_iter().find(|name| !done(name));
+    left.map_or(Ok(()), |name| Err(format!("S7: {name} above it is not up to date and available")))
 }
 
 /// S3: when claims go with their ordinal, they belong to the pod before it is deleted.
@@ -283,7 +316,7 @@ pub fn claim_owners(server: &ApiServer, sent: &Sent) -> Result<(), String> {
         let set = if of_pod { name.rsplit_once('-').map_or("", |(set, _)| set) } else { name };
         let ordinal = name.rsplit_once('-').and_then(|(_, n)| n.parse::<i64>().ok()).unwrap_or(-1);
         let allowed = [Surface::Berth, Surface::Apps].into_iter().any(|surface| {
-            let of = set_of(Kind::Ordinal, surface, set);
+            let of = set_in(&request.object.namespace, Kind::Ordinal, surface, set);
             let since = sent.seen(of.resource);
             server.since(&of, since).into_iter().flatten().any(|set| {
                 let spec = Spec::of(set);
@@ -314,8 +347,11 @@ fn is_its_own(server: &ApiServer, sent: &Sent, reference: &Value) -> bool {
     let made_by =
         server.get(claim).map_or("", |v| object::text(v, "/metadata/annotations/berth.dev~1set-uid"));
     let ordinal = claim.name.rsplit('-').next().unwrap_or_default();
-    let pod =
-        ObjectRef::new(Resource::Pods, NAMESPACE, format!("{}-{ordinal}", object::text(reference, "/name")));
+    let pod = ObjectRef::new(
+        Resource::Pods,
+        &claim.namespace,
+        format!("{}-{ordinal}", object::text(reference, "/name")),
+    );
     let mut pods = server.since(&pod, sent.seen(Resource::Pods)).into_iter().flatten();
     reference["uid"] == made_by
         || pods.any(|p| object::controller(p).is_some_and(|r| r["uid"] == reference["uid"]))

@@ -5,10 +5,10 @@ use berth::core::engine::Engine;
 use berth::core::request::{Request, Verb};
 use serde_json::Value;
 
-use super::acts::owner_of;
-use super::{Invariants, Rules, daemons};
+use super::acts::owner_in;
+use super::{Invariants, Rules, daemons, statuses};
 use crate::api_server::{ApiServer, Change, object};
-use crate::world::{NAMESPACE, SHARED, Sent, Write};
+use crate::world::{SHARED, Sent, Write};
 
 /// Creations of one identity in a minute by one life of an operator for one spec: eight where pods vanish (X9), and six that fail, 1, 2,
 /// 4, ... s after each other (B4.4).
@@ -59,10 +59,6 @@ impl Invariants {
         }
         if of.resource == Resource::Pods && request.is_write() {
             self.sees_its_deletions(server, engine, operator, request, plan)?;
-        }
-        // X8: nothing outside the namespace of the sets.
-        if about_a_set && of.namespace != NAMESPACE && request.is_write() {
-            return Err(format!("X8: {of} is outside the namespace of every set"));
         }
         Ok(())
     }
@@ -153,7 +149,8 @@ impl Invariants {
         if request.verb != Verb::Patch || !adopts {
             return Ok(());
         }
-        let (Some(owner), Some(reference)) = (owner_of(&request.body), object::controller(&request.body))
+        let (Some(owner), Some(reference)) =
+            (owner_in(&of.namespace, &request.body), object::controller(&request.body))
         else {
             return Ok(());
         };
@@ -228,7 +225,11 @@ pub fn keeps_references(server: &ApiServer, sent: &Sent) -> Found {
     if let Some(lost) = lost {
         return Err(format!("S11: {} loses its owner {}", request.object, lost["name"]));
     }
-    let (Some(controller), Some(of)) = (object::controller(before), owner_of(before)) else { return Ok(()) };
+    let (Some(controller), Some(of)) =
+        (object::controller(before), owner_in(&request.object.namespace, before))
+    else {
+        return Ok(());
+    };
     if request.object.resource != Resource::Pods || after.iter().any(|r| r["uid"] == controller["uid"]) {
         return Ok(());
     }
@@ -258,7 +259,8 @@ pub fn deletes_its_own(server: &ApiServer, sent: &Sent) -> Found {
     };
     let seen = sent.seen(Resource::Pods);
     let mut views = server.since(&request.object, seen).into_iter().flatten();
-    if !views.any(|v| object::uid(v) == object::uid(pod) && owner_of(v).is_some()) {
+    if !views.any(|v| object::uid(v) == object::uid(pod) && owner_in(&request.object.namespace, v).is_some())
+    {
         return Err(format!("S2, S11: {} is nobody's, and deleted", request.object));
     }
     Ok(())
@@ -271,7 +273,11 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
         return Ok(());
     }
     let Some(revision) = server.get(&request.object) else { return Ok(()) };
-    let (Some(owner), Some(of)) = (object::controller(revision), owner_of(revision)) else { return Ok(()) };
+    let (Some(owner), Some(of)) =
+        (object::controller(revision), owner_in(&request.object.namespace, revision))
+    else {
+        return Ok(());
+    };
     let seen = |resource| sent.seen(resource);
     let limits = server.since(&of, seen(of.resource)).into_iter().flatten();
     let limit = limits.filter_map(|set| set["spec"]["revisionHistoryLimit"].as_u64()).min().unwrap_or(10);
@@ -301,6 +307,49 @@ pub fn keeps_history(server: &ApiServer, sent: &Sent) -> Found {
     used.map_or(Ok(()), |(pod, _)| Err(format!("S9: {} goes, and {pod} is at it", request.object)))
 }
 
+/// S9: of the revisions that nothing refers to the oldest go, as their sender saw them.
+pub fn oldest_first(known: &Invariants, server: &ApiServer, sent: &Sent) -> Found {
+    let request = &sent.request;
+    if request.verb != Verb::Delete || request.object.resource != Resource::Revisions {
+        return Ok(());
+    }
+    let seen = |resource| sent.seen(resource);
+    let then = server.at(Resource::Revisions, seen(Resource::Revisions));
+    let Some(goes) = then.get(&request.object).map(|change| &change.value) else { return Ok(()) };
+    let Some(owner) = object::controller(goes) else { return Ok(()) };
+    let Some(of) = owner_in(&request.object.namespace, goes) else { return Ok(()) };
+    let Some(set) = server.was(&of, seen(of.resource)).map(|change| &change.value) else { return Ok(()) };
+    let pods = server.at(Resource::Pods, seen(Resource::Pods));
+    let ours = |v: &Value| object::controller(v).is_some_and(|r| r["uid"] == owner["uid"]);
+    let is_used = |revision: &Value| {
+        let (name, label) =
+            (object::name(revision), object::text(revision, "/metadata/labels/controller-revision-hash"));
+        let at = |pod: &Value| {
+            let hash = object::text(pod, "/metadata/labels/controller-revision-hash");
+            ours(pod) && (hash == name || hash == label)
+        };
+        ["/status/currentRevision", "/status/updateRevision"]
+            .iter()
+            .any(|field| object::text(set, field) == name)
+            || statuses::records(revision, &set["spec"]["template"])
+            || pods.values().any(|change| at(&change.value))
+    };
+    if has_a_newer_twin(server, &of, object::text(owner, "/uid"), goes) {
+        return Ok(());
+    }
+    let number = |revision: &Value| revision["revision"].as_i64().unwrap_or(0);
+    let stays = then.values().map(|change| &change.value).find(|older| {
+        ours(older)
+            && number(older) < number(goes)
+            && !object::is_terminating(older)
+            && !is_used(older)
+            && !known.has_asked(sent, older, true)
+    });
+    stays.map_or(Ok(()), |older| {
+        Err(format!("S9: {} goes, and {} stays, which is older", request.object, object::name(older)))
+    })
+}
+
 /// B8.6: of the revisions of a native DaemonSet that record the same template all but the newest go, whatever the limit.
 fn has_a_newer_twin(server: &ApiServer, of: &ObjectRef, uid: &str, revision: &Value) -> bool {
     let native = of.resource == Resource::DaemonSets(Surface::Apps);
@@ -319,7 +368,7 @@ pub fn slot_of(server: &ApiServer, sent: &Sent) -> String {
     let node = daemons::node_of(body);
     let slot = if node.is_empty() { &sent.request.object.name } else { node };
     let seen = |of: &ObjectRef| sent.seen(of.resource);
-    let set = owner_of(body).and_then(|of| server.was(&of, seen(&of)));
+    let set = owner_in(&sent.request.object.namespace, body).and_then(|of| server.was(&of, seen(&of)));
     let spec = set.map_or(&Value::Null, |set| &set.value["metadata"]["generation"]);
     let set = set.map_or("", |set| object::uid(&set.value));
     format!("{slot} of {set} at {spec} by {} in {}", sent.operator, sent.incarnation)

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use berth::api::{Kind, Resource, Surface};
+use berth::api::Resource;
+use berth::core::gates::Gates;
 
 use super::{Schedule, specs, steps};
 use crate::random::Random;
-use crate::world::Weather;
+use crate::world::{Limits, Tenure, Weather};
 
 /// Keeps what a schedule is drawn from apart from the chance in its world.
 const SALT: u64 = 0x005e_ed0f_5c4e_d01e;
@@ -24,22 +25,37 @@ impl Schedule {
     /// The schedule of a seed.
     pub fn draw(seed: u64) -> Self {
         let random = &mut Random::new(seed ^ SALT);
-        let surface = if random.chance(250) { Surface::Apps } else { Surface::Berth };
-        let kinds = match random.below(8) {
-            0..=3 => vec![Kind::Ordinal],
-            4..=6 => vec![Kind::Daemon],
-            _ => vec![Kind::Ordinal, Kind::Daemon],
+        let mut sets = specs::sets(random);
+        let gates = Gates {
+            recreate: random.chance(750),
+            max_unavailable: random.chance(750),
+            comparison: random.chance(500),
         };
-        let sets = kinds.into_iter().map(|kind| (kind, specs::any(kind, surface, random))).collect();
         let (operators, elects) =
             *random.pick(&[(1, false), (1, false), (2, false), (2, true), (2, true), (3, true)]);
-        let patient = operators == 1 && random.chance(200);
+        // What is never tried does not settle.
+        let settles = sets.iter().all(|drawn| !drawn.is_gated(gates.recreate));
+        let patient = operators == 1 && random.chance(400) && settles;
+        if patient {
+            let specs = sets.iter_mut().filter_map(|drawn| drawn.spec.as_object_mut());
+            specs.for_each(|spec| drop(spec.remove("paused")));
+        }
         let disturbed = !patient && random.chance(600);
-        let weather = weather(surface, random);
+        let limits = random.chance(150).then_some(Limits { qps: 5, burst: 10, in_flight: 4 });
+        let tenure = |duration, deadline, renew, retry| {
+            let [duration, deadline, renew, retry] =
+                [duration, deadline, renew, retry].map(Duration::from_secs);
+            Tenure { duration, deadline, renew, retry }
+        };
+        let lease = *random.pick(&[None, None, Some(tenure(60, 40, 15, 5)), Some(tenure(8, 6, 2, 1))]);
+        let weather = weather(&sets, random);
         let mut schedule = Schedule {
             seed,
-            surface,
             sets,
+            gates,
+            limits,
+            lease: lease.filter(|_| elects),
+            namesakes: disturbed && random.chance(250),
             // An operator that sees the past after its restart does what was wanted then.
             weather: Weather { past: if patient { 0 } else { weather.past }, ..weather },
             nodes: steps::NODES.len(),
@@ -62,7 +78,7 @@ impl Schedule {
     }
 }
 
-fn weather(surface: Surface, random: &mut Random) -> Weather {
+fn weather(sets: &[specs::Drawn], random: &mut Random) -> Weather {
     let mut weather = match random.below(6) {
         0 => Weather::calm(),
         1 | 2 => Weather::lagging(),
@@ -70,7 +86,7 @@ fn weather(surface: Surface, random: &mut Random) -> Weather {
     };
     if random.chance(200) {
         let all = [Resource::Pods, Resource::Claims, Resource::Revisions, Resource::Nodes];
-        let sets = [Resource::OrdinalSets(surface), Resource::DaemonSets(surface)];
+        let sets = sets.iter().map(|drawn| drawn.object().resource);
         let all: Vec<Resource> = all.into_iter().chain(sets).collect();
         weather.slow = Some(*random.pick(&all));
         weather.stall_for = Weather::lagging().stall_for;

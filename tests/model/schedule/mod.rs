@@ -2,6 +2,8 @@
 //! cut down step by step.
 
 mod draw;
+#[cfg(test)]
+mod matrix;
 mod run;
 mod specs;
 mod steps;
@@ -9,11 +11,11 @@ mod steps;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use berth::api::{Kind, Surface};
-use serde_json::Value;
+use berth::core::gates::Gates;
 
-use crate::world::{Delivery, Fate, Listing, Weather};
+use crate::world::{Delivery, Fate, Limits, Listing, Tenure, Weather};
 
+pub use specs::Drawn;
 pub use steps::Step;
 
 /// See the module.
@@ -21,10 +23,16 @@ pub use steps::Step;
 pub struct Schedule {
     /// The number that it was drawn from; chance in the world comes from it too.
     pub seed: u64,
-    /// The surface that the sets live on.
-    pub surface: Surface,
-    /// The sets: kind and spec.
-    pub sets: Vec<(Kind, Value)>,
+    /// The sets.
+    pub sets: Vec<Drawn>,
+    /// The feature gates of the operators.
+    pub gates: Gates,
+    /// How many requests the operators may send, where that is a limit.
+    pub limits: Option<Limits>,
+    /// For how long they hold their lease, where that is not what is shipped.
+    pub lease: Option<Tenure>,
+    /// Whether controllers of other groups have sets of the same kinds and names, with pods of their own.
+    pub namesakes: bool,
     /// What goes wrong.
     pub weather: Weather,
     /// How many nodes there are at first.

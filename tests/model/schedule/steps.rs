@@ -52,6 +52,8 @@ pub enum Step {
     GiveAway(u64),
     /// A person names one more owner of a pod, which manages nothing.
     Share(u64),
+    /// kube-controller-manager works on a set too.
+    Rival(usize),
     /// A person deletes a claim.
     DropClaim(u64),
     /// A person names one more owner of a claim.
@@ -64,6 +66,8 @@ pub enum Step {
     Leave(usize),
     /// A node is tainted.
     Taint(usize, &'static str),
+    /// A node is tainted with a level.
+    Level(usize, &'static str, &'static str),
     /// A node gets another disk.
     Disk(usize, &'static str),
     /// A node is cut off.
@@ -105,11 +109,11 @@ pub enum Step {
 /// A step that fits a schedule.
 pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
     let set = random.below(schedule.sets.len() as u64) as usize;
-    let kind = schedule.sets[set].0;
+    let (kind, surface) = (schedule.sets[set].kind, schedule.sets[set].surface);
     let nth = random.below(8);
     let place = random.below(NODES.len() as u64) as usize;
     let operator = random.below(schedule.operators as u64) as usize;
-    let on_delete = schedule.sets[set].1["updateStrategy"]["type"] == "OnDelete";
+    let on_delete = schedule.sets[set].spec["updateStrategy"]["type"] == "OnDelete";
     let image = || {
         let mut images = vec!["app:1", "app:2", "app:3", "app:2"];
         if !schedule.patient && !on_delete {
@@ -132,9 +136,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
             let when = *random.pick(&["whenDeleted", "whenScaled"]);
             Step::Retention(when, *random.pick(&["Retain", "Delete"]))
         }
-        7 if schedule.surface == Surface::Berth && !schedule.patient => {
-            Step::Pausing(set, random.chance(600))
-        }
+        7 if surface == Surface::Berth && !schedule.patient => Step::Pausing(set, random.chance(600)),
         8 if !schedule.patient => Step::Replace(set, *random.pick(&["Background", "Foreground", "Orphan"])),
         9 if schedule.patient || schedule.weather.mishap == 0 => Step::Rest,
         9 | 10 => Step::Pause(operator, seconds),
@@ -150,8 +152,7 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
                 Resource::Claims,
                 Resource::Revisions,
                 Resource::Nodes,
-                Resource::OrdinalSets(schedule.surface),
-                Resource::DaemonSets(schedule.surface),
+                schedule.sets[set].object().resource,
             ];
             Step::Freeze(operator, *random.pick(&all), seconds)
         }
@@ -163,12 +164,16 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         21 => Step::TakeBack,
         22 => Step::Disown(nth),
         23 => random.pick(&[Step::Join(place), Step::Leave(place)]).clone(),
+        24 if random.chance(500) => {
+            Step::Level(place, *random.pick(&["3", "7"]), *random.pick(&["NoSchedule", "NoExecute"]))
+        }
         24 => Step::Taint(place, *random.pick(&["", "NoSchedule", "NoExecute"])),
         25 => Step::Disk(place, *random.pick(&["ssd", "hdd"])),
         26 => random.pick(&[Step::CutOff(place), Step::CutOff(place), Step::Rejoin(place)]).clone(),
         27 | 34 => Step::Full(place, random.chance(600)),
         28 => Step::Quota(random.chance(600).then_some(nth as usize)),
         29 => Step::Policy(random.chance(600)),
+        30 if surface == Surface::Apps => Step::Rival(set),
         30 => Step::GiveAway(nth),
         31 => Step::Share(nth),
         32 => Step::DropClaim(nth),
@@ -184,19 +189,18 @@ impl Step {
     /// Does it.
     pub fn apply(&self, world: &mut World, schedule: &Schedule) {
         let sets = schedule.objects();
-        let ordinal = sets.iter().find(|of| matches!(of.resource, Resource::OrdinalSets(_)));
+        let ordinals = || sets.iter().filter(|of| matches!(of.resource, Resource::OrdinalSets(_)));
         match self {
             Step::Rest => {}
             Step::Scale(replicas) => {
-                let Some(of) = ordinal else { return };
-                // A broken template that all of no pods run would become the current one.
-                let least = u64::from(image_of(world, of).contains("bad"));
-                world.change(of, &json!({ "replicas": (*replicas).max(least) }));
+                for of in ordinals() {
+                    // A broken template that all of no pods run would become the current one.
+                    let least = u64::from(image_of(world, of).contains("bad"));
+                    world.change(of, &json!({ "replicas": (*replicas).max(least) }));
+                }
             }
             Step::Start(start) => {
-                if let Some(of) = ordinal.filter(|of| world.server.get(of).is_some()) {
-                    world.change(of, &json!({ "ordinals": { "start": start } }));
-                }
+                ordinals().for_each(|of| world.change(of, &json!({ "ordinals": { "start": start } })));
             }
             Step::Image(set, image) => set_image(world, &sets[*set], image),
             Step::Undo(set) => {
@@ -207,18 +211,16 @@ impl Step {
                 }
             }
             Step::Partition(partition) => {
-                let Some(of) = ordinal else { return };
-                if world.spec(of)["updateStrategy"]["rollingUpdate"].is_object() {
-                    world.change(
-                        of,
-                        &json!({ "updateStrategy": { "rollingUpdate": { "partition": partition } } }),
-                    );
+                for of in ordinals() {
+                    if world.spec(of)["updateStrategy"]["rollingUpdate"].is_object() {
+                        let rolling = json!({ "rollingUpdate": { "partition": partition } });
+                        world.change(of, &json!({ "updateStrategy": rolling }));
+                    }
                 }
             }
             Step::Retention(when, policy) => {
-                if let Some(of) = ordinal.filter(|of| world.server.get(of).is_some()) {
-                    world.change(of, &json!({ "persistentVolumeClaimRetentionPolicy": { *when: policy } }));
-                }
+                let policy = json!({ "persistentVolumeClaimRetentionPolicy": { *when: policy } });
+                ordinals().for_each(|of| world.change(of, &policy));
             }
             Step::Pausing(set, paused) => {
                 if world.server.get(&sets[*set]).is_some() {
@@ -244,11 +246,13 @@ impl Step {
             }),
             Step::GiveAway(nth) => with_pod(world, *nth, World::give_away),
             Step::Share(nth) => with_pod(world, *nth, World::share),
+            Step::Rival(set) => world.rival(&sets[*set]),
             Step::DropClaim(nth) => with_claim(world, *nth, World::drop_claim),
             Step::ShareClaim(nth) => with_claim(world, *nth, World::share),
             Step::Join(n) => world.add_node(NODES[*n], &json!({ "disk": "ssd" })),
             Step::Leave(n) => world.delete(&node(NODES[*n]), "Background"),
             Step::Taint(n, effect) => world.taint(NODES[*n], effect),
+            Step::Level(n, level, effect) => world.taint_level(NODES[*n], level, effect),
             Step::Cordon(n) => world.cordon(NODES[*n]),
             Step::Disk(n, disk) => world.label_node(NODES[*n], &json!({ "disk": disk })),
             Step::CutOff(n) => world.cut_off(NODES[*n]),
@@ -302,14 +306,16 @@ impl Step {
 
 /// A step of a world that refuses for as long as it likes, stalls, and answers late.
 fn unkind(schedule: &Schedule, random: &mut Random, set: usize) -> Step {
-    let (kind, of) = (schedule.sets[set].0, schedule.objects()[set].resource);
+    let (kind, surface) = (schedule.sets[set].kind, schedule.sets[set].surface);
+    let of = schedule.sets[set].object().resource;
     match random.below(if schedule.patient { 1 } else { 10 }) {
-        // The API server writes them down itself in a native set. A dry run that the weather refuses says that the template is another.
-        0 if schedule.surface == Surface::Berth && !(schedule.patient && schedule.weather.mishap > 0) => {
+        // The API server writes them down itself in a native set. Where it may say that a template is invalid though it is not, another
+        // revision comes of it.
+        0 if surface == Surface::Berth && !(schedule.patient && schedule.weather.mishap > 0) => {
             Step::Default(set, random.chance(600))
         }
         1..=3 => {
-            let (get, status) = match (kind, schedule.surface) {
+            let (get, status) = match (kind, surface) {
                 (Kind::Ordinal, Surface::Berth) => ("ordinalsets", "ordinalsets/status"),
                 (Kind::Ordinal, Surface::Apps) => ("statefulsets", "statefulsets/status"),
                 (Kind::Daemon, Surface::Berth) => ("nodedaemonsets", "nodedaemonsets/status"),

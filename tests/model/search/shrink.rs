@@ -102,11 +102,11 @@ fn size(schedule: &Schedule) -> (usize, usize, usize) {
 
 /// What is left, in a few lines.
 pub fn describe(schedule: &Schedule) -> String {
-    let Schedule { surface, sets, operators, elects, steps, .. } = schedule;
+    let Schedule { sets, gates, limits, lease, namesakes, operators, elects, steps, .. } = schedule;
     let steps: Vec<String> =
         steps.iter().map(|(pause, step)| format!("  after {pause:?} {step:?}")).collect();
     format!(
-        "{operators} operators on {surface:?} (electing a leader: {elects}), {sets:?}\n{}",
+        "{operators} operators (electing a leader: {elects}, {lease:?}, {limits:?}, {gates:?}), namesakes: {namesakes},\n{sets:#?}\n{}",
         steps.join("\n")
     )
 }

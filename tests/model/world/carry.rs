@@ -9,6 +9,7 @@ use berth::core::request::{Answer, Request, Verb};
 
 use crate::api_server::object;
 use crate::invariants::obstacles::Outcome;
+use crate::invariants::sending::Leaving;
 use crate::invariants::{Verdict, daemons, slot_of};
 
 use super::operator::Basis;
@@ -66,7 +67,7 @@ impl World {
     /// Sends a request on its way.
     pub(super) fn dispatch(&mut self, operator: usize, id: u64, request: Request, patience: Duration) {
         let incarnation = self.operators[operator].incarnation;
-        let (owner, Basis { view, decided, plan }) = self.basis(operator, id);
+        let (owner, Basis { view, decided, plan, owner: decided_for }) = self.basis(operator, id);
         if counts(&request) {
             tell!(
                 self,
@@ -85,6 +86,19 @@ impl World {
             && let Err(broken) = self.invariants.sent(&self.server, engine, operator, &request, plan)
         {
             self.fail(&broken);
+        }
+        let leaving = Leaving {
+            operator,
+            id,
+            request: &request,
+            owner: owner.as_ref(),
+            decided_for: decided_for.as_ref(),
+            now: self.clock,
+        };
+        if let Some(engine) = &self.operators[operator].engine
+            && let Err(broken) = self.invariants.sending.sent(&self.server, engine, &leaving)
+        {
+            self.wrong(&broken);
         }
         // A list of the past may be older than the term.
         let elects =
@@ -235,7 +249,7 @@ impl World {
                 match judgement {
                     Err(broken) if done => {
                         tell!(self, "done: {:?} {}", sent.request.verb, sent.request.object);
-                        self.fail(&broken);
+                        self.wrong(&broken);
                     }
                     Ok(Verdict::Exceeds) if done => {
                         self.tally("acts of a former leader beyond order or budget");

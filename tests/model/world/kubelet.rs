@@ -141,11 +141,12 @@ impl World {
              /nodeSelectorTerms/0/matchFields/0/values/0",
         );
         let tolerations = object::entries(value, "/spec/tolerations");
+        let compares = self.gates.comparison;
         let nodes = self.server.all(Resource::Nodes).filter(|(node, v)| {
             (wanted.is_empty() || node.name == wanted)
                 && object::entries(v, "/spec/taints")
                     .iter()
-                    .all(|t| tolerations.iter().any(|x| x["key"] == t["key"]))
+                    .all(|t| tolerations.iter().any(|x| object::tolerates(x, t, compares)))
         });
         let nodes: Vec<String> = nodes.map(|(node, _)| node.name.clone()).collect();
         let node = (!nodes.is_empty()).then(|| self.random.pick(&nodes).clone())?;

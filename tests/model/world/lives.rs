@@ -8,6 +8,19 @@ use jiff::SignedDuration;
 
 use super::{Happening, NAMESPACE, World, tell};
 
+/// For how long a lease is held.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tenure {
+    /// How long it is valid after its last renewal.
+    pub duration: Duration,
+    /// When its holder gives up.
+    pub deadline: Duration,
+    /// When its holder renews it.
+    pub renew: Duration,
+    /// When who failed tries again.
+    pub retry: Duration,
+}
+
 /// How long an operator that is asked to end has, as its Deployment says.
 const GRACE: Duration = Duration::from_secs(30);
 /// How long an operator is down after a crash.
@@ -21,7 +34,17 @@ impl World {
         o.acts_since = self.clock;
         o.replaced = false;
         let identity = o.identity(operator, o.incarnation);
-        o.config.lease = identity.map(|name| lease::Config::new(NAMESPACE, "berth", &name));
+        let tenure = self.lease;
+        o.config.lease = identity.map(|name| {
+            let usual = lease::Config::new(NAMESPACE, "berth", &name);
+            tenure.map_or(usual.clone(), |Tenure { duration, deadline, renew, retry }| lease::Config {
+                duration,
+                deadline,
+                renew,
+                retry,
+                ..usual
+            })
+        });
         o.engine = Some(Engine::new(o.config.clone()));
         self.step(operator, vec![]);
     }

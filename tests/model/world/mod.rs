@@ -28,11 +28,12 @@ use crate::invariants::Invariants;
 use crate::random::Random;
 
 pub use carry::Sent;
+pub use lives::Tenure;
 pub use operator::Operator;
 pub use report::Failure;
 pub(crate) use report::tell;
 pub use troubles::{Limits, Trouble};
-pub use user::{NAMESPACE, SHARED, daemons, node, ordinals, pod, set_of};
+pub use user::{NAMESPACE, NEIGHBOUR, SHARED, daemons, node, ordinals, pod, set_in};
 pub use watching::{Delivery, Listing};
 pub use weather::{Fate, REFUSALS, Weather, busy};
 
@@ -111,6 +112,10 @@ pub struct World {
     pub gates: Gates,
     /// The surface that sets live on.
     pub surface: Surface,
+    /// Whether operators serve both surfaces.
+    pub both: bool,
+    /// For how long operators hold their lease; `None` for what is shipped.
+    pub lease: Option<Tenure>,
     /// The operators.
     pub operators: Vec<Operator>,
     /// What goes wrong.
@@ -180,6 +185,8 @@ impl World {
             operators: vec![],
             weather,
             surface: Surface::Berth,
+            both: false,
+            lease: None,
             gates: Gates::default(),
             script: BTreeMap::new(),
             deliveries: BTreeMap::new(),
@@ -220,6 +227,11 @@ impl World {
         nodes.iter().for_each(|node| world.add_node(node, &serde_json::json!({})));
         world.add_operator();
         world
+    }
+
+    /// The surfaces that operators serve.
+    pub fn surfaces(&self) -> Vec<Surface> {
+        if self.both { vec![Surface::Berth, Surface::Apps] } else { vec![self.surface] }
     }
 
     /// The time.

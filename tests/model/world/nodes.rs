@@ -34,6 +34,14 @@ impl World {
         self.spread();
     }
 
+    /// A node is tainted with a level; sets may tolerate what is above another.
+    pub fn taint_level(&mut self, name: &str, level: &str, effect: &str) {
+        tell!(self, "node {name} is tainted: level {level} {effect}");
+        let taints = json!([{ "key": "level", "value": level, "effect": effect }]);
+        self.server.edit(&node(name), |v| v["spec"]["taints"] = taints);
+        self.spread();
+    }
+
     /// A node is cordoned: daemons do not mind.
     pub fn cordon(&mut self, name: &str) {
         tell!(self, "node {name} is cordoned");

@@ -28,6 +28,8 @@ pub struct Basis {
     pub decided: Timestamp,
     /// Its number.
     pub plan: u64,
+    /// The incarnation and the generation of the owner that it was made for.
+    pub owner: Option<(String, i64)>,
 }
 
 /// An operator; without an engine while it is down.
@@ -86,7 +88,7 @@ impl World {
 
     fn operator(&mut self, elects: bool) -> usize {
         let config = Config {
-            surfaces: vec![self.surface],
+            surfaces: self.surfaces(),
             namespace: String::new(),
             workers: 4,
             qps: self.limits.qps,
@@ -171,8 +173,9 @@ impl World {
         let mut moved = vec![];
         for input in &inputs {
             match input {
-                Input::Answer { id, .. } => {
+                Input::Answer { id, answer } => {
                     o.in_flight.remove(id);
+                    self.invariants.sending.answered(operator, *id, answer, now.mono);
                 }
                 Input::Page { resource, .. } => moved.push(*resource),
                 Input::Event { resource, event: Event::Bookmark(_), .. } => moved.push(*resource),
@@ -186,6 +189,7 @@ impl World {
             }
         }
         let outputs = engine.step(inputs, now);
+        self.note_plans(operator);
         for resource in moved {
             if let Some(engine) = &self.operators[operator].engine
                 && let Err(broken) = self.invariants.cache(&self.server, engine, resource)
@@ -247,12 +251,34 @@ impl World {
         {
             return (owner, known.clone());
         }
-        o.plans += 1;
-        let seen = |resource| o.engine.as_ref().map_or(0, |engine| engine.stores().seen(resource));
-        let view = judged(self.surface).map(|resource| (resource, seen(resource))).into();
-        let basis = Basis { view, decided, plan: o.plans };
-        o.bases.extend(owner.clone().map(|key| (key, (number, basis.clone()))));
+        let basis = self.new_basis(operator, decided, None);
         (owner, basis)
+    }
+
+    /// Takes in which plans were made just now, and what they rest on: their requests may leave later.
+    fn note_plans(&mut self, operator: usize) {
+        let decided = self.now_of(operator).wall;
+        let o = &self.operators[operator];
+        let Some(engine) = &o.engine else { return };
+        let is_new = |(key, number): &(&Key, u64)| o.bases.get(*key).is_none_or(|(known, _)| known != number);
+        let new: Vec<(Key, u64)> =
+            engine.under_way().filter(is_new).map(|(key, number)| (key.clone(), number)).collect();
+        for (key, number) in new {
+            let basis = self.new_basis(operator, decided, Some(&key));
+            self.operators[operator].bases.insert(key, (number, basis));
+        }
+    }
+
+    fn new_basis(&mut self, operator: usize, decided: Timestamp, key: Option<&Key>) -> Basis {
+        let resources: Vec<Resource> = self.surfaces().into_iter().flat_map(judged).collect();
+        let o = &mut self.operators[operator];
+        o.plans += 1;
+        let stores = o.engine.as_ref().map(Engine::stores);
+        let seen = |resource| stores.map_or(0, |stores| stores.seen(resource));
+        let view = resources.into_iter().map(|resource| (resource, seen(resource))).collect();
+        let owner = stores.zip(key).and_then(|(stores, key)| stores.owner(key));
+        let owner = owner.map(|meta| (meta.uid.0.clone(), meta.generation));
+        Basis { view, decided, plan: o.plans, owner }
     }
 
     fn set_alarm(&mut self, operator: usize) {

@@ -47,7 +47,21 @@ impl Failure {
     }
 }
 
+/// What the engine is known to do wrong: it is counted and not failed for. Each of these goes when that is mended.
+const KNOWN: [(&str, &str); 0] = [];
+
 impl World {
+    /// Takes in that something is wrong: ends the history unless it is known.
+    pub fn wrong(&mut self, wrong: &str) {
+        match KNOWN.iter().find(|(known, _)| wrong.contains(known)) {
+            Some((_, what)) => {
+                tell!(self, "{what}: {wrong}");
+                self.tally(what);
+            }
+            None => self.fail(wrong),
+        }
+    }
+
     /// Adds a line to the story.
     pub fn tell(&mut self, line: String) {
         self.story.push(format!("{:>9.3} {line}", self.clock.as_secs_f64()));

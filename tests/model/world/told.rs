@@ -25,13 +25,14 @@ impl World {
 
     pub(super) fn judge_what_is_told(&mut self) {
         self.judge_due = false;
+        let rules = self.invariants.rules;
         let mut again = false;
         for of in obstacles::sets(&self.server) {
             let acting = self.acting().filter(|(operator, _)| {
                 let waits = &self.operators[*operator].in_flight;
                 !waits.values().any(|(key, since)| key.object() == of && self.clock > *since + LONG)
             });
-            match self.invariants.obstacles.judge(&self.server, &of, acting, self.clock) {
+            match self.invariants.obstacles.judge(rules, &self.server, &of, acting, self.clock) {
                 Ok(soon) => again |= soon,
                 Err(broken) => self.fail(&broken),
             }

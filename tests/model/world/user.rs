@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use super::{World, tell};
 use crate::api_server::object;
 
-/// Where everything is.
+/// Where everything is, but for sets that have neighbours in another namespace.
 pub const NAMESPACE: &str = "default";
+/// Another namespace, after the first in every order.
+pub const NEIGHBOUR: &str = "default-b";
 
 /// An ordinal set as an object.
 pub fn ordinals(name: &str) -> ObjectRef {
@@ -19,9 +21,9 @@ pub fn daemons(name: &str) -> ObjectRef {
     ObjectRef::new(Resource::DaemonSets(Surface::Berth), NAMESPACE, name)
 }
 
-/// A set of a kind and a surface as an object.
-pub fn set_of(kind: Kind, surface: Surface, name: &str) -> ObjectRef {
-    Key::new(surface, kind, NAMESPACE, name).object()
+/// A set of a kind and a surface in a namespace, as an object.
+pub fn set_in(namespace: &str, kind: Kind, surface: Surface, name: &str) -> ObjectRef {
+    Key::new(surface, kind, namespace, name).object()
 }
 
 /// A pod as an object.
@@ -35,12 +37,11 @@ pub fn node(name: &str) -> ObjectRef {
 }
 
 /// The whole object of a set: what every set needs, and `spec` laid over it.
-fn set(of: &ObjectRef, image: &str, spec: &Value) -> Value {
+fn set(of: &ObjectRef, image: &str, spec: &Value, replaces_broken: Option<&str>) -> Value {
     let labels = json!({ "app": of.name });
     let mut whole = json!({
         "apiVersion": of.resource.api_version(), "kind": of.resource.kind(),
-        // What custom sets always do and native ones on request.
-        "metadata": { "name": of.name, "namespace": of.namespace, "annotations": { "berth.dev/replace-broken": "true" } },
+        "metadata": { "name": of.name, "namespace": of.namespace },
         "spec": {
             "selector": { "matchLabels": labels },
             "template": {
@@ -50,14 +51,23 @@ fn set(of: &ObjectRef, image: &str, spec: &Value) -> Value {
         },
     });
     object::merge(&mut whole["spec"], spec);
+    if let Some(replaces) = replaces_broken {
+        whole["metadata"]["annotations"] = json!({ "berth.dev/replace-broken": replaces });
+    }
     whole
 }
 
 impl World {
     /// A person creates a set.
     pub fn create_set(&mut self, of: &ObjectRef, image: &str, spec: &Value) {
-        tell!(self, "user creates {of} with {image} {spec}");
-        self.server.create(of, &set(of, image, spec)).unwrap();
+        // What custom sets always do and native ones on request.
+        self.create_annotated(of, image, spec, Some("true"));
+    }
+
+    /// A person creates a set, with this value of the annotation that says whether broken pods are replaced.
+    pub fn create_annotated(&mut self, of: &ObjectRef, image: &str, spec: &Value, broken: Option<&str>) {
+        tell!(self, "user creates {of} with {image} {spec}, replaces broken pods: {broken:?}");
+        self.server.create(of, &set(of, image, spec, broken)).unwrap();
         self.spread();
     }
 
@@ -148,6 +158,19 @@ impl World {
         self.spread();
     }
 
+    /// The controller of kube-controller-manager writes the status of a native set: it was not switched off.
+    pub fn rival(&mut self, of: &ObjectRef) {
+        tell!(self, "kube-controller-manager writes the status of {of}");
+        self.tally("writes of a rival");
+        let time = self.now().wall.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        self.server.edit(of, |v| {
+            v["metadata"]["managedFields"] = json!([{
+                "manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "time": time,
+            }]);
+        });
+        self.spread();
+    }
+
     /// A person deletes a claim: it stays until no pod uses it.
     pub fn drop_claim(&mut self, of: &ObjectRef) {
         if let Some(claim) = self.server.get(of) {
@@ -176,8 +199,22 @@ impl World {
 
     /// A person makes a pod that belongs to somebody else, or to nobody.
     pub fn add_foreign_pod(&mut self, name: &str, app: &str, owned: bool) {
-        tell!(self, "user creates pod {name}, owned {owned}");
-        let owner = if owned { json!([other()]) } else { json!([]) };
+        self.add_pod(name, app, if owned { json!([other()]) } else { json!([]) });
+    }
+
+    /// A controller of another group makes a pod for a set of its own, which has the kind and the name of one of ours.
+    pub fn add_namesake(&mut self, kind: &str, app: &str, name: &str) {
+        let version = "apps.kruise.io/v1beta1";
+        let uid = format!("{kind}-uid");
+        self.add_pod(
+            name,
+            app,
+            json!([{ "apiVersion": version, "kind": kind, "name": app, "uid": uid, "controller": true }]),
+        );
+    }
+
+    fn add_pod(&mut self, name: &str, app: &str, owner: Value) {
+        tell!(self, "user creates pod {name} of {owner}");
         let body = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": { "name": name, "labels": { "app": app }, "ownerReferences": owner },
