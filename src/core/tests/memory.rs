@@ -100,3 +100,14 @@ fn two_that_renumber_the_same_revisions_do_not_fight_without_pause() {
     memory.observe_owner(&owner(2));
     assert_eq!(memory.revision_backoff(now), None, "people who go back and forth do not wait");
 }
+
+#[test]
+fn only_a_few_templates_are_remembered() {
+    let mut memory = Memory::default();
+    let template = |number: u32| json!({ "spec": { "number": number } });
+    for number in 0..100 {
+        memory.record_defaults(&template(number), Some(&template(number)));
+    }
+    let known = (0..100).filter(|number| memory.defaulted(&template(*number)).is_some());
+    assert_eq!(known.collect::<Vec<_>>(), (94..100).collect::<Vec<_>>(), "the newest six");
+}
