@@ -25,7 +25,7 @@ fn an_event_that_is_gone_is_sent_as_a_new_one() {
     });
     let mut engine = Engine::new(config());
     let (mut told, mut inputs) = (vec![], vec![]);
-    // The revision may not be created: that is tried, and told, at 0, 1, 3 and 7 s. Each time the event has been deleted.
+    // The revision may not be created: that is tried, and an event says so, at 0, 1, 3 and 7 s. Each time the event has been deleted.
     for at in (0..10_000).step_by(10) {
         inputs.push(Input::Tick);
         let now = Now { wall: Timestamp::UNIX_EPOCH, mono: ms(at) };
