@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::api::{Meta, Uid};
-use crate::core::memory::Memory;
-use crate::core::reason::Slot;
+use crate::api::{Meta, ObjectRef, Resource, Uid};
+use crate::core::memory::{Memory, Outcome};
+use crate::core::plan::{Act, Action};
+use crate::core::reason::{Reason, Slot};
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -99,4 +100,26 @@ fn two_that_renumber_the_same_revisions_do_not_fight_without_pause() {
     assert_eq!(done[..8], [0, 1, 3, 7, 15, 31, 63, 123]);
     memory.observe_owner(&owner(2));
     assert_eq!(memory.revision_backoff(now), None, "people who go back and forth do not wait");
+}
+
+#[test]
+fn only_a_few_templates_are_remembered() {
+    let mut memory = Memory::default();
+    let template = |number: u32| json!({ "spec": { "number": number } });
+    for number in 0..100 {
+        memory.record_defaults(&template(number), Some(&template(number)));
+    }
+    let known = (0..100).filter(|number| memory.defaulted(&template(*number)).is_some());
+    assert_eq!(known.collect::<Vec<_>>(), (94..100).collect::<Vec<_>>(), "the newest six");
+}
+
+#[test]
+fn a_read_without_an_answer_waits_for_its_pause() {
+    let object = ObjectRef::new(Resource::Pods, "ns", "web-0");
+    let read = Action { act: Act::ConfirmAbsent { object }, why: Reason::NameUnseen };
+    let mut memory = Memory::default();
+    memory.record(&read, Outcome::Unknown("no answer within 30 s"), at(10));
+    let held =
+        |now| memory.rejections.back_off(&read, std::slice::from_ref(&read), now).map(|(delay, _)| delay);
+    assert_eq!((held(at(10)), held(at(11))), (Some(at(1)), None));
 }

@@ -11,6 +11,7 @@ mod events;
 mod first_look;
 mod lease;
 mod limiter;
+mod lost_events;
 mod memory;
 mod pace;
 mod paused;

@@ -1,4 +1,7 @@
 //! A patch with a few lines before it that say what it is.
+//!
+//! `Defect:`, `Like:` and `Found by:` are in each. `# unit:` and `# history:` name the tests that run before the simulator: parts of
+//! names of unit tests of what the patch touches, and of histories in `tests/model`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +15,10 @@ pub struct Defect {
     pub what: String,
     /// Where that was seen, or what it stands for.
     pub like: String,
-    /// Which invariants may find it.
+    /// Which invariants may find it, or that a test does.
     expected: Vec<String>,
+    /// Parts of names of unit tests, and of histories, that run first.
+    pub first: [Vec<String>; 2],
     /// The file.
     pub patch: PathBuf,
 }
@@ -46,22 +51,22 @@ impl Defect {
 
     fn read(path: &Path) -> Result<Self, String> {
         let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let optional = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
         let line = |key: &str| {
-            let found = text.lines().find_map(|line| line.strip_prefix(key));
-            found
-                .map(|value| value.trim().to_owned())
-                .ok_or_else(|| format!("{}: no line {key}", path.display()))
+            optional(key).map(str::to_owned).ok_or_else(|| format!("{}: no line {key}", path.display()))
         };
+        let list = |value: &str| value.split(',').map(|one| one.trim().to_owned()).collect::<Vec<_>>();
         Ok(Defect {
             name: path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             what: line("Defect:")?,
             like: line("Like:")?,
-            expected: line("Found by:")?.split(',').map(|one| one.trim().to_owned()).collect(),
+            expected: list(&line("Found by:")?),
+            first: ["# unit:", "# history:"].map(|key| optional(key).map(list).unwrap_or_default()),
             patch: path.to_owned(),
         })
     }
 
-    /// Whether one of these invariants (`S7`, or `S12, D12`) is among those that should find it.
+    /// Whether one of these (`S7`, or `S12, D12`, `a test`, `a unit test`) is among those that should find it.
     pub fn expects(&self, found: &str) -> bool {
         found.split(',').any(|one| self.expected.iter().any(|expected| expected == one.trim()))
     }

@@ -11,17 +11,21 @@ const SCHEDULES: &str = "10000";
 /// The tests of the simulator: first those that say which seed broke which invariant, then what is quick.
 const TESTS: [&[&str]; 3] =
     [&["random_schedules"], &["--skip", "random_schedules", "--skip", "each_fault"], &["each_fault"]];
+/// The tests of the library: they are quick as they are, and built sooner so.
+const UNIT: [&str; 3] = ["--config", "profile.dev.package.berth.opt-level=0", "--lib"];
+/// The simulator.
+const MODEL: [&str; 3] = ["--release", "--test", "model"];
 /// What the simulator prints before the invariant that was broken, and before the seed.
 const BROKEN: &str = "broken: ";
 /// The module that holds the switch.
 const SWITCH: &str = include_str!("../switch.rs");
 
-/// What the simulator has found.
+/// What was found.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Something.
     Found {
-        /// The invariant, or that it was a test.
+        /// The invariant, or that it was a test, or a unit test.
         by: String,
         /// The seed or the plan, or the test.
         at: String,
@@ -37,7 +41,7 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Copies the sources, puts all defects into the copy, and builds the simulator.
+    /// Copies the sources, puts all defects into the copy, and builds the unit tests and the simulator.
     ///
     /// # Errors
     /// A sentence, when a patch does not apply, or the copy cannot be built.
@@ -73,13 +77,48 @@ impl Workshop {
             }
             put(&to, &bytes)?;
         }
-        eprintln!("building the simulator with {} defects in it", all.len());
-        succeed(workshop.cargo().arg("--no-run"))?;
+        eprintln!("building unit tests and simulator with {} defects in them", all.len());
+        succeed(workshop.cargo(UNIT).arg("--no-run"))?;
+        succeed(workshop.cargo(MODEL).arg("--no-run"))?;
         Ok(workshop)
     }
 
     fn tree(&self) -> PathBuf {
         self.root.join("tree")
+    }
+
+    /// Runs all unit tests without any defect, but the one that finds that the switch reads the environment.
+    ///
+    /// # Errors
+    /// A sentence, when they cannot be run.
+    pub fn test_units(&self) -> Result<Outcome, String> {
+        let mut cargo = self.cargo(UNIT);
+        Ok(run(cargo.args(["--", "--skip", "purity"]).env("BERTH_DEFECT", ""))?.0)
+    }
+
+    /// Runs the tests that the patch of a defect names, with that defect, until one finds it.
+    ///
+    /// # Errors
+    /// A sentence, when they cannot be run, or there are none of these names.
+    pub fn test(&self, defect: &Defect) -> Result<Outcome, String> {
+        for (what, names) in [UNIT, MODEL].into_iter().zip(&defect.first) {
+            if names.is_empty() {
+                continue;
+            }
+            let mut cargo = self.cargo(what);
+            let (outcome, output) = run(cargo.arg("--").args(names).env("BERTH_DEFECT", &defect.name))?;
+            match outcome {
+                Outcome::Nothing if output.contains("running 0 tests") => {
+                    return Err(format!("{}: there is no test {}", defect.name, names.join(", ")));
+                }
+                Outcome::Nothing => {}
+                Outcome::Found { at, .. } if what == UNIT => {
+                    return Ok(Outcome::Found { by: "a unit test".to_owned(), at });
+                }
+                found => return Ok(found),
+            }
+        }
+        Ok(Outcome::Nothing)
     }
 
     /// Runs the simulator with one defect, or with none where the name is empty, until something is found.
@@ -88,26 +127,22 @@ impl Workshop {
     /// A sentence, when it cannot be run.
     pub fn simulate(&self, defect: &str) -> Result<Outcome, String> {
         for tests in TESTS {
-            let mut cargo = self.cargo();
+            let mut cargo = self.cargo(MODEL);
             cargo.args(["--", "--nocapture"]).args(tests).env("BERTH_DEFECT", defect);
             if tests == ["random_schedules"] {
                 let given = std::env::var("BERTH_SEEDS");
                 cargo.env("BERTH_SEEDS", given.as_deref().unwrap_or(SCHEDULES));
             }
-            let output = cargo.output().map_err(|e| e.to_string())?;
-            if !output.status.success() {
-                let all = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-                return Ok(found(&all));
+            if let (found @ Outcome::Found { .. }, _) = run(&mut cargo)? {
+                return Ok(found);
             }
         }
         Ok(Outcome::Nothing)
     }
 
-    fn cargo(&self) -> Command {
+    fn cargo(&self, what: [&str; 3]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .args(["test", "--locked", "--release", "--package", "berth", "--test", "model"])
-            .current_dir(self.tree());
+        cargo.args(["test", "--locked", "--package", "berth"]).args(what).current_dir(self.tree());
         cargo.env("CARGO_TARGET_DIR", self.root.join("build")).env("BERTH_SHRINK", "0");
         cargo.env_remove("BERTH_SEEDS");
         cargo
@@ -136,6 +171,14 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), String> {
         fs::create_dir_all(folder).map_err(at(folder))?;
     }
     fs::write(path, bytes).map_err(at(path))
+}
+
+/// What tests find, and all that they say.
+fn run(cargo: &mut Command) -> Result<(Outcome, String), String> {
+    let output = cargo.output().map_err(|e| format!("{cargo:?}: {e}"))?;
+    let all = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let outcome = if output.status.success() { Outcome::Nothing } else { found(&all) };
+    Ok((outcome, all.into_owned()))
 }
 
 /// What the output of a failed test says.
