@@ -73,6 +73,11 @@ impl Rejections {
         self.requests.is_empty()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
     /// The rejection of the request of `act`, if it was rejected when it was sent last.
     pub fn of(&self, act: &Act) -> Option<&Rejection> {
         if self.requests.is_empty() { None } else { self.requests.get(&key(act)) }

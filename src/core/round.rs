@@ -16,7 +16,7 @@ use super::pod;
 use super::reason::{Reason, Waiting};
 use super::rejections::Rejection;
 use crate::api::status::{Condition, ConditionReason};
-use crate::api::{Pod, Revision, Surface};
+use crate::api::{Meta, ObjectRef, Pod, Resource, Revision, Surface};
 use crate::revisions::{self, History};
 
 /// Why nothing can be decided for this owner at all, if so.
@@ -150,17 +150,12 @@ pub fn finish<S: Set, T: SetStatus>(
     }
     let meta = observation.set.meta();
     let settled = outlook.settled && outlook.undecided.is_empty();
+    let told: Vec<Condition> =
+        before.conditions().iter().filter(|told| may_stand(observation, told)).cloned().collect();
     let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
-        condition::progress(
-            settled,
-            &observation.memory,
-            rejection,
-            plan,
-            before.conditions(),
-            meta.generation,
-        )
+        condition::progress(settled, &observation.memory, rejection, plan, &told, meta.generation)
     };
     // On native objects there is no such field.
     let deadline = outlook.deadline.filter(|_| observation.key.surface == Surface::Berth);
@@ -197,6 +192,22 @@ pub fn finish<S: Set, T: SetStatus>(
     }
     let at = plan.stages.iter().position(|stage| stage.part == Part::History).unwrap_or(plan.stages.len());
     plan.stages.insert(at, Stage::new(part, Pace::OneByOne, vec![vec![write]]));
+}
+
+/// Whether what a condition says, perhaps of an earlier process, may still be so: what could not be created is there by now, or what
+/// could not be deleted is gone.
+fn may_stand<S: Set>(observation: &Observation<S>, told: &Condition) -> bool {
+    let reason = [ConditionReason::FailedCreate, ConditionReason::FailedDelete]
+        .into_iter()
+        .find(|reason| reason.to_string() == told.reason);
+    let (Some(reason), Some((object, _))) = (reason, told.message.split_once(": ")) else { return true };
+    let is_it = |resource: Resource, meta: &Meta| {
+        ObjectRef::new(resource, &meta.namespace, &meta.name).to_string() == object
+    };
+    let there = observation.pods.iter().any(|pod| is_it(Resource::Pods, &pod.metadata))
+        || observation.claims.values().any(|claim| is_it(Resource::Claims, &claim.metadata))
+        || observation.revisions.iter().any(|revision| is_it(Resource::Revisions, &revision.metadata));
+    there == (reason == ConditionReason::FailedDelete)
 }
 
 /// Whether a stage depends on nothing that is decided for the set: the history, and claims that are to outlive it.

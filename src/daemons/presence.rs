@@ -266,8 +266,7 @@ fn settle(
         let revision = aim.for_new_pod(node, place);
         let why = Reason::Missing { slot: slot.clone(), revision: revision.metadata.name.clone() };
         let over: Vec<&Pod> = ended.iter().chain(&place.over).copied().collect();
-        let successor = work.make(observation, (node, &over), revision, why, plan);
-        work.succeed.extend(successor);
+        work.succeed(observation, (node, &over), revision, why, plan);
     }
     let delete = &mut work.delete;
     for pod in due {

@@ -18,6 +18,8 @@ pub struct Work {
     pub create: Vec<Unit>,
     /// Pods to be deleted.
     pub delete: Vec<Unit>,
+    /// How many of the pods to be made are not held by a back-off.
+    fresh: usize,
 }
 
 impl Work {
@@ -26,15 +28,8 @@ impl Work {
         // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
         let memory = &observation.memory;
         let most = if memory.caught_up || !memory.rejections.is_empty() { BURST } else { 1 };
-        // What is not sent now takes no room.
-        let (rejections, now) = (&memory.rejections, observation.now.mono);
-        let made = self.create.iter().chain(&self.succeed);
-        let made = if rejections.is_empty() {
-            self.create.len() + self.succeed.len()
-        } else {
-            made.filter(|unit| !rejections.is_held(unit, now)).count()
-        };
-        made >= most
+        // What is not sent now takes no room of what is.
+        self.fresh >= most || self.create.len() + self.succeed.len() >= most + memory.rejections.len()
     }
 
     /// Makes a pod on `node` at `revision`, unless pods made there keep vanishing (X9). Whether it is made. Pods of the node that have
@@ -53,9 +48,22 @@ impl Work {
         made
     }
 
+    /// The same for the pod that comes after one that has ended; see `succeed`.
+    pub fn succeed(
+        &mut self,
+        observation: &Observation<NodeDaemonSet>,
+        (node, over): (&str, &[&Pod]),
+        revision: &Revision,
+        why: Reason,
+        plan: &mut Plan,
+    ) {
+        let unit = self.make(observation, (node, over), revision, why, plan);
+        self.succeed.extend(unit);
+    }
+
     /// The unit that makes a pod, as [`Self::create`]; `None` when none is made now, which the plan then says.
-    pub fn make(
-        &self,
+    fn make(
+        &mut self,
         observation: &Observation<NodeDaemonSet>,
         (node, over): (&str, &[&Pod]),
         revision: &Revision,
@@ -73,9 +81,11 @@ impl Work {
             plan.waiting.push(Waiting::Vanishing { slot: slot.clone(), delay });
             return None;
         }
-        identity::create(observation, (node, over), revision, why)
+        let unit = identity::create(observation, (node, over), revision, why)
             .map_err(|waiting| plan.waiting.push(waiting))
-            .ok()
+            .ok()?;
+        self.fresh += usize::from(!observation.memory.rejections.is_held(&unit, now));
+        Some(unit)
     }
 
     /// Adds the stages: what goes makes room for what comes. What comes beside a pod that has ended comes before that goes: then

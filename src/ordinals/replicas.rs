@@ -87,7 +87,8 @@ pub fn pass(
     let mut outcome = Pass::Complete;
     let mut next = spec.start();
     // Walks present pods and the gaps between them, as far as pods are made in one plan.
-    while next < spec.end() && work.made < BURST {
+    let most = BURST + observation.memory.rejections.len();
+    while next < spec.end() && work.made < BURST && work.pods.len() < most {
         let step = match replicas.wanted.get(&next) {
             Some(pod) => present(observation, next, pod, target, plan, &mut work),
             None => absent(observation, next, target, plan, &mut work),

@@ -241,6 +241,12 @@ fn a_huge_set_costs_what_exists() {
     let spec = json!({ "replicas": i32::MAX, "podManagementPolicy": "Parallel", "ordinals": { "start": 0 } });
     let plan = plan(&observe(spec, &[(0, "v1", ok())]));
     assert_eq!(writes(&plan).len(), super::replicas::BURST);
+    // Nor does it where the API server rejects what is created.
+    let spec = json!({ "replicas": i32::MAX, "podManagementPolicy": "Parallel" });
+    let mut rejected = observe(spec, &[(0, "v1", ok())]);
+    let pod = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", "web-1");
+    fixture::reject(&mut rejected.memory, crate::core::request::Verb::Create, pod, rejected.now);
+    assert_eq!(writes(&super::plan(&rejected)), Vec::<String>::new());
     let far = json!({ "replicas": 2, "ordinals": { "start": i32::MAX - 1 } });
     check("at the end of the range", far, &[], &["create Pod web-2147483646"]);
 }

@@ -31,7 +31,7 @@ pub fn reached(world: &World, of: &ObjectRef) -> Result<(), String> {
     let Some(set) = world.server.get(of) else { return cleaned_up(world, of) };
     ensure!(!object::is_terminating(set), "{of} is still being deleted");
     match of.resource {
-        Resource::OrdinalSets(_) => ordinal_set(world, set)?,
+        Resource::OrdinalSets(_) => ordinal_set(world, of, set)?,
         _ => daemon_set(world, set)?,
     }
     ensure!(
@@ -105,7 +105,7 @@ fn stay_at_rest(world: &mut World, sets: &[ObjectRef], when: &str) {
     }
 }
 
-fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
+fn ordinal_set(world: &World, of: &ObjectRef, set: &Value) -> Result<(), String> {
     let (spec, status) = (ordinals::Spec::of(set), &set["status"]);
     let pods = world.server.managed(Resource::Pods, object::uid(set));
     let mut present: Vec<i64> = pods.iter().map(|p| ordinals::ordinal(p)).collect();
@@ -148,7 +148,7 @@ fn ordinal_set(world: &World, set: &Value) -> Result<(), String> {
     }
     // Without pods a custom set stays where it is below a partition, and while it is paused.
     let between = spec.paused || spec.rolls && spec.first_updated > spec.start;
-    let held = all == 0 && between && world.surface == Surface::Berth;
+    let held = all == 0 && between && surface_of(of) == Surface::Berth;
     ensure!(
         at(update) < all || current == update || held,
         "the rollout is complete, but {current} is current"

@@ -219,7 +219,13 @@ impl Obstacles {
             other => other,
         };
         let told = object::holds(set, "Stalled");
-        let ought = match (spec_is_sound(set), ought) {
+        // A native set that is to be recreated is only reported while the gate is off.
+        let native = matches!(of.resource, Resource::OrdinalSets(berth::api::Surface::Apps));
+        let gated = rules.gated && native && set["spec"]["updateStrategy"]["type"] == "Recreate";
+        let ought = match (spec_is_sound(set) && !gated, ought) {
+            (_, _) if has_rival(set) => Ought::Either,
+            // Nothing is decided before what can be adopted is.
+            (true, Ought::Stalled(_)) if is_to_adopt(server, of, set) => Ought::Either,
             (false, _) => Ought::Stalled("the spec cannot be carried out".to_owned()),
             (true, Ought::Clear) if may_be_late(set) => Ought::Either,
             (true, ought) => ought,
@@ -356,9 +362,26 @@ pub fn spec_is_sound(set: &Value) -> bool {
     selector.is_some_and(|s| !s.is_empty() && s.iter().all(|(key, value)| labels[key] == *value))
 }
 
-/// The rows `rival` and `deadline`: whether they may hold.
+/// The row `deadline`: whether it may hold.
 fn may_be_late(set: &Value) -> bool {
-    set["spec"]["progressDeadlineSeconds"].is_number() || set["metadata"]["managedFields"].is_array()
+    set["spec"]["progressDeadlineSeconds"].is_number()
+}
+
+/// Whether there is something that the set may adopt.
+fn is_to_adopt(server: &ApiServer, of: &ObjectRef, set: &Value) -> bool {
+    let app = object::text(set, "/spec/selector/matchLabels/app");
+    [Resource::Pods, Resource::Revisions].into_iter().flat_map(|resource| server.all(resource)).any(
+        |(orphan, v)| {
+            orphan.namespace == of.namespace
+                && object::controller(v).is_none()
+                && object::text(v, "/metadata/labels/app") == app
+        },
+    )
+}
+
+/// The row `rival`: whether it may hold. Then nothing is written, the status neither.
+fn has_rival(set: &Value) -> bool {
+    set["metadata"]["managedFields"].is_array()
 }
 
 /// The sets that are judged.

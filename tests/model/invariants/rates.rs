@@ -24,7 +24,7 @@ const MOST_REFUSALS: usize = 4;
 struct Sent {
     all: VecDeque<Duration>,
     /// By verb, object, and whether of the status.
-    refused: BTreeMap<(Verb, ObjectRef, bool), VecDeque<Duration>>,
+    refused: BTreeMap<(Verb, ObjectRef, bool, Option<String>), VecDeque<Duration>>,
     /// The generation of the owner that the sender saw: a changed spec may be the cure, so it is tried at once.
     seen: i64,
 }
@@ -98,7 +98,9 @@ impl Rates {
         if std::mem::replace(&mut sent.seen, generation) != generation {
             sent.refused.clear();
         }
-        let what = (request.verb, request.object.clone(), request.status);
+        // Two templates are defaulted by dry runs of one name.
+        let template = request.dry_run.then(|| request.body.to_string());
+        let what = (request.verb, request.object.clone(), request.status, template);
         let count = add(sent.refused.entry(what).or_default(), now);
         if count > MOST_REFUSALS {
             return Err(format!(

@@ -188,6 +188,12 @@ impl Sending {
         }
     }
 
+    /// Takes in that an operator was given a list: it says what became of what was written before.
+    pub fn listed(&mut self, operator: usize, resource: Resource) {
+        let all = self.writes.get_mut(&operator).into_iter().flatten();
+        all.filter(|((_, of, ..), _)| of.resource == resource).for_each(|(_, last)| last.read = true);
+    }
+
     /// F1: once it was seen that kube-controller-manager has written the status of an owner, nothing is written for that.
     fn beside_no_rival(&mut self, engine: &Engine, leaving: &Leaving<'_>) -> Found {
         let Some((key, shown)) = leaving.owner.and_then(|key| Some((key, engine.stores().owner(key)?)))

@@ -173,7 +173,8 @@ pub fn any(schedule: &Schedule, random: &mut Random) -> Step {
         27 | 34 => Step::Full(place, random.chance(600)),
         28 => Step::Quota(random.chance(600).then_some(nth as usize)),
         29 => Step::Policy(random.chance(600)),
-        30 if surface == Surface::Apps => Step::Rival(set),
+        // To who has seen the past, what was written then is new.
+        30 if surface == Surface::Apps && schedule.weather.past == 0 => Step::Rival(set),
         30 => Step::GiveAway(nth),
         31 => Step::Share(nth),
         32 => Step::DropClaim(nth),

@@ -177,7 +177,10 @@ impl World {
                     o.in_flight.remove(id);
                     self.invariants.sending.answered(operator, *id, answer, now.mono);
                 }
-                Input::Page { resource, .. } => moved.push(*resource),
+                Input::Page { resource, .. } => {
+                    self.invariants.sending.listed(operator, *resource);
+                    moved.push(*resource);
+                }
                 Input::Event { resource, event: Event::Bookmark(_), .. } => moved.push(*resource),
                 // Now and then, for it takes its time.
                 Input::Event { resource, event: Event::Put(_) | Event::Deleted(_), .. }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Happening, World};
+use crate::api_server::object;
 use crate::invariants::obstacles;
 
 /// After what happened it is judged this much later, when caches have caught up in calm weather.
@@ -30,7 +31,12 @@ impl World {
         for of in obstacles::sets(&self.server) {
             let acting = self.acting().filter(|(operator, _)| {
                 let waits = &self.operators[*operator].in_flight;
-                !waits.values().any(|(key, since)| key.object() == of && self.clock > *since + LONG)
+                let version = self.server.get(&of).map(|set| object::text(set, "/metadata/resourceVersion"));
+                let engine = self.operators[*operator].engine.as_ref();
+                let shown =
+                    engine.and_then(|e| e.stores().view(&of).meta).map(|m| m.resource_version.0.as_str());
+                shown == version
+                    && !waits.values().any(|(key, since)| key.object() == of && self.clock > *since + LONG)
             });
             match self.invariants.obstacles.judge(rules, &self.server, &of, acting, self.clock) {
                 Ok(soon) => again |= soon,
