@@ -115,6 +115,8 @@ fn the_model_answers_as_kube_apiserver_does() {
     for seed in 0..SEQUENCES {
         let mut random = Random::new(seed);
         let mut model = ApiServer::new(jiff::Timestamp::now());
+        // The requests to kube-apiserver are those of an administrator too.
+        model.roles.admin = true;
         let (mut modelled, mut stored) = (Side::default(), Side::default());
         let mut story = vec![];
         let names = |resource: Resource| ObjectRef::new(resource, real::NAMESPACE, format!("s{seed}"));

@@ -118,9 +118,9 @@ fn on_delete_leaves_the_moment_to_people(surface: Surface) {
 
     scene.kubectl(&["delete", "pod", "web-1", "--wait=false"]);
     scene.until(POD, "web-1", "a new one, ready", |pod| uid(pod) != uids[1] && is_ready(pod));
-    let status =
-        scene.until(scene.set, "web", "one updated", |set| number(set, "/status/updatedReplicas") == 1);
-    assert_eq!(number(&status, "/status/readyReplicas"), 3);
+    scene.until(scene.set, "web", "one updated, and all ready", |set| {
+        number(set, "/status/updatedReplicas") == 1 && number(set, "/status/readyReplicas") == 3
+    });
     assert_eq!(images(&scene), [OLD, NEW, OLD]);
 }
 

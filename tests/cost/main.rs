@@ -12,9 +12,9 @@ use cluster::{Cluster, Cost};
 
 const NODES: usize = 1000;
 
-/// Ten writes of the status, and one more in five seconds.
+/// Ten writes of the status, one more in five seconds, and the two that name the revisions: they wait for no token.
 fn few_status_writes(cost: &Cost) {
-    let most = 10 + usize::try_from(cost.took.as_secs()).unwrap() / 5;
+    let most = 12 + usize::try_from(cost.took.as_secs()).unwrap() / 5;
     assert!(cost.status <= most, "at most {most} writes of the status in {:?}: {cost:?}", cost.took);
 }
 
@@ -57,7 +57,7 @@ fn what_concerns_nobody_costs_nothing_and_one_node_costs_what_it_needs() {
     cluster.label(7, "b");
     let left = cluster.run(Duration::from_secs(60));
     assert_eq!(left.pods, 1, "the pod of that node goes: {left:?}");
-    assert!(left.writes <= 3 && left.plans <= 6, "{left:?}");
+    assert!(left.writes <= 3 && left.plans <= 8, "{left:?}");
     cluster.label(7, "a");
     let back = cluster.run(Duration::from_secs(60));
     assert_eq!(back.pods, 1, "it comes back: {back:?}");
