@@ -189,7 +189,7 @@ fn within_limits(cost: &Cost) {
     };
     let besides = if cost.pods == PODS { BESIDES } else { 0 };
     assert!(cost.objects <= a_pod * cost.pods + besides, "{cost}");
-    let most = if a_pod == 0 { 0 } else { 3 + cost.seconds.div_ceil(5) };
+    let most = if a_pod == 0 { 0 } else { 12 + cost.seconds.div_ceil(5) };
     assert!(cost.status as u64 <= most, "at most {most} writes to the status: {cost}");
     assert_eq!(cost.refused, 0, "{cost}");
 }
