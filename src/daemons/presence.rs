@@ -266,7 +266,8 @@ fn settle(
         let revision = aim.for_new_pod(node, place);
         let why = Reason::Missing { slot: slot.clone(), revision: revision.metadata.name.clone() };
         let over: Vec<&Pod> = ended.iter().chain(&place.over).copied().collect();
-        work.succeed(observation, (node, &over), revision, why, plan);
+        let unit = work.unit(observation, (node, &over), revision, why, plan);
+        work.succeed.extend(unit);
     }
     let delete = &mut work.delete;
     for pod in due {

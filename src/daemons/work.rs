@@ -32,37 +32,25 @@ impl Work {
         self.fresh >= most || self.create.len() + self.succeed.len() >= most + memory.rejections.len()
     }
 
-    /// Makes a pod on `node` at `revision`, unless pods made there keep vanishing (X9). Whether it is made. Pods of the node that have
-    /// ended and still hold their names are `over`.
+    /// Makes a pod on `node` at `revision`. Whether it is made; see [`Self::unit`].
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
-        (node, over): (&str, &[&Pod]),
+        place: (&str, &[&Pod]),
         revision: &Revision,
         why: Reason,
         plan: &mut Plan,
     ) -> bool {
-        let unit = self.make(observation, (node, over), revision, why, plan);
+        let unit = self.unit(observation, place, revision, why, plan);
         let made = unit.is_some();
         self.create.extend(unit);
         made
     }
 
-    /// The same for the pod that comes after one that has ended; see `succeed`.
-    pub fn succeed(
-        &mut self,
-        observation: &Observation<NodeDaemonSet>,
-        (node, over): (&str, &[&Pod]),
-        revision: &Revision,
-        why: Reason,
-        plan: &mut Plan,
-    ) {
-        let unit = self.make(observation, (node, over), revision, why, plan);
-        self.succeed.extend(unit);
-    }
-
-    /// The unit that makes a pod, as [`Self::create`]; `None` when none is made now, which the plan then says.
-    fn make(
+    /// The unit that makes a pod on `node` at `revision`; pods of that node that have ended and still hold their names are `over`.
+    /// `None` when none is made now, which the plan then says: while this plan makes no more, and while pods made there keep
+    /// vanishing (X9).
+    pub fn unit(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
         (node, over): (&str, &[&Pod]),

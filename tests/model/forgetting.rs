@@ -152,6 +152,23 @@ fn a_paused_set_forgets_where_an_earlier_one_stood() {
     }
 }
 
+/// The pods of an earlier set go while the next one is paused between two templates: at which revision they were says nothing about it.
+#[test]
+fn pods_of_an_earlier_set_say_nothing_about_a_paused_one() {
+    let web = ordinals("web");
+    let mut world = world();
+    world.create_set(&web, "app:2", &json!({ "replicas": 2 }));
+    settles(&mut world, &web);
+    world.weather.node = (Duration::from_secs(20), Duration::from_secs(20));
+    again(&mut world, &web, "app:1", &json!({ "replicas": 2, "paused": true }), true);
+    world.run_for(Duration::from_secs(5));
+    world.set_image(&web, "app:2");
+    world.run_for(Duration::from_secs(300));
+    for name in ["web-0", "web-1"] {
+        assert_eq!(object::image(world.server.get(&pod(name)).unwrap()), "app:1", "{name}");
+    }
+}
+
 #[test]
 fn the_next_set_has_events_of_its_own() {
     let web = ordinals("web");

@@ -33,7 +33,9 @@ pub use operator::Operator;
 pub use report::Failure;
 pub(crate) use report::tell;
 pub use troubles::{Limits, Trouble};
-pub use user::{NAMESPACE, NEIGHBOUR, SHARED, daemons, node, ordinals, pod, set_in};
+pub use user::{
+    MINUTE, NAMESPACE, NEIGHBOUR, SECOND, SHARED, daemons, node, ordinals, parallel, pod, set_in,
+};
 pub use watching::{Delivery, Listing};
 pub use weather::{Fate, REFUSALS, Weather, busy};
 

@@ -1,5 +1,7 @@
 //! What people do, and what they write down.
 
+use std::time::Duration;
+
 use berth::api::{Key, Kind, ObjectRef, Resource, Surface};
 use serde_json::{Value, json};
 
@@ -11,6 +13,11 @@ pub const NAMESPACE: &str = "default";
 /// Another namespace, after the first in every order.
 pub const NEIGHBOUR: &str = "default-b";
 
+/// A second.
+pub const SECOND: Duration = Duration::from_secs(1);
+/// A minute.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
 /// An ordinal set as an object.
 pub fn ordinals(name: &str) -> ObjectRef {
     ObjectRef::new(Resource::OrdinalSets(Surface::Berth), NAMESPACE, name)
@@ -19,6 +26,11 @@ pub fn ordinals(name: &str) -> ObjectRef {
 /// A node daemon set as an object.
 pub fn daemons(name: &str) -> ObjectRef {
     ObjectRef::new(Resource::DaemonSets(Surface::Berth), NAMESPACE, name)
+}
+
+/// The spec of a parallel set.
+pub fn parallel(replicas: u64) -> Value {
+    json!({ "replicas": replicas, "podManagementPolicy": "Parallel" })
 }
 
 /// A set of a kind and a surface in a namespace, as an object.
