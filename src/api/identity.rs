@@ -165,6 +165,9 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// The longest name of an object.
+const LONGEST_NAME: usize = 253;
+
 /// Names one owner: the unit of work. Plans for one key never run at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
@@ -195,6 +198,13 @@ impl Key {
     /// The owner as an object.
     pub fn object(&self) -> ObjectRef {
         ObjectRef::new(self.resource(), &self.namespace, &self.name)
+    }
+
+    /// The name of an object that belongs to the owner: as much of its name as fits, and `suffix`. The name of a native set may be as
+    /// long as a name can be.
+    pub fn derived_name(&self, suffix: &str) -> String {
+        let start: String = self.name.chars().take(LONGEST_NAME.saturating_sub(suffix.len())).collect();
+        format!("{}{suffix}", start.trim_end_matches(['-', '.']))
     }
 }
 

@@ -5,7 +5,7 @@ pub mod owners;
 pub mod plan;
 mod settle;
 
-pub use plan::{Need, for_new_pod, for_present_pod, hand_over, name, names, prefix, volumes};
+pub use plan::{Need, for_new_pod, for_present_pod, hand_over, name, names, prefix, tie_to_set, volumes};
 pub use settle::settle;
 
 #[cfg(test)]

@@ -182,22 +182,15 @@ pub(super) fn mend(owners: &Owners<'_>, claim: &Claim) -> Option<Action> {
     })
 }
 
-/// Changes the owners of claims. Those that go with a pod, or would, come first, and no pod goes before that is done (A5.10). Others only
-/// say what becomes of the claim with the set: where the API server rejects that, or takes it back, the pods do not wait for it.
+/// Changes the owners of claims that go with a pod, or would: no pod goes before that is done (A5.10). Returns the other changes, for
+/// [`tie_to_set`].
 ///
 /// Before the set becomes an owner it is read live: when it is deleted and its claims are to stay, the
 /// garbage collector takes its references off, and one that was put on again by a view from before that would have the data
 /// deleted. A claim that is seen without its reference for that reason is seen after the deletion of the set, and so the read shows
 /// that; one whose reference is still to be taken off has another version by then.
-pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: &mut Plan) {
-    let set = json!(observation.set.metadata.uid);
-    let gets_set = |action: &Action| match &action.act {
-        Act::Patch { body, .. } => {
-            let references = body["metadata"]["ownerReferences"].as_array();
-            references.is_some_and(|all| all.iter().any(|reference| reference["uid"] == set))
-        }
-        _ => false,
-    };
+#[must_use]
+pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: &mut Plan) -> Vec<Unit> {
     let is_pod = |reference: &Value| reference["kind"] == "Pod";
     let goes_with_pod = |unit: &Unit| {
         unit.iter().any(|action| {
@@ -210,21 +203,46 @@ pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: 
         })
     };
     let (first, others): (Vec<Unit>, Vec<Unit>) = mends.into_iter().partition(goes_with_pod);
-    let look = || vec![vec![membership::owner_is_there(observation)]];
-    let looks = first.iter().flatten().any(gets_set);
-    if looks {
-        plan.stage(Part::Claims, Pace::OneByOne, look());
+    if gets_set(observation, &first) {
+        plan.stage(Part::Claims, Pace::OneByOne, vec![vec![membership::owner_is_there(observation)]]);
     }
     plan.stage(Part::Claims, Pace::SlowStart, first);
-    if others.is_empty() {
+    others
+}
+
+/// Changes the owners of claims that only say what becomes of the claim with the set: where the API server rejects that, or takes it
+/// back, the pods do not wait for it. The live read is that of [`hand_over`].
+pub fn tie_to_set(observation: &Observation<OrdinalSet>, others: Vec<Unit>, plan: &mut Plan) {
+    let (ties, unties): (Vec<Unit>, Vec<Unit>) =
+        others.into_iter().partition(|unit| gets_set(observation, std::slice::from_ref(unit)));
+    untie(unties, plan);
+    if !ties.is_empty() {
+        let read = vec![vec![membership::owner_is_there(observation)]];
+        plan.stages.push(Stage::new(Part::Claims, Pace::OneByOne, read).independent());
+        plan.stages.push(Stage::new(Part::Claims, Pace::SlowStart, ties).independent().following());
+    }
+}
+
+/// Takes owners off claims that would take their data along. That comes first, whatever else is planned, and a failure in it stops
+/// nothing.
+pub(super) fn untie(units: Vec<Unit>, plan: &mut Plan) {
+    if units.is_empty() {
         return;
     }
-    let mut others = Stage::new(Part::Claims, Pace::SlowStart, others).independent();
-    if !looks && others.units.iter().flatten().any(gets_set) {
-        plan.stages.push(Stage::new(Part::Claims, Pace::OneByOne, look()).independent());
-        others = others.following();
+    match plan.stages.iter_mut().find(|stage| stage.part == Part::Untie) {
+        Some(stage) => stage.units.extend(units),
+        None => plan.stages.insert(0, Stage::new(Part::Untie, Pace::Together, units).independent()),
     }
-    plan.stages.push(others);
+}
+
+/// Whether the set becomes, or stays, an owner of one of the claims.
+fn gets_set(observation: &Observation<OrdinalSet>, mends: &[Unit]) -> bool {
+    let set = json!(observation.set.metadata.uid);
+    mends.iter().flatten().any(|action| {
+        let Act::Patch { body, .. } = &action.act else { return false };
+        let references = body["metadata"]["ownerReferences"].as_array();
+        references.is_some_and(|all| all.iter().any(|reference| reference["uid"] == set))
+    })
 }
 
 /// The whole template, with its name and namespace replaced, the labels of `matchLabels` laid over its own (A4.2), the owner that the

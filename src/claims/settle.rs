@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::owners::{is_made_by, names_only};
-use super::plan::{mend, owners, prefix};
+use super::plan::{mend, owners, prefix, untie};
 use crate::api::ordinal_set::Retention;
 use crate::api::{Claim, OrdinalSet, OwnerReference, Pod, Resource};
 use crate::core::membership;
@@ -37,7 +37,7 @@ pub fn settle<'a>(
     let of_claims = |action: &&Action| action.act.object().resource == Resource::Claims;
     let changed: BTreeSet<String> =
         plan.actions().filter(of_claims).map(|action| action.act.object().name.clone()).collect();
-    let (mut untie, mut tie, mut left): (Vec<Unit>, Vec<Unit>, Vec<&str>) = (vec![], vec![], vec![]);
+    let (mut unties, mut ties, mut left): (Vec<Unit>, Vec<Unit>, Vec<&str>) = (vec![], vec![], vec![]);
     for (pod_name, ordinal, claim) in claims(observation) {
         let pod = pod(ordinal);
         if claim.metadata.is_terminating()
@@ -51,26 +51,24 @@ pub fn settle<'a>(
         let owners = owners(observation, pod_name, pod, condemned);
         let Some(action) = mend(&owners, claim) else { continue };
         if !gets_set(observation, &action) {
-            untie.push(vec![action]);
+            unties.push(vec![action]);
         } else if !decided {
             continue;
         } else if pod.is_some() || is_made_by(&claim.metadata, &set.metadata.uid) {
-            tie.push(vec![action]);
+            ties.push(vec![action]);
         } else {
             left.push(&claim.metadata.name);
         }
     }
     let mut stages = vec![];
-    if !untie.is_empty() {
-        stages.push(Stage::new(Part::Claims, Pace::Together, untie).independent());
-    }
-    if !tie.is_empty() {
+    if !ties.is_empty() {
         // See `hand_over`.
         let look = vec![vec![membership::owner_is_there(observation)]];
         stages.push(Stage::new(Part::Claims, Pace::OneByOne, look).independent());
-        stages.push(Stage::new(Part::Claims, Pace::Together, tie).independent().following());
+        stages.push(Stage::new(Part::Claims, Pace::Together, ties).independent().following());
     }
     plan.stages.splice(0..0, stages);
+    untie(unties, plan);
     if !left.is_empty() {
         let names = left.iter().take(NAMED).map(|name| (*name).to_owned()).collect();
         plan.waiting

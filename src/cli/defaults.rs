@@ -4,6 +4,7 @@ use kube::Client;
 
 use super::facts::Facts;
 use crate::api::{Key, Kind};
+use crate::core::classify;
 use crate::core::forecast::Planned;
 use crate::core::memory::Memory;
 use crate::core::plan::{Act, Plan};
@@ -22,7 +23,9 @@ pub(super) async fn ask(client: &Client, facts: &Facts, key: &Key) -> (Memory, V
         match look::ask(client, &action.act.request(), "default a pod template by a dry run").await {
             Ok(value) => memory.record_defaults(template, value.get("template")),
             // A template that is not accepted is like no other.
-            Err(error) if matches!(error.code(), 400 | 422) => memory.record_defaults(template, None),
+            Err(error) if error.refusal().is_some_and(classify::is_invalid_template) => {
+                memory.record_defaults(template, None);
+            }
             Err(error) => notes.push(error.to_string()),
         }
     }

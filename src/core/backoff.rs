@@ -6,7 +6,8 @@ use super::observation::Observation;
 use super::owner::Set;
 use super::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
 use super::reason::Waiting;
-use super::rejections::Rejection;
+use super::rejections::{Rejection, Rejections};
+use crate::api::Resource;
 
 /// Pauses that double from `first` to `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
             blocked |= !stage.independent;
             return false;
         }
+        // Upkeep that is accepted and taken back keeps nothing else waiting: upstream does not notice it at all.
+        stage.units.retain(|unit| !(is_taken_back(rejections, unit) && is_held(unit)));
         let before = stage.units.len();
         match stage.units.iter().position(|unit| is_held(unit)) {
             Some(first) if stage.pace == Pace::OneByOne => stage.units.truncate(first),
@@ -107,6 +110,12 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         plan.recheck(delay);
     }
     plan.waiting.insert(0, rejection.waiting());
+}
+
+/// Whether a unit changes one pod, and that change was taken back when it was made last.
+fn is_taken_back(rejections: &Rejections, unit: &[Action]) -> bool {
+    matches!(unit, [action] if action.act.object().resource == Resource::Pods
+        && rejections.of(&action.act).is_some_and(|rejection| rejection.taken_back))
 }
 
 /// How long the status is not written because the API server rejected it; `None` when it may be written now.

@@ -9,9 +9,9 @@ use super::request::{Answer, Refusal};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
     /// The view was old (409 on a precondition, 404 on something to change): look again, soon.
-    Stale,
+    Stale(String),
     /// The name is taken (409 AlreadyExists).
-    Exists,
+    Exists(String),
     /// The namespace is being deleted: nothing to do, nothing to report.
     NamespaceTerminating,
     /// The request is not acceptable as it is (400, 403, 405, 422): report, and retry with growing pauses, for a quota
@@ -34,11 +34,9 @@ impl Failure {
     /// The API server's own words, or ours where it said nothing.
     pub fn message(&self) -> String {
         match self {
-            Failure::Stale => "the object has changed meanwhile".to_owned(),
-            Failure::Exists => "an object of this name exists".to_owned(),
+            Failure::Stale(what) | Failure::Exists(what) | Failure::Unknown(what) => what.clone(),
             Failure::NamespaceTerminating => "the namespace is being deleted".to_owned(),
             Failure::Rejected(refusal) | Failure::Busy { refusal, .. } => refusal.message.clone(),
-            Failure::Unknown(what) => what.clone(),
             Failure::TakenBack => {
                 "the API server accepted the change and stored nothing: an admission webhook or policy takes it back"
                     .to_owned()
@@ -50,8 +48,8 @@ impl Failure {
 /// Sorts a refusal into its class.
 pub fn refusal(refusal: &Refusal) -> Failure {
     match (refusal.code, refusal.reason.as_str()) {
-        (_, "AlreadyExists") => Failure::Exists,
-        (409 | 404 | 410, _) => Failure::Stale,
+        (_, "AlreadyExists") => Failure::Exists(refusal.message.clone()),
+        (409 | 404 | 410, _) => Failure::Stale(refusal.message.clone()),
         (403, _) if refusal.details.causes.iter().any(|c| c.reason == "NamespaceTerminating") => {
             Failure::NamespaceTerminating
         }
@@ -65,6 +63,16 @@ pub fn refusal(refusal: &Refusal) -> Failure {
             }
         }
         _ => Failure::Rejected(refusal.clone()),
+    }
+}
+
+/// Whether the API server rejected a dry run because the template itself is not valid: it cannot be decoded, or the validation names
+/// one of its fields. Policies and webhooks answer with the same codes, and what they deny says nothing about the template.
+pub fn is_invalid_template(refusal: &Refusal) -> bool {
+    match (refusal.code, refusal.reason.as_str()) {
+        (400, _) => refusal.message.contains("cannot be handled as a PodTemplate"),
+        (422, "Invalid") => refusal.details.causes.iter().any(|cause| cause.field.starts_with("template")),
+        _ => false,
     }
 }
 

@@ -18,8 +18,6 @@ const BURST: f64 = 25.0;
 const SECONDS_PER_EVENT: f64 = 300.0;
 /// How long a repeated event counts up the earlier one.
 const SERIES: Duration = Duration::from_secs(3600);
-/// The longest name of an object. That of a native set may be as long, so that of its events repeats only a part of it.
-const LONGEST_NAME: usize = 253;
 /// How many events are remembered at most.
 const REMEMBERED: usize = 4096;
 
@@ -97,9 +95,7 @@ impl Book {
         }
         self.counter += 1;
         let suffix = format!(".{:x}{:x}", now.wall.as_nanosecond(), self.counter);
-        let mut name: String = key.name.chars().take(LONGEST_NAME.saturating_sub(suffix.len())).collect();
-        name.truncate(name.trim_end_matches(['-', '.']).len());
-        name.push_str(&suffix);
+        let name = key.derived_name(&suffix);
         let owner = key.resource();
         let mut body = json!({
             "apiVersion": "v1", "kind": "Event",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::observation::Observation;
 use super::owner::{self, Set};
-use super::plan::{Act, Action, Guard, Pace, Part, Stage};
+use super::plan::{Act, Action, Guard, Pace, Part, Plan, Unit};
 use super::reason::Reason;
 use crate::api::meta::Object;
 use crate::api::{Meta, ObjectRef, Resource, Uid};
@@ -50,13 +50,15 @@ pub fn sort<'a, S: Set, T: Object>(
     members
 }
 
-/// The stages that take over and let go. Before anything is taken over the owner is read afresh (A8.3): nothing is
+/// Plans to take over and let go. Returns the changes that were taken back when they were made last: nothing waits for them, and they
+/// are made again after their back-off. Before anything is taken over the owner is read afresh (A8.3): nothing is
 /// adopted for an owner that is gone or being deleted.
 pub fn stages<S: Set, T: Object>(
     observation: &Observation<S>,
     resource: Resource,
     members: &Members<'_, T>,
-) -> Vec<Stage> {
+    plan: &mut Plan,
+) -> Vec<Action> {
     let owner = observation.set.meta();
     let change = |meta: &Meta, references: Vec<_>, why| {
         vec![Action {
@@ -69,25 +71,37 @@ pub fn stages<S: Set, T: Object>(
             why,
         }]
     };
-    let mut stages = vec![];
+    let (rejections, now) = (&observation.memory.rejections, observation.now.mono);
+    let mut taken_back = vec![];
+    let mut is_due = |unit: &Unit| {
+        let [action] = unit.as_slice() else { return true };
+        let known = rejections.of(&action.act).filter(|rejection| rejection.taken_back);
+        let Some(delay) = known.and_then(|known| known.retry_at.checked_sub(now)).filter(|d| !d.is_zero())
+        else {
+            return true;
+        };
+        plan.recheck(delay);
+        taken_back.push(action.clone());
+        false
+    };
     let release: Vec<_> = members
         .release
         .iter()
         .map(|o| change(o.meta(), owner::without_reference(o.meta(), &owner.uid), Reason::NoLongerOurs))
+        .filter(&mut is_due)
         .collect();
-    if !release.is_empty() {
-        stages.push(Stage::new(Part::Membership, Pace::Together, release));
-    }
     let adopt: Vec<_> = members
         .adopt
         .iter()
         .map(|o| change(o.meta(), owner::with_reference(o.meta(), observation.reference()), Reason::Orphan))
+        .filter(&mut is_due)
         .collect();
+    plan.stage(Part::Membership, Pace::Together, release);
     if !adopt.is_empty() {
-        stages.push(Stage::new(Part::Membership, Pace::OneByOne, vec![vec![owner_is_there(observation)]]));
-        stages.push(Stage::new(Part::Membership, Pace::Together, adopt));
+        plan.stage(Part::Membership, Pace::OneByOne, vec![vec![owner_is_there(observation)]]);
+        plan.stage(Part::Membership, Pace::Together, adopt);
     }
-    stages
+    taken_back
 }
 
 /// Makes sure that the owner is there as it was seen, and is not being deleted, before anything rests on it.

@@ -12,7 +12,7 @@ use super::hash::fnv1a_64;
 use super::plan::{Act, Action};
 use super::reason::{Reason, Slot};
 use super::rejections::Rejections;
-use crate::api::{Meta, Resource, Uid};
+use crate::api::{Meta, ObjectRef, Resource, Uid};
 
 /// Pauses between two replacements of a failing pod (B4.4).
 const REPLACEMENTS: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(900) };
@@ -22,6 +22,8 @@ const MADE_AT_ONCE: u32 = 3;
 const REPEATS: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(60) };
 /// A slot whose pod was made this long ago starts anew.
 const MADE_FORGOTTEN: Duration = Duration::from_secs(600);
+/// What is said of a change that was made again and again.
+const UNDONE: &str = "another client undoes this change again and again";
 /// After this a creation whose answer never came does not arrive any more: the client waits 30 s, the API server 60 s.
 const UNSURE: Duration = Duration::from_secs(120);
 
@@ -30,7 +32,7 @@ const UNSURE: Duration = Duration::from_secs(120);
 pub struct Memory {
     /// Requests that the API server rejected when they were sent last.
     pub rejections: Rejections,
-    /// Whether a write has succeeded since the process started, so that an old report of a refusal is out of date.
+    /// Whether a write has succeeded or was rejected since the process started, so that what an earlier one reported is out of date.
     pub cleared: bool,
     /// Whether the pods that are seen are known to be no older than the time since which we lead.
     pub caught_up: bool,
@@ -50,6 +52,8 @@ pub struct Memory {
     written_before: Option<Option<Timestamp>>,
     /// When kube-controller-manager wrote the status after that.
     written_since: Option<Timestamp>,
+    /// Changes of objects that were made, by the object and a hash of the change, and how often.
+    changed: Arc<BTreeMap<(ObjectRef, u64), Made>>,
     /// The revision labels of pods that went while the owner was paused, by their slots.
     left: Arc<BTreeMap<Slot, String>>,
     /// Hashes of templates, and of what the API server makes of them by its defaults, the newest last; `None` for one that it
@@ -73,10 +77,12 @@ pub enum Outcome<'a> {
         /// Whether the answer is about the request, and not about the API server.
         reported: bool,
     },
+    /// The change was accepted, and not stored; how that is said.
+    TakenBack(&'a str),
     /// No answer came, and why: it may have been done, or be done later.
     Unknown(&'a str),
-    /// It met a newer state than it was decided on.
-    Stale,
+    /// It met a newer state than it was decided on, in the API server's words.
+    Stale(&'a str),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -96,6 +102,11 @@ struct Replacement {
 const DEFAULTED: usize = 6;
 
 impl Memory {
+    /// An empty memory of an owner as it is now.
+    pub fn of(owner: &Meta) -> Self {
+        Memory { owner: (owner.uid.clone(), owner.generation), ..Memory::default() }
+    }
+
     /// The same, of an operator that has led for a while: nothing is left that only a new one looks at twice.
     pub fn established(self) -> Self {
         Memory { caught_up: true, owner_confirmed: true, ..self }
@@ -107,7 +118,10 @@ impl Memory {
             matches!(action.act.object().resource, Resource::OrdinalSets(_) | Resource::DaemonSets(_));
         match outcome {
             Outcome::Done(answer) => {
-                self.rejections.clear(action);
+                match self.is_undone_again(action, now) {
+                    true => self.rejections.take_back(action, UNDONE, now),
+                    false => self.rejections.clear(action),
+                }
                 // A live read of the owner, and a write of its status, are done only if it is as it was seen.
                 self.owner_confirmed |= is_of_owner;
                 self.cleared |= action.act.is_write() && !action.act.writes_status();
@@ -120,7 +134,12 @@ impl Memory {
                 }
             }
             Outcome::Rejected { message, wait, reported } => {
+                self.cleared |= reported;
                 self.rejections.record(action, message, wait, reported, now);
+            }
+            Outcome::TakenBack(message) => {
+                self.cleared = true;
+                self.rejections.take_back(action, message, now);
             }
             Outcome::Unknown(what) => match (&action.act, action.why.slot()) {
                 (Act::Create { object, .. }, Some(slot)) => {
@@ -130,8 +149,21 @@ impl Memory {
                 (act, _) if !act.is_write() => self.rejections.postpone(action, what, now),
                 _ => {}
             },
-            Outcome::Stale => {}
+            Outcome::Stale(message) => self.rejections.conflict(action, message, now),
         }
+    }
+
+    /// Records a change of a pod, a claim or a revision. Whether the same was made so often of late that another client must undo it
+    /// again and again: without a pause the two would fight as fast as the API server lets them (X10).
+    fn is_undone_again(&mut self, action: &Action, now: Duration) -> bool {
+        let Act::Patch { object, body, status: false, .. } = &action.act else { return false };
+        let all = Arc::make_mut(&mut self.changed);
+        all.retain(|_, made| now.saturating_sub(made.at) < MADE_FORGOTTEN);
+        let made = all
+            .entry((object.clone(), fnv1a_64(body.to_string().as_bytes())))
+            .or_insert(Made { at: now, times: 0 });
+        *made = Made { at: now, times: made.times.saturating_add(1) };
+        made.times > MADE_AT_ONCE
     }
 
     fn record_done(&mut self, action: &Action, answer: &Value, now: Duration) {
@@ -187,6 +219,7 @@ impl Memory {
             self.rejections.retry_now();
             self.replaced = Arc::default();
             self.made = Arc::default();
+            self.changed = Arc::default();
             self.renumbered = None;
         }
         self.owner = now;

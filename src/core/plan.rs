@@ -128,6 +128,14 @@ impl Act {
         }
     }
 
+    /// The version of the object that it is decided on, if it holds for that alone.
+    pub fn guarded_version(&self) -> Option<&ResourceVersion> {
+        match self {
+            Act::Delete { guard, .. } | Act::Patch { guard, .. } => guard.resource_version.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether its request changes anything: live reads and dry runs do not.
     pub fn is_write(&self) -> bool {
         matches!(self, Act::Create { .. } | Act::Delete { .. } | Act::Patch { .. })
@@ -190,6 +198,8 @@ pub enum Part {
     Revisions,
     /// What later plans read from the status is written before it is acted upon.
     Record,
+    /// Claims lose the owners that would take the data along; they depend on nothing that is decided for the set.
+    Untie,
     /// Claims get the owners that the retention policy asks for.
     Claims,
     /// Pods, with the claims that new ones need.

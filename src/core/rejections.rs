@@ -9,7 +9,7 @@ use super::plan::{Act, Action};
 use super::reason::Slot;
 use super::request::Verb;
 use crate::api::status::ConditionReason;
-use crate::api::{ObjectRef, Uid};
+use crate::api::{ObjectRef, ResourceVersion, Uid};
 
 /// Pauses after a rejected request. It is never given up: a quota may come back.
 pub const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(300) };
@@ -17,6 +17,9 @@ pub const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Durati
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// A rejection that was not repeated for this long after its pause is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(1800);
+/// How often a request is sent again that meets another state than it was decided on, though no newer one can be read. It is no
+/// conflict then: an admission webhook may answer with 409 too.
+const CONFLICTS: u32 = 2;
 
 /// A request, as far as its rejections are concerned: the verb, whether it is of the status, whether it is a dry run, the object, and
 /// the incarnation that it is about.
@@ -47,6 +50,16 @@ pub struct Rejection {
     pub retry_at: Duration,
     /// Whether it is shown to users: a busy API server says nothing about the owner.
     pub reported: bool,
+    /// Whether the change was accepted, and then taken back by an admission webhook or by another client.
+    pub taken_back: bool,
+}
+
+/// A request that met another state than it was decided on, several times in a row.
+#[derive(Clone, Debug, PartialEq)]
+struct Conflict {
+    guard: Option<ResourceVersion>,
+    times: u32,
+    at: Duration,
 }
 
 /// The creations of pods and claims after one of them was rejected.
@@ -62,6 +75,7 @@ struct Creations {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rejections {
     requests: Arc<BTreeMap<RequestKey, Rejection>>,
+    conflicts: Arc<BTreeMap<RequestKey, Conflict>>,
     creations: Option<Creations>,
     /// Replicas that have lost their pod, or come to be wanted, since a creation was rejected. They are tried at once.
     vacant: Arc<BTreeSet<Slot>>,
@@ -131,9 +145,10 @@ impl Rejections {
             tried: now,
             retry_at: now + RETRY.pause(times).max(wait),
             reported,
+            taken_back: false,
         };
-        if creates(&action.act) {
-            self.occupy(action);
+        // A replica that was tried at once says nothing about when the others are tried.
+        if creates(&action.act) && !self.occupy(action) {
             // The answers of one batch count once, and each pod has one try before the pauses grow: a policy about some of them does not
             // keep the others waiting for long (X6).
             let known = self.creations.as_ref().map_or((0, Duration::ZERO), |c| (c.times, c.retry_at));
@@ -143,6 +158,28 @@ impl Rejections {
             self.creations = Some(Creations { times, retry_at, last: key.clone() });
         }
         Arc::make_mut(&mut self.requests).insert(key, rejection);
+    }
+
+    /// Records that the change of `action` was accepted and taken back: it is made again after a pause as after a rejection.
+    pub fn take_back(&mut self, action: &Action, message: &str, now: Duration) {
+        self.record(action, message, None, true, now);
+        if let Some(known) = Arc::make_mut(&mut self.requests).get_mut(&key(&action.act)) {
+            known.taken_back = true;
+        }
+    }
+
+    /// Records that `action` met another state than it was decided on. That is sent again at once, on a newer view; but where the same
+    /// request meets the same state for the third time nothing newer can be read, and it waits as after a rejection.
+    pub fn conflict(&mut self, action: &Action, message: &str, now: Duration) {
+        let (key, guard) = (key(&action.act), action.act.guarded_version().cloned());
+        let all = Arc::make_mut(&mut self.conflicts);
+        all.retain(|_, known| now < known.at.saturating_add(FORGOTTEN));
+        let known = all.entry(key).or_insert(Conflict { guard: guard.clone(), times: 0, at: now });
+        let times = if known.guard == guard { known.times.saturating_add(1) } else { 1 };
+        *known = Conflict { guard, times, at: now };
+        if times > CONFLICTS {
+            self.record(action, message, None, false, now);
+        }
     }
 
     /// Records that no answer came to a request that changes nothing, and why: it is sent again after a pause. What the API server
@@ -157,6 +194,7 @@ impl Rejections {
             tried: now,
             retry_at: now,
             reported: false,
+            taken_back: false,
         });
         let times = known.times.saturating_add(1);
         let retry_at = now + RETRY.pause(times);
@@ -167,7 +205,7 @@ impl Rejections {
     /// Takes a rejection out, and those that are too old to say anything.
     fn take(&mut self, key: &RequestKey, now: Duration) -> Option<Rejection> {
         let requests = Arc::make_mut(&mut self.requests);
-        requests.retain(|_, known| now < known.retry_at.saturating_add(FORGOTTEN));
+        requests.retain(|_, known| now < known.retry_at.max(known.tried).saturating_add(FORGOTTEN));
         requests.remove(key)
     }
 
@@ -177,11 +215,15 @@ impl Rejections {
             self.creations = None;
             self.vacant = Arc::default();
         }
-        if !self.requests.is_empty() {
-            let key = key(&action.act);
-            if self.requests.contains_key(&key) {
-                Arc::make_mut(&mut self.requests).remove(&key);
-            }
+        if self.requests.is_empty() && self.conflicts.is_empty() {
+            return;
+        }
+        let key = key(&action.act);
+        if self.requests.contains_key(&key) {
+            Arc::make_mut(&mut self.requests).remove(&key);
+        }
+        if self.conflicts.contains_key(&key) {
+            Arc::make_mut(&mut self.conflicts).remove(&key);
         }
     }
 
@@ -192,10 +234,10 @@ impl Rejections {
         }
     }
 
-    fn occupy(&mut self, action: &Action) {
-        if let Some(replica) = action.why.slot().filter(|replica| self.vacant.contains(replica)) {
-            Arc::make_mut(&mut self.vacant).remove(replica);
-        }
+    /// Whether `action` fills a replica that was vacant; from now on it is not.
+    fn occupy(&mut self, action: &Action) -> bool {
+        let replica = action.why.slot().filter(|replica| self.vacant.contains(replica));
+        replica.is_some_and(|replica| Arc::make_mut(&mut self.vacant).remove(replica))
     }
 
     /// Lets everything be tried at once: the spec was changed, which may be the cure. What was reported stands until then.

@@ -16,7 +16,7 @@ use super::pod;
 use super::reason::{Reason, Waiting};
 use super::rejections::Rejection;
 use crate::api::status::{Condition, ConditionReason};
-use crate::api::{Meta, ObjectRef, Pod, Resource, Revision, Surface};
+use crate::api::{Kind, Meta, ObjectRef, Pod, Resource, Revision, Surface};
 use crate::revisions::{self, History};
 
 /// Why nothing can be decided for this owner at all, if so.
@@ -129,6 +129,8 @@ pub struct Outlook {
     pub ordinals: Range<i64>,
     /// Dry runs without which it is not known whether the template is a new one; they are not sent now.
     pub undecided: Vec<Action>,
+    /// Changes that are wanted and not planned now, for they were taken back; nothing waits for them.
+    pub postponed: Vec<Action>,
 }
 
 /// Ends a plan with its back-off, its conditions and its status. What later plans read is written before anything depends on it, in
@@ -144,14 +146,17 @@ pub fn finish<S: Set, T: SetStatus>(
     verify_owner_first(observation, plan);
     let rejection = rejected(observation, plan, &outlook);
     backoff::apply_backoff(observation, plan);
-    // A status that is about a generation names the revision of its template.
+    let meta = observation.set.meta();
+    // A status that is about a generation names the revision of its template. Where it is about this one already, another operator has
+    // recorded that, and it is not seen yet.
+    let mut silent = outlook.silent;
     if !outlook.undecided.is_empty() {
         after.set_observed_generation(before.observed_generation());
+        silent |= before.observed_generation() == meta.generation;
     }
-    let meta = observation.set.meta();
-    let settled = outlook.settled && outlook.undecided.is_empty();
+    let settled = outlook.settled && outlook.undecided.is_empty() && outlook.postponed.is_empty();
     let told: Vec<Condition> =
-        before.conditions().iter().filter(|told| may_stand(observation, told)).cloned().collect();
+        before.conditions().iter().filter(|told| may_stand(observation, &outlook, told)).cloned().collect();
     let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
@@ -178,7 +183,7 @@ pub fn finish<S: Set, T: SetStatus>(
     after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let changes = condition::status_changes(before, after);
-    let Some(changes) = changes.filter(|_| !preliminary && !outlook.silent) else { return };
+    let Some(changes) = changes.filter(|_| !preliminary && !silent) else { return };
     let read_later = before.revisions() != after.revisions() || before.collisions() != after.collisions();
     let (part, why) = if read_later || outlook.count_is_read {
         plan.stages.retain(waits_for_nothing);
@@ -194,26 +199,37 @@ pub fn finish<S: Set, T: SetStatus>(
     plan.stages.insert(at, Stage::new(part, Pace::OneByOne, vec![vec![write]]));
 }
 
-/// Whether what a condition says, perhaps of an earlier process, may still be so: what could not be created is there by now, or what
-/// could not be deleted is gone.
-fn may_stand<S: Set>(observation: &Observation<S>, told: &Condition) -> bool {
-    let reason = [ConditionReason::FailedCreate, ConditionReason::FailedDelete]
-        .into_iter()
-        .find(|reason| reason.to_string() == told.reason);
+/// Whether what a condition says, perhaps of an earlier process, may still be so: not if what could not be created is there by now or
+/// not wanted any more, or what could not be changed or deleted is gone.
+fn may_stand<S: Set>(observation: &Observation<S>, outlook: &Outlook, told: &Condition) -> bool {
+    use ConditionReason::{FailedCreate, FailedDelete, FailedUpdate};
+    let reason = [FailedCreate, FailedDelete, FailedUpdate];
+    let reason = reason.into_iter().find(|reason| reason.to_string() == told.reason);
     let (Some(reason), Some((object, _))) = (reason, told.message.split_once(": ")) else { return true };
+    if object == observation.key.object().to_string() {
+        return true;
+    }
+    let ordinal =
+        object.strip_prefix(&format!("pod {}/{}-", observation.key.namespace, observation.key.name));
+    let ordinal = ordinal.and_then(|ordinal| ordinal.parse().ok());
+    if observation.key.kind == Kind::Ordinal
+        && reason == FailedCreate
+        && ordinal.is_some_and(|ordinal| !outlook.ordinals.contains(&ordinal))
+    {
+        return false;
+    }
     let is_it = |resource: Resource, meta: &Meta| {
         ObjectRef::new(resource, &meta.namespace, &meta.name).to_string() == object
     };
     let there = observation.pods.iter().any(|pod| is_it(Resource::Pods, &pod.metadata))
         || observation.claims.values().any(|claim| is_it(Resource::Claims, &claim.metadata))
         || observation.revisions.iter().any(|revision| is_it(Resource::Revisions, &revision.metadata));
-    there == (reason == ConditionReason::FailedDelete)
+    there == (reason != FailedCreate)
 }
 
 /// Whether a stage depends on nothing that is decided for the set: the history, and claims that are to outlive it.
 fn waits_for_nothing(stage: &Stage) -> bool {
-    let claims = stage.part == Part::Claims && stage.independent && !stage.follows;
-    stage.part == Part::History || claims && stage.units.iter().flatten().all(|action| action.act.is_write())
+    matches!(stage.part, Part::History | Part::Untie)
 }
 
 /// The rejection that stands between the owner and what its spec asks for: of a request that the plan sends, or would send, or of the
@@ -227,7 +243,8 @@ fn rejected<'a, S: Set>(
     if rejections.is_empty() {
         return None;
     }
-    let planned = plan.actions().chain(&outlook.undecided).filter_map(|action| rejections.of(&action.act));
+    let wanted = plan.actions().chain(&outlook.undecided).chain(&outlook.postponed);
+    let planned = wanted.filter_map(|action| rejections.of(&action.act));
     let of_missing = |rejection: &&Rejection| {
         let Some((name, ordinal)) = rejection.object.name.rsplit_once('-') else { return false };
         let set = &observation.key.name;
@@ -276,6 +293,12 @@ pub fn clean_up_history<S: Set, T: SetStatus>(
 fn verify_owner_first<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     if observation.memory.owner_confirmed {
         return;
+    }
+    // What stops here stops nothing else, so it has a read of its own.
+    if let Some(at) = plan.stages.iter().position(|stage| stage.part == Part::Untie) {
+        let read = vec![vec![membership::owner_is_there(observation)]];
+        plan.stages[at].follows = true;
+        plan.stages.insert(at, Stage::new(Part::Untie, Pace::OneByOne, read).independent());
     }
     let touches = |stage: &Stage| matches!(stage.part, Part::Revisions | Part::Claims | Part::Pods);
     let Some(at) = plan.stages.iter().position(touches) else { return };

@@ -37,8 +37,8 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         Ok(room) => room,
         Err(message) => return round::report(observation, Waiting::Invalid { message }, &set.status),
     };
-    plan.stages.extend(membership::stages(observation, Resource::Pods, &pods));
-    plan.stages.extend(membership::stages(observation, Resource::Revisions, &revisions));
+    let mut postponed = membership::stages(observation, Resource::Pods, &pods, &mut plan);
+    postponed.extend(membership::stages(observation, Resource::Revisions, &revisions, &mut plan));
 
     let mut decided = None;
     if set.metadata.is_terminating() {
@@ -70,7 +70,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
             desired: i64::from(after.desired_number_scheduled),
             room,
             surges: rollout::allows_surge(set),
-            earlier: presence::of_earlier_sets(observation, pods.foreign.iter().map(|p| p.as_ref())),
+            occupants: presence::occupants(observation, &pods, &postponed),
             observation,
         };
         presence::keep(observation, &places, &aim, &mut plan);
@@ -89,9 +89,10 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     let outlook = Outlook {
         settled,
         silent: set.metadata.is_terminating(),
-        serving: target.map(|_| status::serving(&after, room)),
+        serving: Some(status::serving(&after, room)),
         deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
         undecided: decided.iter().flat_map(|d| d.undecided.clone()).collect(),
+        postponed,
         ..Outlook::default()
     };
     let update = target.map(|(_, update)| update.as_ref());

@@ -7,9 +7,10 @@ use super::identity;
 use super::placement::{self, Verdict};
 use super::work::Work;
 use crate::api::{Kind, Node, NodeDaemonSet, Pod, Revision, Surface};
+use crate::core::membership::Members;
 use crate::core::observation::Observation;
 use crate::core::owner;
-use crate::core::plan::Plan;
+use crate::core::plan::{Action, Plan};
 use crate::core::pod;
 use crate::core::reason::{Reason, Slot, Waiting};
 use crate::revisions;
@@ -96,19 +97,24 @@ pub fn places<'a>(
     Ok(places)
 }
 
-/// The pods of earlier sets of this name that still run, by the node that they are on or meant for. On custom sets a node gets no pod
-/// beside one of these: whatever the uid of the set, it is at most one daemon pod on a node. Native sets make it at once, as upstream.
-pub fn of_earlier_sets<'a>(
+/// The running pods beside which a node gets no new one, by the node that they are on or meant for: those that cannot be adopted or
+/// released, as that is taken back (`kept`), and on custom sets those of an earlier set of this name. Whatever the uid of the set, it is at most
+/// one daemon pod on a node. Native sets make it at once beside one of an earlier set, as upstream.
+pub fn occupants<'a>(
     observation: &Observation<NodeDaemonSet>,
-    others: impl Iterator<Item = &'a Pod>,
+    pods: &Members<'a, Pod>,
+    kept: &[Action],
 ) -> BTreeMap<&'a str, &'a Pod> {
-    if observation.key.surface != Surface::Berth {
-        return BTreeMap::new();
-    }
     let uid = &observation.set.metadata.uid;
-    others
+    let is_kept = |p: &&Pod| kept.iter().any(|action| *action.act.object() == pod::object(p));
+    let is_of_earlier_set = |p: &&Pod| {
+        observation.key.surface == Surface::Berth
+            && owner::is_of_another_incarnation(&observation.key, uid, &p.metadata)
+    };
+    let changed = pods.adopt.iter().chain(&pods.release).map(|p| &***p).filter(is_kept);
+    changed
+        .chain(pods.foreign.iter().map(|p| &***p).filter(is_of_earlier_set))
         .filter(|p| !pod::is_terminal(p))
-        .filter(|p| owner::is_of_another_incarnation(&observation.key, uid, &p.metadata))
         .filter_map(|p| Some((placement::node_of(p)?, p)))
         .collect()
 }
@@ -130,8 +136,8 @@ pub struct Aim<'a> {
     pub room: Room,
     /// Whether new pods come before old ones go.
     pub surges: bool,
-    /// See [`of_earlier_sets`].
-    pub earlier: BTreeMap<&'a str, &'a Pod>,
+    /// See [`occupants`].
+    pub occupants: BTreeMap<&'a str, &'a Pod>,
     /// What was observed.
     pub observation: &'a Observation<NodeDaemonSet>,
 }
@@ -187,9 +193,9 @@ pub fn keep(
         // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
         let empty = if aim.surges { place.live().next().is_none() } else { place.pods.is_empty() };
         match &place.verdict {
-            Verdict::Run if empty => match aim.earlier.get(name) {
-                Some(earlier) => {
-                    plan.waiting.extend((held < TOLD).then(|| leaving(observation, name, earlier)));
+            Verdict::Run if empty => match aim.occupants.get(name) {
+                Some(occupant) => {
+                    plan.waiting.extend((held < TOLD).then(|| occupied(observation, name, occupant)));
                     held += 1;
                 }
                 None => {
@@ -215,16 +221,21 @@ pub fn keep(
     work.finish(observation, plan);
 }
 
-/// What is waited for on a node where a pod of an earlier set of this name still runs.
-fn leaving(observation: &Observation<NodeDaemonSet>, node: &str, earlier: &Pod) -> Waiting {
+/// What is waited for on a node where a pod runs that keeps a new one off.
+fn occupied(observation: &Observation<NodeDaemonSet>, node: &str, occupant: &Pod) -> Waiting {
     let (kind, name) = (observation.key.resource().kind(), &observation.key.name);
-    let state = match earlier.metadata.is_terminating() {
+    let uid = &observation.set.metadata.uid;
+    if occupant.metadata.controller().is_none_or(|owner| owner.uid == *uid) {
+        let because = format!("its adoption or release is taken back, and node {node} gets no pod beside it");
+        return Waiting::PodLeaving { object: pod::object(occupant), because };
+    }
+    let state = match occupant.metadata.is_terminating() {
         true => "is being deleted",
         false => "is left to the garbage collector",
     };
     let because =
         format!("pod of an earlier {kind} {name} {state}; node {node} gets a new one when it is gone");
-    Waiting::PodLeaving { object: pod::object(earlier), because }
+    Waiting::PodLeaving { object: pod::object(occupant), because }
 }
 
 /// On a node that may have a pod: ended pods are replaced, with a growing pause for those that fail (B4.4), and of several

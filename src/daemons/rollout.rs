@@ -136,13 +136,19 @@ fn replace(
         }
     }
     let used = i64::try_from(unavailable.len()).unwrap_or(i64::MAX);
-    let left = usize::try_from(budget - used).unwrap_or(0);
+    let mut left = usize::try_from(budget - used).unwrap_or(0);
     if candidates.len() > left && left == 0 {
         let by = unavailable.iter().take(5).map(|(node, pod)| held(node, *pod, places));
         plan.waiting.push(Waiting::Budget { limit: budget, used, by: by.collect() });
     }
-    for (node, old) in candidates.into_iter().take(left) {
-        work.delete.push(vec![pod::replace(old, Slot::Node(node.to_owned()), aim.label, false)]);
+    for (node, old) in candidates {
+        if left == 0 {
+            break;
+        }
+        let unit = vec![pod::replace(old, Slot::Node(node.to_owned()), aim.label, false)];
+        // What is not sent now uses no budget: it would keep all others waiting (D11).
+        left -= usize::from(!observation.memory.rejections.is_held(&unit, observation.now.mono));
+        work.delete.push(unit);
     }
     work.finish(observation, plan);
 }

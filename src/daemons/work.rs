@@ -32,7 +32,7 @@ impl Work {
         self.fresh >= most || self.create.len() + self.succeed.len() >= most + memory.rejections.len()
     }
 
-    /// Makes a pod on `node` at `revision`. Whether it is made; see [`Self::unit`].
+    /// Makes a pod on `node` at `revision`; see [`Self::unit`]. Whether it is made now: it is not while its back-off lasts.
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
@@ -41,10 +41,10 @@ impl Work {
         why: Reason,
         plan: &mut Plan,
     ) -> bool {
+        let before = self.fresh;
         let unit = self.unit(observation, place, revision, why, plan);
-        let made = unit.is_some();
         self.create.extend(unit);
-        made
+        self.fresh > before
     }
 
     /// The unit that makes a pod on `node` at `revision`; pods of that node that have ended and still hold their names are `over`.

@@ -39,10 +39,10 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         set.spec.selector.matches(&r.metadata.labels)
     });
     let replicas = Replicas::sort(observation, pods.ours.iter().map(|p| p.as_ref()));
-    plan.stages.extend(membership::stages(observation, Resource::Pods, &pods));
+    let mut postponed = membership::stages(observation, Resource::Pods, &pods, &mut plan);
     // A revision that no longer matches is simply not looked at (A8.5).
     let revisions = Members { release: vec![], ..revisions };
-    plan.stages.extend(membership::stages(observation, Resource::Revisions, &revisions));
+    postponed.extend(membership::stages(observation, Resource::Revisions, &revisions, &mut plan));
 
     let mut target = None;
     let mut collision_count = set.status.collision_count;
@@ -88,11 +88,19 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     // Without parameters of the rolling update this count says at which of two revisions a missing pod is made (A9.2).
     let count_is_read = target.as_ref().is_some_and(Target::reads_the_count)
         && after.current_replicas != set.status.current_replicas;
-    let serving = target.as_ref().and_then(|t| status::serving(set, t, &after));
+    let serving = status::serving(set, &after);
     let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
     let ordinals = set.spec.start()..set.spec.end();
-    let outlook =
-        Outlook { settled, count_is_read, serving, deadline, ordinals, undecided, ..Outlook::default() };
+    let outlook = Outlook {
+        settled,
+        count_is_read,
+        serving,
+        deadline,
+        ordinals,
+        undecided,
+        postponed,
+        ..Outlook::default()
+    };
     let update = target.as_ref().map(|t| t.update.as_ref());
     round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
     round::finish(observation, &mut plan, &set.status, &mut after, outlook);
@@ -140,21 +148,14 @@ fn pods_and_claims(
         return;
     }
     let ordered = observation.set.spec.is_ordered();
-    // In parallel what is to go does not wait for what is to come: a quota that keeps a pod from being created may be used up by one
-    // that is condemned. Native sets keep upstream's order.
-    let goes_first = !ordered && observation.key.surface == Surface::Berth;
+    let goes_first = replicas::condemned_go_first(observation);
     if goes_first {
-        let stages = plan.stages.len();
         replicas::condemn(observation, replicas, target, plan);
-        // What is wrong with their claims, or with their deletion, stops them alone.
-        for (n, stage) in plan.stages[stages..].iter_mut().enumerate() {
-            (stage.independent, stage.follows) = (true, n > 0);
-        }
     }
     let before = plan.stages.len();
     let pass = replicas::pass(observation, replicas, target, plan);
     if ordered && pass == Pass::Stopped {
-        if plan.stages[before..].iter().all(|s| s.part == Part::Claims) {
+        if plan.stages[before..].iter().all(|s| matches!(s.part, Part::Claims | Part::Untie)) {
             rollout::cure(observation, replicas, target, plan);
         }
         return;

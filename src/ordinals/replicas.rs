@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::identity;
 use super::rollout::{self, Target};
-use crate::api::{OrdinalSet, Pod};
+use crate::api::{OrdinalSet, Pod, Surface};
 use crate::claims;
 use crate::core::observation::Observation;
 use crate::core::owner;
@@ -71,6 +71,8 @@ struct Work {
     pods: Vec<Unit>,
     /// How many pods are made; ordinals at which something is in the way do not count.
     made: usize,
+    /// How many pods cannot be made, for their revision holds no template.
+    invalid: usize,
 }
 
 /// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
@@ -88,7 +90,7 @@ pub fn pass(
     let mut next = spec.start();
     // Walks present pods and the gaps between them, as far as pods are made in one plan.
     let most = BURST + observation.memory.rejections.len();
-    while next < spec.end() && work.made < BURST && work.pods.len() < most {
+    while next < spec.end() && work.made < BURST && work.pods.len() < most && work.invalid < BURST {
         let step = match replicas.wanted.get(&next) {
             Some(pod) => present(observation, next, pod, target, plan, &mut work),
             None => absent(observation, next, target, plan, &mut work),
@@ -106,7 +108,8 @@ pub fn pass(
         }
     }
     let pace = if ordered { Pace::OneByOne } else { Pace::SlowStart };
-    claims::hand_over(observation, work.claims, plan);
+    let others = claims::hand_over(observation, work.claims, plan);
+    claims::tie_to_set(observation, others, plan);
     plan.stage(Part::Pods, pace, work.pods);
     outcome
 }
@@ -211,9 +214,14 @@ fn absent(
             work.made += usize::from(!observation.memory.rejections.is_held(&unit, observation.now.mono));
             work.pods.push(unit);
         }
-        None => plan.waiting.push(Waiting::Invalid {
-            message: format!("revision {} holds no pod template", revision.metadata.name),
-        }),
+        None => {
+            work.invalid += 1;
+            let message = format!("revision {} holds no pod template", revision.metadata.name);
+            let invalid = Waiting::Invalid { message };
+            if !plan.waiting.contains(&invalid) {
+                plan.waiting.push(invalid);
+            }
+        }
     }
     Pass::Stopped
 }
@@ -242,15 +250,26 @@ fn name_is_held(observation: &Observation<OrdinalSet>, holder: &Pod, plan: &mut 
     plan.waiting.push(Waiting::PodLeaving { object, because });
 }
 
-/// Gives the claims of condemned pods the owner that the policy asks for (A5.10).
-pub fn bequeath(observation: &Observation<OrdinalSet>, replicas: &Replicas<'_>, plan: &mut Plan) {
+/// Gives the claims of condemned pods the owner that the policy asks for (A5.10). Returns the changes that the pods do not wait for.
+#[must_use]
+pub fn bequeath(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    plan: &mut Plan,
+) -> Vec<Unit> {
     let mut mends: Vec<Unit> = vec![];
     for (ordinal, pod) in &replicas.condemned {
         let need = claims::for_present_pod(observation, *ordinal, pod, true);
         mends.extend(need.mend.into_iter().map(|action| vec![action]));
         plan.notices.extend(need.notices);
     }
-    claims::hand_over(observation, mends, plan);
+    claims::hand_over(observation, mends, plan)
+}
+
+/// Whether condemned pods go before the wanted ones are seen to, in parallel: a quota that keeps a pod from being created may be used
+/// up by one that is condemned. Native sets keep upstream's order.
+pub fn condemned_go_first(observation: &Observation<OrdinalSet>) -> bool {
+    !observation.set.spec.is_ordered() && observation.key.surface == Surface::Berth
 }
 
 /// Removes condemned pods, highest ordinal first (A6.3), each only after its claims have the owner that the policy asks
@@ -262,11 +281,31 @@ pub fn condemn(
     target: &Target,
     plan: &mut Plan,
 ) -> Pass {
+    let before = plan.stages.len();
+    let others = bequeath(observation, replicas, plan);
+    if !condemned_go_first(observation) {
+        claims::tie_to_set(observation, others, plan);
+        return remove(observation, replicas, target, plan);
+    }
+    let pass = remove(observation, replicas, target, plan);
+    // What is wrong with their claims, or with their deletion, stops them alone.
+    for (n, stage) in plan.stages[before..].iter_mut().enumerate() {
+        (stage.independent, stage.follows) = (true, n > 0);
+    }
+    claims::tie_to_set(observation, others, plan);
+    pass
+}
+
+/// The deletions of [`condemn`].
+fn remove(
+    observation: &Observation<OrdinalSet>,
+    replicas: &Replicas<'_>,
+    target: &Target,
+    plan: &mut Plan,
+) -> Pass {
     let spec = &observation.set.spec;
     let min_ready = i64::from(spec.min_ready_seconds);
     let available = |pod: &Pod| pod::is_available(pod, min_ready, observation.now.wall);
-    bequeath(observation, replicas, plan);
-
     // The lowest unavailable replica, else the lowest unavailable condemned pod (A6 step 6). A missing replica counts: the
     // pass over the wanted range has then stopped in order.
     let first_unhealthy = replicas

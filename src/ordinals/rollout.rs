@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::replicas::{self, Replicas};
 use crate::api::ordinal_set::{IntOrPercent, OrdinalRollingUpdate, OrdinalUpdateType};
 use crate::api::{OrdinalSet, Pod, Resource, Revision, Surface};
+use crate::claims;
 use crate::core::budget::{Rounding, scaled};
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Pace, Part, Plan, Unit};
@@ -241,7 +242,8 @@ pub fn recreate(
         .collect();
     // Condemned pods go along, and their claims go with them if the policy says so.
     if !old.is_empty() {
-        replicas::bequeath(observation, replicas, plan);
+        let others = replicas::bequeath(observation, replicas, plan);
+        claims::tie_to_set(observation, others, plan);
     }
     plan.waiting.extend(
         old.iter().take(5).map(|(_, pod)| Waiting::PodTerminating { pod: pod.metadata.name.clone() }),
@@ -396,9 +398,13 @@ pub fn roll(
             postponed = true;
             break;
         }
-        left -= 1;
         let to = &target.update.metadata.name;
-        units.push(vec![pod::replace(candidate.pod, Slot::Ordinal(candidate.ordinal), to, false)]);
+        let unit = vec![pod::replace(candidate.pod, Slot::Ordinal(candidate.ordinal), to, false)];
+        // In parallel what is not sent now uses no budget: it would keep all others waiting. In order it does (S7).
+        let held =
+            !set.spec.is_ordered() && observation.memory.rejections.is_held(&unit, observation.now.mono);
+        left -= i64::from(!held);
+        units.push(unit);
     }
     if postponed && unavailable >= budget {
         let by = candidates.iter().filter(|c| !c.available || c.pod.metadata.is_terminating());

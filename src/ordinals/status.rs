@@ -1,7 +1,7 @@
 //! The status of an ordinal set, from what was observed (A11).
 
 use super::replicas::Replicas;
-use super::rollout::Target;
+use super::rollout::{Target, max_unavailable};
 use crate::api::ordinal_set::OrdinalSetStatus;
 use crate::api::{OrdinalSet, Surface};
 use crate::core::condition::Serving;
@@ -78,9 +78,10 @@ pub fn tally(observation: &Observation<OrdinalSet>) -> Tally {
 }
 
 /// How many pods are available, and how many must be: as many as a rollout must leave, and one at least.
-pub fn serving(set: &OrdinalSet, target: &Target, status: &OrdinalSetStatus) -> Option<Serving> {
+pub fn serving(set: &OrdinalSet, status: &OrdinalSetStatus) -> Option<Serving> {
     let wanted = set.spec.wanted();
-    let needed = (wanted - target.budget(set).ok()?).max(wanted.min(1));
+    let rolling = set.spec.strategy().rolling_update;
+    let needed = (wanted - max_unavailable(rolling.as_ref(), wanted).ok()?).max(wanted.min(1));
     Some(Serving { available: i64::from(status.available_replicas), needed, wanted })
 }
 

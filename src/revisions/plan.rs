@@ -183,7 +183,7 @@ fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likene
     let known = templates.each_ref().map(|template| observation.memory.defaulted(template));
     let [Some(present), Some(recorded)] = known else {
         let asked = templates.into_iter().zip(known).filter(|(_, known)| known.is_none());
-        let name = format!("{}.dry-run", observation.key.name);
+        let name = observation.key.derived_name(".dry-run");
         let object = ObjectRef::new(Resource::PodTemplates, &observation.key.namespace, name);
         return Likeness::Unknown(
             asked

@@ -36,9 +36,14 @@ pub enum LookError {
 impl LookError {
     /// The HTTP status code of a refusal; 0 when no answer came.
     pub fn code(&self) -> u16 {
+        self.refusal().map_or(0, |refusal| refusal.code)
+    }
+
+    /// What the API server said when it refused; `None` when no answer came.
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            LookError::Refused { refusal, .. } => refusal.code,
-            LookError::Unknown { .. } => 0,
+            LookError::Refused { refusal, .. } => Some(refusal),
+            LookError::Unknown { .. } => None,
         }
     }
 }

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use berth::api::{ObjectRef, Resource};
+use berth::api::{Kind, ObjectRef, Resource, Surface};
 use berth::core::request::{Refusal, Verb};
 use serde_json::{Value, json};
 
 use crate::api_server::{Pattern, denied, object, refusal};
 use crate::outcome::{comes_to_rest, reached};
-use crate::world::{MINUTE, NAMESPACE, SECOND, World, busy, daemons, node, ordinals, parallel, pod};
+use crate::world::{
+    MINUTE, NAMESPACE, SECOND, Weather, World, busy, daemons, node, ordinals, parallel, pod, set_in,
+};
 
 /// A world in which `Stalled` is judged, with two nodes and one operator that has run for a while.
 fn world() -> World {
@@ -272,5 +274,45 @@ fn a_deadline_that_has_passed_is_told() {
     assert!(stalled(&world, &web), "{}", world.server.get(&web).unwrap()["status"]);
     world.set_image(&web, "app:3");
     assert!(!after(&mut world, 3 * SECOND, &web));
+    comes_to_rest(&mut world, &web);
+}
+
+/// An adoption was refused; the pod goes, and another one keeps the set from being ready.
+#[test]
+fn a_refusal_does_not_outlive_the_pod_that_it_was_about() {
+    let web = ordinals("web");
+    let mut world = settled(&web, &json!({ "replicas": 1 }));
+    world.server.roles.take("patch", "pods");
+    world.add_foreign_pod("web-5", "web", false);
+    world.sicken(&pod("web-0"));
+    assert!(after(&mut world, MINUTE, &web), "{}", world.server.get(&web).unwrap()["status"]);
+    world.delete(&pod("web-5"), "Background");
+    assert!(!after(&mut world, 5 * SECOND, &web), "{}", world.server.get(&web).unwrap()["status"]);
+    world.heal();
+    world.server.roles.give_back();
+    comes_to_rest(&mut world, &web);
+}
+
+/// The same on native sets, whose conditions know no generation: a later operator was refused a pod that is not wanted any more.
+#[test]
+fn a_refusal_of_a_native_set_does_not_outlive_what_it_was_about() {
+    let web = set_in(NAMESPACE, Kind::Ordinal, Surface::Apps, "web");
+    let mut world = World::new(1, Weather::calm());
+    ["a", "b"].iter().for_each(|node| world.add_node(node, &json!({})));
+    world.surface = Surface::Apps;
+    world.add_operator();
+    world.invariants.rules.told = true;
+    world.create_set(&web, "app:1", &parallel(2));
+    world.run_until(5 * MINUTE, |w| reached(w, &web));
+    world.sicken(&pod("web-0"));
+    world.server.admission.refuse(Pattern::of(Verb::Create, Resource::Pods).named("web-2"), denied());
+    world.change(&web, &json!({ "replicas": 3 }));
+    assert!(after(&mut world, MINUTE, &web));
+    world.crash(0);
+    assert!(after(&mut world, MINUTE, &web), "it is still so");
+    world.change(&web, &json!({ "replicas": 2 }));
+    assert!(!after(&mut world, 5 * SECOND, &web), "{}", world.server.get(&web).unwrap()["status"]);
+    world.heal();
+    world.server.admission.policies.clear();
     comes_to_rest(&mut world, &web);
 }

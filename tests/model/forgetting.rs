@@ -206,3 +206,65 @@ fn a_creation_in_doubt_concerns_one_incarnation() {
         assert!(world.server.get(&pod(&name)).is_some(), "{name}");
     }
 }
+
+/// What a standby sees of a paused set it knows when it leads: a pod comes back at the revision that it had.
+#[test]
+fn a_standby_knows_at_which_revision_a_pod_of_a_paused_set_was() {
+    let agent = daemons("agent");
+    let mut world = World::new(1, Weather::even());
+    ["a", "b", "c"].iter().for_each(|node| world.add_node(node, &json!({})));
+    world.add_candidate();
+    world.add_candidate();
+    world.create_set(&agent, "app:1", &json!({}));
+    settles(&mut world, &agent);
+    world.set_image(&agent, "app:2");
+    let at = |w: &World, image: &str| {
+        let pods = w.server.all(Resource::Pods);
+        pods.filter(|(_, v)| object::image(v) == image && object::is_serving(v))
+            .map(|(of, _)| of.clone())
+            .next()
+    };
+    while at(&world, "app:2").is_none() {
+        world.run_for(Duration::from_millis(100));
+    }
+    world.change(&agent, &json!({ "paused": true }));
+    world.run_for(Duration::from_secs(10));
+    let leader = world
+        .operators
+        .iter()
+        .position(|o| o.engine.as_ref().is_some_and(berth::core::engine::Engine::leads));
+    world.pause(leader.unwrap(), Duration::from_secs(300));
+    let new = world.server.all(Resource::Pods).filter(|(_, v)| object::image(v) == "app:2");
+    let new: Vec<ObjectRef> = new.map(|(of, _)| of.clone()).collect();
+    new.iter().for_each(|pod| world.delete(pod, "Background"));
+    world.run_for(Duration::from_secs(200));
+    let pods: Vec<String> =
+        world.server.all(Resource::Pods).map(|(_, v)| object::image(v).to_owned()).collect();
+    assert_eq!(pods.len(), 3, "{pods:?}");
+    assert_eq!(pods.iter().filter(|image| *image == "app:2").count(), new.len(), "{pods:?}");
+}
+
+/// Another controller manages a claim, which an event says once of each set.
+#[test]
+fn what_was_told_of_a_set_is_told_of_the_next_one_too() {
+    let web = ordinals("web");
+    let mut world = world();
+    let claim = ObjectRef::new(Resource::Claims, NAMESPACE, "data-web-0");
+    let other = json!([{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "other", "uid": "other-uid", "controller": true }]);
+    let body = json!({ "metadata": { "name": "data-web-0", "labels": { "app": "web" }, "ownerReferences": other }, "spec": {} });
+    world.server.create(&claim, &body).unwrap();
+    let spec = json!({
+        "replicas": 1,
+        "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Delete" },
+        "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+    });
+    // The creation of its pod, and whose the claim is.
+    let told =
+        |world: &World| world.invariants.sending.events_about(object::uid(world.server.get(&web).unwrap()));
+    world.create_set(&web, "app:1", &spec);
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(told(&world), 2);
+    again(&mut world, &web, "app:1", &spec, true);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(told(&world), 2);
+}

@@ -325,3 +325,19 @@ fn the_gates_of_the_operator_are_known() {
     assert!(found("")[0].contains("StatefulSetRecreateStrategy"), "{:?}", found(""));
     assert_eq!(found("StatefulSetRecreateStrategy=true"), Vec::<String>::new());
 }
+
+/// A new template cannot be recorded: the status is about the earlier one, and the condition about this one.
+#[test]
+fn a_refusal_that_keeps_a_template_from_being_recorded_is_found() {
+    let stalled = |generation: i64| {
+        json!({ "type": "Stalled", "status": "True", "reason": "FailedCreate",
+        "message": "revision demo/web-1: exceeded quota", "observedGeneration": generation })
+    };
+    let spec = |generation| json!({ "metadata": { "generation": 2 }, "status": { "conditions": [stalled(generation)] } });
+    let found = about_set(spec(2), vec![]);
+    assert!(found.iter().any(|(cause, _)| cause == "quota"), "{found:?}");
+    assert!(!found.iter().any(|(cause, _)| cause == "not_observed"), "{found:?}");
+    let found = about_set(spec(1), vec![]);
+    assert!(!found.iter().any(|(cause, _)| cause == "quota"), "it may be cured: {found:?}");
+    assert!(found.iter().any(|(cause, _)| cause == "not_observed"), "{found:?}");
+}

@@ -70,7 +70,9 @@ impl Engine {
     fn acted(&mut self, key: &Key, unit: UnitId, action: Action, answer: Answer, now: Now) {
         let result = match (&action.act, answer) {
             (Act::ConfirmAbsent { .. }, Answer::Refused(refusal)) if refusal.code == 404 => Ok(Value::Null),
-            (Act::ConfirmAbsent { .. }, Answer::Done(_)) => Err(Failure::Exists),
+            (Act::ConfirmAbsent { .. }, Answer::Done(_)) => {
+                Err(Failure::Exists("an object of this name exists".to_owned()))
+            }
             (act, answer) => classify::answer(answer)
                 .and_then(|value| confirm(act, value))
                 .and_then(|value| stored(act, value)),
@@ -82,13 +84,15 @@ impl Engine {
             }
             // Its pods will show what is wrong with it. Any other rejection says nothing about the template.
             Err(Failure::Rejected(refusal))
-                if matches!(action.act, Act::Default { .. }) && matches!(refusal.code, 400 | 422) =>
+                if matches!(action.act, Act::Default { .. }) && classify::is_invalid_template(&refusal) =>
             {
                 self.remember(key, &action, MemoryOutcome::Invalid, now);
                 Ended::Done
             }
             // What was to be deleted is gone.
-            Err(Failure::Stale) if matches!(action.act, Act::Delete { .. }) && self.is_gone(&action.act) => {
+            Err(Failure::Stale(_))
+                if matches!(action.act, Act::Delete { .. }) && self.is_gone(&action.act) =>
+            {
                 Ended::Done
             }
             Err(failure) => {
@@ -143,10 +147,10 @@ impl Engine {
         // A dry run has no object in any cache, so there is nothing to wait for.
         let dry_run = matches!(action.act, Act::Default { .. });
         let (outcome, expected) = match &failure {
-            Failure::Stale | Failure::Exists if dry_run => (rejected(None, false), None),
+            Failure::Stale(_) | Failure::Exists(_) if dry_run => (rejected(None, false), None),
             // The API server knows something that the cache does not: wait for it rather than ask again and again.
-            Failure::Stale => (MemoryOutcome::Stale, cached.map(Expected::Newer)),
-            Failure::Exists => (MemoryOutcome::Stale, Some(Expected::Newer(0))),
+            Failure::Stale(_) => (MemoryOutcome::Stale(&message), cached.map(Expected::Newer)),
+            Failure::Exists(_) => (MemoryOutcome::Stale(&message), Some(Expected::Newer(0))),
             // What changes nothing is only sent again after a pause.
             Failure::Unknown(what) => {
                 (MemoryOutcome::Unknown(what), action.act.is_write().then_some(Expected::Unknown))
@@ -156,11 +160,12 @@ impl Engine {
                     MemoryOutcome::Rejected { message: "", wait: Some(NAMESPACE_REST), reported: false };
                 (quiet, None)
             }
-            Failure::Rejected(_) | Failure::TakenBack => (rejected(None, true), None),
+            Failure::Rejected(_) => (rejected(None, true), None),
+            Failure::TakenBack => (MemoryOutcome::TakenBack(&message), None),
             Failure::Busy { wait, .. } => (rejected(*wait, false), None),
         };
         let stale = match outcome {
-            MemoryOutcome::Stale => true,
+            MemoryOutcome::Stale(_) => true,
             MemoryOutcome::Unknown(_) => action.act.is_write(),
             _ => false,
         };
@@ -168,7 +173,7 @@ impl Engine {
             self.pending.expect(key, object, expected, view, now.mono);
         }
         self.memory.entry(key.clone()).or_default().record(action, outcome, now.mono);
-        if matches!(outcome, MemoryOutcome::Rejected { reported: true, .. }) {
+        if matches!(outcome, MemoryOutcome::Rejected { reported: true, .. } | MemoryOutcome::TakenBack(_)) {
             self.tell(key, action, Some(&message), now);
         }
         if let Some(active) = self.active.get_mut(key) {
@@ -250,7 +255,7 @@ fn confirm(act: &Act, value: Value) -> Result<Value, Failure> {
     let managed = *not_of != Uid::default() && meta.is_controlled_by(not_of);
     let changed = generation.is_some_and(|seen| seen != meta.generation);
     if &meta.uid != uid || changed || (*live && meta.is_terminating()) || managed {
-        Err(Failure::Stale)
+        Err(Failure::Stale("the object has changed meanwhile".to_owned()))
     } else {
         Ok(value)
     }

@@ -11,6 +11,7 @@ use crate::api::{Key, Kind, Meta, Resource, Uid};
 use crate::core::apply::{Ended, Run, UnitId};
 use crate::core::cache::Change;
 use crate::core::limiter::{Class, Party};
+use crate::core::memory::Memory;
 use crate::core::plan::{Action, Part, Plan};
 use crate::core::reason::{Slot, Waiting};
 use crate::core::tally::Outcome;
@@ -109,10 +110,15 @@ impl Engine {
     /// Takes note of the owner that is planned for.
     fn observe_owner(&mut self, key: &Key, owner: &Meta) {
         let paused = self.stores.is_paused(key);
-        let memory = self.memory.entry(key.clone()).or_default();
-        if memory.uid() != &owner.uid {
-            self.book.forget(memory.uid());
+        // Another set of this name, though it was never seen that there was none.
+        if self.memory.get(key).is_some_and(|memory| memory.uid() != &owner.uid) {
+            let closes = self.closing.contains(key);
+            self.forget(key);
+            if closes {
+                self.closing.insert(key.clone());
+            }
         }
+        let memory = self.memory.entry(key.clone()).or_default();
         memory.observe_owner(owner);
         if !paused {
             memory.clear_paused_revisions();
@@ -277,9 +283,9 @@ impl Engine {
         let Some(reference) = old.metadata.controller() else { return };
         let Some(key) = owner::key_of(reference, &old.metadata.namespace) else { return };
         // A pod of an earlier set of this name says nothing about this one.
-        if self.stores.owner(&key).is_none_or(|owner| owner.uid != reference.uid) {
+        let Some(owner) = self.stores.owner(&key).filter(|owner| owner.uid == reference.uid).cloned() else {
             return;
-        }
+        };
         let paused = self.stores.is_paused(&key);
         if !paused && !self.memory.contains_key(&key) {
             return;
@@ -289,7 +295,9 @@ impl Engine {
             Kind::Daemon => daemons::placement::node_of(old).map(|node| Slot::Node(node.to_owned())),
         };
         if let Some(slot) = slot.filter(|slot| self.stores.wants(&key, slot)) {
-            self.memory.entry(key).or_default().pod_gone(slot, pod::revision(old), paused);
+            // A standby has planned for nothing yet, and is to know it when it leads.
+            let memory = self.memory.entry(key).or_insert_with(|| Memory::of(&owner));
+            memory.pod_gone(slot, pod::revision(old), paused);
         }
     }
 

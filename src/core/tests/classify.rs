@@ -31,8 +31,8 @@ fn every_refusal_has_a_class() {
         (504, "Timeout", none(), "unknown"),
     ] {
         let class = match classify::refusal(&refusal(code, reason, details)) {
-            Failure::Stale => "stale".to_owned(),
-            Failure::Exists => "exists".to_owned(),
+            Failure::Stale(_) => "stale".to_owned(),
+            Failure::Exists(_) => "exists".to_owned(),
             Failure::NamespaceTerminating => "namespace".to_owned(),
             Failure::Rejected(refusal) => {
                 assert_eq!(refusal.message, "why", "the API server's own words are kept");
@@ -66,5 +66,36 @@ fn only_an_answer_about_the_server_holds_everything() {
     ] {
         let answer = Refusal { message: message.to_owned(), ..refusal(code, "", details) };
         assert_eq!(classify::server_pause(&answer), expected, "{code} {message}");
+    }
+}
+
+/// Policies and webhooks answer with the codes of an invalid template too, and say nothing about it.
+#[test]
+fn only_the_api_server_itself_says_that_a_template_is_invalid() {
+    let cause = |field: &str| json!({ "causes": [{ "field": field }] });
+    let said = |code, reason, message: &str, details| Refusal {
+        message: message.to_owned(),
+        ..refusal(code, reason, details)
+    };
+    let none = || json!({});
+    for (expected, refusal) in [
+        (true, said(422, "Invalid", "", cause("template.spec.containers[0].image"))),
+        (
+            true,
+            said(
+                400,
+                "BadRequest",
+                "PodTemplate in version \"v1\" cannot be handled as a PodTemplate: json: no",
+                none(),
+            ),
+        ),
+        (false, said(422, "Invalid", "", cause("metadata.name"))),
+        (false, said(422, "Invalid", "ValidatingAdmissionPolicy 'labels' denied request: no", cause(""))),
+        (false, said(422, "Invalid", "", none())),
+        (false, said(400, "", "admission webhook \"w\" denied the request without explanation", none())),
+        (false, said(400, "BadRequest", "admission webhook \"w\" does not support dry run", none())),
+        (false, said(403, "Forbidden", "", cause("template"))),
+    ] {
+        assert_eq!(classify::is_invalid_template(&refusal), expected, "{refusal:?}");
     }
 }

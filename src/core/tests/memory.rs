@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{Meta, ObjectRef, Resource, Uid};
 use crate::core::memory::{Memory, Outcome};
-use crate::core::plan::{Act, Action};
+use crate::core::plan::{Act, Action, Guard};
 use crate::core::reason::{Reason, Slot};
 
 fn at(seconds: u64) -> Duration {
@@ -122,4 +122,37 @@ fn a_read_without_an_answer_waits_for_its_pause() {
     let held =
         |now| memory.rejections.back_off(&read, std::slice::from_ref(&read), now).map(|(delay, _)| delay);
     assert_eq!((held(at(10)), held(at(11))), (Some(at(1)), None));
+}
+
+/// Another client undoes a change as soon as it is made (X10).
+#[test]
+fn a_change_that_is_undone_again_and_again_waits() {
+    let patch = |owner: &str| Action {
+        act: Act::Patch {
+            object: ObjectRef::new(Resource::Claims, "ns", "data-web-0"),
+            guard: Guard { uid: Uid("u".to_owned()), resource_version: None },
+            body: json!({ "metadata": { "ownerReferences": [owner] } }),
+            status: false,
+        },
+        why: Reason::Retention,
+    };
+    let (mut memory, mut now, mut made) = (Memory::default(), Duration::from_secs(100), 0);
+    let answer = Value::Null;
+    for _ in 0..6000 {
+        let patch = patch("set");
+        if memory.rejections.back_off(&patch, std::slice::from_ref(&patch), now).is_none() {
+            memory.record(&patch, Outcome::Done(&answer), now);
+            made += 1;
+        }
+        now += Duration::from_millis(100);
+    }
+    assert!((4..=16).contains(&made), "{made} times in ten minutes");
+    let known = memory.rejections.of(&patch("set").act).unwrap();
+    assert!(known.reported && known.taken_back, "{known:?}");
+
+    let mut memory = Memory::default();
+    for n in 0..20 {
+        memory.record(&patch(&n.to_string()), Outcome::Done(&answer), Duration::from_secs(100));
+    }
+    assert!(memory.rejections.is_empty(), "other changes of the same object are none of it");
 }

@@ -118,3 +118,56 @@ fn a_pause_is_of_an_incarnation() {
     }
     assert_eq!(held(&rejections, &next, at(10)), None, "nothing was rejected about this one");
 }
+
+#[test]
+fn a_replica_that_is_tried_at_once_leaves_the_others_their_pause() {
+    let mut rejections = Rejections::default();
+    for seconds in [0, 2, 4, 8] {
+        rejections.record(&create(4), "no", None, true, at(100 + seconds));
+    }
+    let before = held(&rejections, &create(5), at(108));
+    for ordinal in 6..9 {
+        rejections.vacate(Slot::Ordinal(ordinal));
+        rejections.record(&create(ordinal), "no", None, true, at(108));
+    }
+    assert_eq!(held(&rejections, &create(5), at(108)), before);
+}
+
+#[test]
+fn what_was_not_tried_again_is_not_forgotten_by_the_next_rejection() {
+    let mut rejections = Rejections::default();
+    rejections.record(&delete(0), "no", None, true, at(5000));
+    rejections.retry_now();
+    rejections.record(&delete(1), "no", None, true, at(5001));
+    assert!(rejections.of(&delete(0).act).is_some(), "until it is tried it stands");
+    rejections.record(&delete(1), "no", None, true, at(6900));
+    assert!(rejections.of(&delete(0).act).is_none(), "half an hour later it says nothing any more");
+}
+
+/// The same request meets the same state again and again: it is no conflict.
+#[test]
+fn a_conflict_with_nothing_newer_is_a_rejection() {
+    let patch = |version: &str| {
+        let guard = Guard {
+            uid: crate::api::Uid("u".to_owned()),
+            resource_version: Some(crate::api::ResourceVersion(version.to_owned())),
+        };
+        Action {
+            act: Act::Patch { object: pod(0), guard, body: Value::Null, status: false },
+            why: Reason::Orphan,
+        }
+    };
+    let mut rejections = Rejections::default();
+    for version in ["1", "2", "3", "4", "4"] {
+        rejections.conflict(&patch(version), "it was modified", at(10));
+        assert_eq!(held(&rejections, &patch(version), at(10)), None, "a newer view is tried at once");
+    }
+    rejections.conflict(&patch("4"), "it was modified", at(10));
+    assert_eq!(held(&rejections, &patch("4"), at(10)), Some(1));
+    assert!(!rejections.of(&patch("4").act).unwrap().reported, "a conflict is no news about the set");
+    rejections.conflict(&patch("4"), "it was modified", at(11));
+    assert_eq!(held(&rejections, &patch("4"), at(11)), Some(2));
+    rejections.clear(&patch("4"));
+    rejections.conflict(&patch("4"), "it was modified", at(20));
+    assert_eq!(held(&rejections, &patch("4"), at(20)), None);
+}

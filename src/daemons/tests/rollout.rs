@@ -160,3 +160,27 @@ fn pods_of_a_twin_revision_are_up_to_date() {
     observation.revisions.insert(0, Arc::new(twin));
     assert_eq!(readable(&observation), Vec::<String>::new(), "B8.6: nothing is restarted");
 }
+
+/// One node is all that may be unavailable, or surge, and its pod may not be deleted, or its new one not be made (D11).
+#[test]
+fn a_rejected_replacement_keeps_no_budget_from_the_others() {
+    let pods = || vec![pod("a", "v1", ok()), pod("b", "v1", ok()), pod("c", "v1", ok())];
+    let spec = |rolling: Value| json!({ "template": fixture::template("v2"), "updateStrategy": { "rollingUpdate": rolling } });
+    for (rolling, verb, slot, expected) in [
+        (json!({ "maxUnavailable": 1 }), Verb::Delete, 0, "delete b0"),
+        (json!({ "maxSurge": 1, "maxUnavailable": 0 }), Verb::Create, 1, "create b1"),
+    ] {
+        let mut observation = observe(spec(rolling), pods());
+        let object = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", slot));
+        fixture::reject(&mut observation.memory, verb, object, observation.now);
+        // Of creations all others wait for a while after the first was rejected.
+        observation.now.mono +=
+            std::time::Duration::from_millis(if verb == Verb::Create { 1000 } else { 500 });
+        if verb == Verb::Create {
+            let object = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", slot));
+            fixture::reject(&mut observation.memory, verb, object, observation.now);
+            observation.memory.rejections.vacate(Slot::Node("b".to_owned()));
+        }
+        assert_eq!(readable(&observation), [expected], "{}", plan(&observation));
+    }
+}

@@ -202,6 +202,18 @@ fn a_deletion_that_was_refused_stops_a_rollout_in_order() {
     }
 }
 
+/// The same where one pod is all that may be unavailable.
+#[test]
+fn a_deletion_that_was_refused_keeps_no_budget_from_the_others() {
+    for (policy, expected) in [("OrderedReady", deletes(&[])), ("Parallel", deletes(&[1]))] {
+        let mut observation = super::observe(spec(policy, 3, json!({ "maxUnavailable": 1 })), &old(3, &[]));
+        let refused = ObjectRef::new(Resource::Pods, "ns", "web-2");
+        fixture::reject(&mut observation.memory, Verb::Delete, refused, observation.now);
+        let plan = super::super::plan(&observation);
+        assert_eq!(fixture::writes(&plan), expected, "{policy}: {plan}");
+    }
+}
+
 /// What was refused when a pod was made says nothing about its deletion: that comes in its turn (S7; seed 478509).
 #[test]
 fn a_pod_that_was_once_refused_goes_in_its_turn() {

@@ -101,3 +101,18 @@ fn an_ended_pod_is_deleted_once_and_its_successor_waits_until_it_is_gone() {
         }
     }
 }
+
+/// The revision that two thousand million pods below the partition should be at holds no template.
+#[test]
+fn a_revision_without_a_template_costs_no_more_than_what_exists() {
+    let rolling = json!({ "rollingUpdate": { "partition": 2_000_000_000 } });
+    let spec =
+        json!({ "replicas": 2_000_000_000, "podManagementPolicy": "Parallel", "updateStrategy": rolling });
+    let mut observation = super::observe(super::v2(spec), &[]);
+    let mut empty = (*observation.revisions[0]).clone();
+    empty.data = json!({}).into();
+    observation.revisions[0] = std::sync::Arc::new(empty);
+    let plan = super::plan(&observation);
+    let invalid = plan.waiting.iter().filter(|w| matches!(w, Waiting::Invalid { .. })).count();
+    assert_eq!(invalid, 1, "{plan}");
+}

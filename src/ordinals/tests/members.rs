@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::{identity, plan};
 use super::{Set, observe};
 use crate::core::fixture::{self, pod, revision, writes};
+use crate::core::memory::Outcome;
 use crate::core::request::Verb;
 
 #[test]
@@ -94,4 +95,35 @@ fn an_adoption_that_was_refused_is_not_prepared_either_until_the_pause_is_over()
     assert!(plan(&observation).has_no_work(), "{}", plan(&observation));
     observation.now.mono += std::time::Duration::from_secs(2);
     assert_eq!(fixture::work(&plan(&observation)).count(), 2, "then both are tried");
+}
+
+/// A webhook takes the owner off again, which nothing waits for.
+#[test]
+fn an_adoption_that_is_taken_back_stops_nothing() {
+    let pods = [(0, "v1", json!({})), (1, "v1", json!({ "metadata": { "ownerReferences": null } }))];
+    let mut observation = super::observe(json!({ "replicas": 3, "podManagementPolicy": "Parallel" }), &pods);
+    let first = super::plan(&observation);
+    let adopts = first.actions().find(|action| action.act.is_write()).unwrap().clone();
+    assert_eq!(adopts.act.object().name, "web-1", "{first}");
+    observation.memory.record(&adopts, Outcome::TakenBack("taken back"), observation.now.mono);
+    let second = super::plan(&observation);
+    assert_eq!(fixture::writes(&second), ["create Pod web-2"], "{second}");
+    let stalled = second.status().unwrap()["conditions"].as_array().unwrap().clone();
+    let stalled = stalled.iter().find(|c| c["type"] == "Stalled").unwrap();
+    assert_eq!(stalled["status"], "True", "{second}");
+    assert!(second.recheck_after.is_some(), "it is tried again");
+}
+
+/// While it is undecided what the set should be, the status still says how many pods serve.
+#[test]
+fn availability_does_not_wait_for_an_adoption() {
+    let orphan = json!({ "metadata": { "ownerReferences": null } });
+    let pods = [(0, "v1", fixture::broken()), (1, "v1", fixture::broken()), (2, "v1", orphan)];
+    let mut observation = super::observe(json!({ "replicas": 3, "podManagementPolicy": "Parallel" }), &pods);
+    let web_2 = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", "web-2");
+    fixture::reject(&mut observation.memory, crate::core::request::Verb::Patch, web_2, observation.now);
+    let plan = super::plan(&observation);
+    let conditions = plan.status().unwrap()["conditions"].as_array().unwrap().clone();
+    let available = conditions.iter().find(|c| c["type"] == "Available").unwrap();
+    assert_eq!(available["status"], "False", "{plan}");
 }

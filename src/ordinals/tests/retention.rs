@@ -84,7 +84,7 @@ fn towards_retain_the_set_is_taken_off_every_claim() {
             "a condemned pod is not reached",
             1,
             vec![(0, "v1", broken()), (1, "v1", ok())],
-            vec!["www-web-1", "www-web-0"],
+            vec!["www-web-0", "www-web-1"],
         ),
     ] {
         let plan = plan(&with("Retain", replicas, &pods, &both));
@@ -202,7 +202,7 @@ fn a_claim_without_a_pod_stops_nothing_after_it() {
     let plan = plan(&with("Retain", 1, &[], &[of(3, true, None)]));
     assert_eq!(writes(&plan)[0], "patch PersistentVolumeClaim www-web-3");
     let first = &plan.stages[0];
-    assert!(first.independent && first.part == Part::Claims, "{plan}");
+    assert!(first.independent && first.part == Part::Untie, "{plan}");
     assert!(writes(&plan).contains(&"create Pod web-0".to_owned()), "{plan}");
 }
 
@@ -236,6 +236,49 @@ fn a_claim_is_untied_though_nothing_else_is_decided() {
     let first = plan(&records);
     assert_eq!(owners(&first, "www-web-0"), json!([]), "{first}");
     assert!(first.stages.iter().any(|stage| stage.part == Part::Record), "{first}");
+}
+
+/// The claims of condemned pods should go with the set, and may not be changed: their pods go all the same.
+#[test]
+fn a_claim_that_only_goes_with_the_set_keeps_no_pod() {
+    let owned = [of(1, false, Some("set-uid")), of(2, false, Some("set-uid"))];
+    let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
+    for policy in ["Parallel", "OrderedReady"] {
+        let mut observation = with("Delete", 1, &pods, &owned);
+        let mut whole = serde_json::to_value(&*observation.set).unwrap();
+        whole["spec"]["podManagementPolicy"] = json!(policy);
+        observation.set = Arc::new(serde_json::from_value(whole).unwrap());
+        for claim in ["www-web-1", "www-web-2"] {
+            let claim = crate::api::ObjectRef::new(crate::api::Resource::Claims, "ns", claim);
+            fixture::reject(&mut observation.memory, Verb::Patch, claim, observation.now);
+        }
+        let plan = plan(&observation);
+        assert!(writes(&plan).contains(&"delete Pod web-2".to_owned()), "{policy}: {plan}");
+    }
+}
+
+/// A new leader records a revision first. It changes no owner on a view that may be of the past (X4), and of those of condemned
+/// pods none.
+#[test]
+fn before_the_revision_is_recorded_claims_are_only_untied_and_after_a_live_read() {
+    let changes = json!({ "podManagementPolicy": "Parallel", "persistentVolumeClaimRetentionPolicy": { "whenScaled": "Delete" } });
+    for (deleted, expected) in [("Retain", vec!["patch PersistentVolumeClaim www-web-0"]), ("Delete", vec![])]
+    {
+        let pods = [(0, "v1", ok()), (1, "v1", ok())];
+        let claims = [of(0, deleted == "Retain", Some("set-uid")), of(1, false, Some("set-uid"))];
+        let mut observation = with(deleted, 1, &pods, &claims);
+        observation.memory.owner_confirmed = false;
+        let mut set = serde_json::to_value(&*observation.set).unwrap();
+        fixture::merge(&mut set["spec"], changes.clone());
+        set["status"]["updateRevision"] = json!("other");
+        observation.set = Arc::new(serde_json::from_value(set).unwrap());
+        let plan = plan(&observation);
+        let written: Vec<String> = writes(&plan).into_iter().filter(|w| w.contains("Claim")).collect();
+        assert_eq!(written, expected, "{deleted}: {plan}");
+        assert!(plan.stages.iter().any(|stage| stage.part == Part::Record), "{plan}");
+        let first = plan.actions().next().unwrap();
+        assert!(written.is_empty() || first.act.is_live_read(), "{plan}");
+    }
 }
 
 /// A policy protects the owners of claims: the condemned pod stays, and the others are kept as ever.

@@ -6,8 +6,8 @@ use berth::api::{ObjectRef, Resource};
 use berth::core::request::Verb;
 use serde_json::json;
 
-use super::{bounded, more_and_more_rarely, settled, stalled, ten_minutes_of_refusals};
-use crate::api_server::{Pattern, denied, object};
+use super::{bounded, more_and_more_rarely, settled, stalled, ten_minutes_of_refusals, within};
+use crate::api_server::{Pattern, denied, object, refusal};
 use crate::outcome::{comes_to_rest, reached};
 use crate::world::{MINUTE, NAMESPACE, SECOND, World, busy, daemons, ordinals, parallel, pod};
 
@@ -161,4 +161,55 @@ fn labels_that_a_webhook_takes_back_are_tried_ever_more_rarely() {
     assert!(stalled(&world, &web).is_some(), "the status does not report it");
     world.server.admission.reverts.clear();
     comes_to_rest(&mut world, &web);
+}
+
+/// Another controller takes the owners off a claim as soon as they are there.
+#[test]
+fn a_fight_with_another_client_is_fought_ever_more_rarely() {
+    let web = ordinals("web");
+    let spec = json!({
+        "replicas": 1,
+        "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Delete" },
+        "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
+    });
+    let mut world = settled(&web, &spec);
+    let claim = ObjectRef::new(Resource::Claims, NAMESPACE, "data-web-0");
+    let owners = "/metadata/ownerReferences";
+    let is_owned =
+        |v: &serde_json::Value| v.pointer(owners).and_then(|o| o.as_array()).is_some_and(|o| !o.is_empty());
+    let (since, mut told) = (world.now().mono, false);
+    for _ in 0..6000 {
+        if world.server.get(&claim).is_some_and(is_owned) {
+            world.server.edit(&claim, |v| object::put(v, owners, None));
+        }
+        world.run_for(SECOND / 10);
+        told |= stalled(&world, &web).is_some_and(|message| message.contains("another client"));
+    }
+    let patches =
+        world.answered.iter().filter(|a| a.at >= since && a.verb == Verb::Patch && a.object == claim);
+    let patches = patches.count();
+    assert!((5..=20).contains(&patches), "X10: {patches} in ten minutes");
+    assert!(told, "the status does not report it");
+    within(&mut world, 5 * MINUTE + SECOND, "the owner", |w| w.server.get(&claim).is_some_and(is_owned));
+    comes_to_rest(&mut world, &web);
+}
+
+/// A webhook refuses deletions with the code of a conflict, and nothing newer can be read.
+#[test]
+fn a_conflict_that_lasts_is_tried_ever_more_rarely() {
+    for code in [404, 409, 410] {
+        let web = ordinals("web");
+        let mut world = settled(&web, &parallel(3));
+        world
+            .server
+            .admission
+            .refuse(Pattern::of(Verb::Delete, Resource::Pods), refusal(code, "Conflict", "no"));
+        world.change(&web, &json!({ "replicas": 0 }));
+        let since = world.now().mono;
+        world.run_for(10 * MINUTE);
+        let tries = world.answered.iter().filter(|a| a.at >= since && a.verb == Verb::Delete).count();
+        assert!((9..=3 * 16).contains(&tries), "S16: {tries} with {code}");
+        world.server.admission.policies.clear();
+        comes_to_rest(&mut world, &web);
+    }
 }

@@ -38,8 +38,15 @@ fn a_dry_run_whose_name_is_taken_freezes_nothing() {
 /// template, so no pod goes.
 #[test]
 fn a_dry_run_that_is_refused_rolls_nothing() {
-    let says: [Option<Refusal>; 3] = [
+    let says: [Option<Refusal>; 5] = [
         None,
+        // What policies and webhooks answer that say no more than no.
+        Some(refusal(
+            422,
+            "Invalid",
+            "ValidatingAdmissionPolicy 'labels' denied request: a label is missing",
+        )),
+        Some(refusal(400, "", "admission webhook \"w\" denied the request without explanation")),
         Some(refusal(401, "Unauthorized", "Unauthorized")),
         Some(refusal(405, "MethodNotAllowed", "no")),
     ];

@@ -108,3 +108,27 @@ fn what_is_to_go_goes_although_a_creation_is_refused() {
     within(&mut world, 5 * SECOND, "web-1 comes", |w| w.server.get(&pod("web-1")).is_some());
     comes_to_rest(&mut world, &web);
 }
+
+/// A webhook keeps the labels, or the owners, of pods as they are, which upstream would not notice.
+#[test]
+fn upkeep_that_is_taken_back_stops_nothing() {
+    let name = "/metadata/labels/statefulset.kubernetes.io~1pod-name";
+    let owners = "/metadata/ownerReferences";
+    for (field, spec) in [(name, json!({ "replicas": 3 })), (name, parallel(3)), (owners, parallel(3))] {
+        let web = ordinals("web");
+        let mut world = settled(&web, &spec);
+        world.server.admission.reverts.push((Resource::Pods, field));
+        world.server.edit(&pod("web-0"), |v| object::put(v, field, None));
+        world.run_for(5 * SECOND);
+        let before = uids(&world, Resource::Pods);
+        world.delete(&pod("web-2"), "Background");
+        within(&mut world, 10 * SECOND, "web-2 comes back", |w| {
+            w.server.get(&pod("web-2")).is_some_and(|v| !before.contains(&object::uid(v).to_owned()))
+        });
+        world.run_for(10 * MINUTE);
+        let tries = world.answered.iter().filter(|a| a.verb == Verb::Patch && !a.status).count();
+        assert!(tries <= 30, "S16: {tries}");
+        world.server.admission.reverts.clear();
+        comes_to_rest(&mut world, &web);
+    }
+}
