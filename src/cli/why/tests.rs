@@ -336,8 +336,8 @@ fn a_refusal_that_keeps_a_template_from_being_recorded_is_found() {
     let spec = |generation| json!({ "metadata": { "generation": 2 }, "status": { "conditions": [stalled(generation)] } });
     let found = about_set(spec(2), vec![]);
     assert!(found.iter().any(|(cause, _)| cause == "quota"), "{found:?}");
-    assert!(!found.iter().any(|(cause, _)| cause == "not_observed"), "{found:?}");
+    assert!(!found.iter().any(|(cause, _)| cause == "notObserved"), "{found:?}");
     let found = about_set(spec(1), vec![]);
     assert!(!found.iter().any(|(cause, _)| cause == "quota"), "it may be cured: {found:?}");
-    assert!(found.iter().any(|(cause, _)| cause == "not_observed"), "{found:?}");
+    assert!(found.iter().any(|(cause, _)| cause == "notObserved"), "{found:?}");
 }

@@ -6,8 +6,9 @@ use super::surface::{BOTH, on};
 use super::{Set, observe, ok, plan};
 use crate::api::{ObjectRef, Resource};
 use crate::core::fixture::{failed, pod, revision, writes};
+use crate::core::memory::Outcome;
 use crate::core::observation::Observation;
-use crate::core::plan::Part;
+use crate::core::plan::{Act, Part};
 use crate::core::request::Verb;
 
 /// `web` at rest at v1, with six older revisions r1 to r6 and a limit.
@@ -93,4 +94,26 @@ fn nothing_goes_while_something_is_taken_over_or_the_set_is_on_its_way_out() {
     let mut ends = with_history(json!(0), &three());
     std::sync::Arc::make_mut(&mut ends.set).metadata.deletion_timestamp = Some(ends.now.wall);
     assert_eq!(removed(&ends), Vec::<String>::new());
+}
+
+/// Another operator has recorded the present template, which is not seen yet, and the API server does not say whether it is a new one.
+#[test]
+fn the_status_of_an_operator_that_is_ahead_is_left_alone() {
+    let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
+    let mut observation = super::observe(super::v2(json!({})), &pods);
+    observation.revisions.retain(|revision| revision.metadata.name == "v1");
+    let first = super::plan(&observation);
+    let dry_runs = first.actions().filter(|action| matches!(action.act, Act::Default { .. }));
+    let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
+    dry_runs.for_each(|dry_run| observation.memory.record(dry_run, outcome, observation.now.mono));
+    let plan = super::plan(&observation);
+    assert_eq!(plan.status(), None, "{plan}");
+    let mut set = (*observation.set).clone();
+    set.metadata.generation += 1;
+    observation.set = std::sync::Arc::new(set);
+    let plan = super::plan(&observation);
+    assert!(
+        plan.status().is_some() || plan.stages.iter().any(|s| s.part == Part::Record),
+        "it is behind: {plan}"
+    );
 }

@@ -3,7 +3,7 @@
 //! | | |
 //! | --- | --- |
 //! | refused | the last answer to a wanted request was a refusal other than 409, 429, 5xx or a namespace that ends |
-//! | taken back | a change was accepted and stored nothing |
+//! | taken back | a change was accepted and stored nothing, or another client undoes it again and again |
 //! | name | a wanted name is held by a foreign object that is not being deleted |
 //! | spec | the spec cannot be carried out |
 //! | rival | another controller serves the set |
@@ -31,6 +31,9 @@ const IN_DOUBT: Duration = Duration::from_secs(65);
 /// So many writes of a status in `LATELY` make the next one wait for its turn.
 const MANY_STATUSES: usize = 8;
 const LATELY: Duration = Duration::from_secs(45);
+/// A change that was made more often than this within that time is undone by another client.
+const UNDONE_TIMES: usize = 3;
+const UNDONE: Duration = Duration::from_secs(1000);
 /// Ordinals whose names are checked.
 const MOST: i64 = 50;
 
@@ -64,6 +67,8 @@ struct Known {
     wrong_since: Option<Duration>,
     /// Counts what changes of its pods, claims and revisions.
     changes: u64,
+    /// When each change was made lately: one that was made often is undone by another client, which cannot be told from here.
+    patches: BTreeMap<(ObjectRef, String), Vec<Duration>>,
 }
 
 /// What ought to be the case.
@@ -141,7 +146,16 @@ impl Obstacles {
             }
         };
         let (stands, why) = match outcome {
-            Outcome::Done => (false, String::new()),
+            Outcome::Done => {
+                if request.verb == Verb::Patch && !request.dry_run {
+                    let mut body = request.body.clone();
+                    if let Some(metadata) = body["metadata"].as_object_mut() {
+                        metadata.retain(|field, _| field != "resourceVersion" && field != "uid");
+                    }
+                    known.patches.entry((request.object.clone(), body.to_string())).or_default().push(now);
+                }
+                (false, String::new())
+            }
             Outcome::TakenBack => (true, format!("{:?} {} stored nothing", request.verb, request.object)),
             Outcome::Lost => {
                 doubt();
@@ -218,12 +232,15 @@ impl Obstacles {
             Ought::Clear => refused(rules, known, nodes, server, set, acting),
             other => other,
         };
+        known.patches.values_mut().for_each(|at| at.retain(|at| *at + UNDONE > now));
+        known.patches.retain(|_, at| !at.is_empty());
+        let is_undone = known.patches.values().any(|at| at.len() > UNDONE_TIMES);
         let told = object::holds(set, "Stalled");
         // A native set that is to be recreated is only reported while the gate is off.
         let native = matches!(of.resource, Resource::OrdinalSets(berth::api::Surface::Apps));
         let gated = rules.gated && native && set["spec"]["updateStrategy"]["type"] == "Recreate";
         let ought = match (spec_is_sound(set) && !gated, ought) {
-            (_, _) if has_rival(set) => Ought::Either,
+            (_, _) if has_rival(set) || is_undone => Ought::Either,
             // Nothing is decided before what can be adopted is.
             (true, Ought::Stalled(_)) if is_to_adopt(server, of, set) => Ought::Either,
             (false, _) => Ought::Stalled("the spec cannot be carried out".to_owned()),

@@ -18,13 +18,15 @@ const FEW: usize = 30;
 const FOR_EACH: usize = 4;
 /// Refusals of one request in the window: with pauses of 1, 2, 4, ... s four fit.
 const MOST_REFUSALS: usize = 4;
+/// The same of answers that a view was old: two are followed by what is newer, and when nothing is, by the same pauses.
+const MOST_CONFLICTS: usize = 7;
 
 /// Requests of one operator for one owner since anything of the owner changed.
 #[derive(Debug, Default)]
 struct Sent {
     all: VecDeque<Duration>,
-    /// By verb, object, and whether of the status.
-    refused: BTreeMap<(Verb, ObjectRef, bool, Option<String>), VecDeque<Duration>>,
+    /// By verb, object, whether of the status, the template of a dry run, and whether the view was old.
+    refused: BTreeMap<(Verb, ObjectRef, bool, Option<String>, bool), VecDeque<Duration>>,
     /// The generation of the owner that the sender saw: a changed spec may be the cure, so it is tried at once.
     seen: i64,
 }
@@ -78,8 +80,8 @@ impl Rates {
         Ok(())
     }
 
-    /// X11: what is refused is tried more and more rarely. That a view was old is no refusal, nor is a timeout; and reads of
-    /// what is in doubt have pauses of their own.
+    /// X11: what is refused is tried more and more rarely. A timeout is no refusal, and reads of what is in doubt have pauses of their
+    /// own.
     pub fn refused(
         &mut self,
         server: &ApiServer,
@@ -89,9 +91,11 @@ impl Rates {
     ) -> Result<(), String> {
         let crate::world::Sent { operator, owner, planned, request, .. } = sender;
         let apart = matches!(request.object.resource, Resource::Leases | Resource::Events);
-        if apart || !planned || matches!(code, 404 | 409 | 410 | 504) {
+        if apart || !planned || code == 504 {
             return Ok(());
         }
+        let conflict = matches!(code, 404 | 409 | 410);
+        let most = if conflict { MOST_CONFLICTS } else { MOST_REFUSALS };
         let sent = self.owners.entry(owner.clone()).or_default().entry(*operator).or_default();
         let set = server.was(owner, sender.seen(owner.resource));
         let generation = set.and_then(|set| set.value["metadata"]["generation"].as_i64()).unwrap_or(0);
@@ -100,9 +104,9 @@ impl Rates {
         }
         // Two templates are defaulted by dry runs of one name.
         let template = request.dry_run.then(|| request.body.to_string());
-        let what = (request.verb, request.object.clone(), request.status, template);
+        let what = (request.verb, request.object.clone(), request.status, template, conflict);
         let count = add(sent.refused.entry(what).or_default(), now);
-        if count > MOST_REFUSALS {
+        if count > most {
             return Err(format!(
                 "X11: {:?} {} is refused {count} times in ten seconds (now {code}) though nothing changes",
                 request.verb, request.object
