@@ -211,7 +211,7 @@ pub fn hand_over(observation: &Observation<OrdinalSet>, mends: Vec<Unit>, plan: 
 }
 
 /// Changes the owners of claims that only say what becomes of the claim with the set: where the API server rejects that, or takes it
-/// back, the pods do not wait for it. The live read is that of [`hand_over`].
+/// back, the pods do not wait for it. For the live read see [`hand_over`].
 pub fn tie_to_set(observation: &Observation<OrdinalSet>, others: Vec<Unit>, plan: &mut Plan) {
     let (ties, unties): (Vec<Unit>, Vec<Unit>) =
         others.into_iter().partition(|unit| gets_set(observation, std::slice::from_ref(unit)));

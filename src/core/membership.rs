@@ -50,8 +50,8 @@ pub fn sort<'a, S: Set, T: Object>(
     members
 }
 
-/// Plans to take over and let go. Returns the changes that were taken back when they were made last: nothing waits for them, and they
-/// are made again after their back-off. Before anything is taken over the owner is read afresh (A8.3): nothing is
+/// Plans what is adopted and what is released. Returns the changes that were taken back when they were made last: nothing waits for them, and they
+/// are made again after their back-off. Before anything is adopted the owner is read live (A8.3): nothing is
 /// adopted for an owner that is gone or being deleted.
 pub fn stages<S: Set, T: Object>(
     observation: &Observation<S>,

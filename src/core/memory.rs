@@ -12,7 +12,7 @@ use super::hash::fnv1a_64;
 use super::plan::{Act, Action};
 use super::reason::{Reason, Slot};
 use super::rejections::Rejections;
-use crate::api::{Meta, ObjectRef, Resource, Uid};
+use crate::api::{Meta, Resource, Uid};
 
 /// Pauses between two replacements of a failing pod (B4.4).
 const REPLACEMENTS: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(900) };
@@ -52,8 +52,8 @@ pub struct Memory {
     written_before: Option<Option<Timestamp>>,
     /// When kube-controller-manager wrote the status after that.
     written_since: Option<Timestamp>,
-    /// Changes of objects that were made, by the object and a hash of the change, and how often.
-    changed: Arc<BTreeMap<(ObjectRef, u64), Made>>,
+    /// Changes of objects that were made, by a hash of the object and of the change, and how often.
+    changed: Arc<BTreeMap<u64, Made>>,
     /// The revision labels of pods that went while the owner was paused, by their slots.
     left: Arc<BTreeMap<Slot, String>>,
     /// Hashes of templates, and of what the API server makes of them by its defaults, the newest last; `None` for one that it
@@ -159,9 +159,8 @@ impl Memory {
         let Act::Patch { object, body, status: false, .. } = &action.act else { return false };
         let all = Arc::make_mut(&mut self.changed);
         all.retain(|_, made| now.saturating_sub(made.at) < MADE_FORGOTTEN);
-        let made = all
-            .entry((object.clone(), fnv1a_64(body.to_string().as_bytes())))
-            .or_insert(Made { at: now, times: 0 });
+        let change = fnv1a_64(format!("{object} {body}").as_bytes());
+        let made = all.entry(change).or_insert(Made { at: now, times: 0 });
         *made = Made { at: now, times: made.times.saturating_add(1) };
         made.times > MADE_AT_ONCE
     }

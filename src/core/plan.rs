@@ -128,11 +128,14 @@ impl Act {
         }
     }
 
-    /// The version of the object that it is decided on, if it holds for that alone.
-    pub fn guarded_version(&self) -> Option<&ResourceVersion> {
+    /// The state of the object that it holds for, as text: a version, or a generation; empty where it holds for any.
+    pub fn decided_on(&self) -> String {
         match self {
-            Act::Delete { guard, .. } | Act::Patch { guard, .. } => guard.resource_version.as_ref(),
-            _ => None,
+            Act::Delete { guard, .. } | Act::Patch { guard, .. } => {
+                guard.resource_version.as_ref().map(ToString::to_string).unwrap_or_default()
+            }
+            Act::Confirm { generation, .. } => generation.map(|seen| seen.to_string()).unwrap_or_default(),
+            Act::Create { .. } | Act::ConfirmAbsent { .. } | Act::Default { .. } => String::new(),
         }
     }
 

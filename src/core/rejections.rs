@@ -9,7 +9,7 @@ use super::plan::{Act, Action};
 use super::reason::Slot;
 use super::request::Verb;
 use crate::api::status::ConditionReason;
-use crate::api::{ObjectRef, ResourceVersion, Uid};
+use crate::api::{ObjectRef, Uid};
 
 /// Pauses after a rejected request. It is never given up: a quota may come back.
 pub const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(300) };
@@ -57,7 +57,8 @@ pub struct Rejection {
 /// A request that met another state than it was decided on, several times in a row.
 #[derive(Clone, Debug, PartialEq)]
 struct Conflict {
-    guard: Option<ResourceVersion>,
+    /// What it was decided on; see [`Act::decided_on`].
+    state: String,
     times: u32,
     at: Duration,
 }
@@ -171,12 +172,12 @@ impl Rejections {
     /// Records that `action` met another state than it was decided on. That is sent again at once, on a newer view; but where the same
     /// request meets the same state for the third time nothing newer can be read, and it waits as after a rejection.
     pub fn conflict(&mut self, action: &Action, message: &str, now: Duration) {
-        let (key, guard) = (key(&action.act), action.act.guarded_version().cloned());
+        let (key, state) = (key(&action.act), action.act.decided_on());
         let all = Arc::make_mut(&mut self.conflicts);
         all.retain(|_, known| now < known.at.saturating_add(FORGOTTEN));
-        let known = all.entry(key).or_insert(Conflict { guard: guard.clone(), times: 0, at: now });
-        let times = if known.guard == guard { known.times.saturating_add(1) } else { 1 };
-        *known = Conflict { guard, times, at: now };
+        let known = all.entry(key).or_insert(Conflict { state: state.clone(), times: 0, at: now });
+        let times = if known.state == state { known.times.saturating_add(1) } else { 1 };
+        *known = Conflict { state, times, at: now };
         if times > CONFLICTS {
             self.record(action, message, None, false, now);
         }
@@ -245,6 +246,7 @@ impl Rejections {
         for known in Arc::make_mut(&mut self.requests).values_mut() {
             (known.times, known.retry_at) = (0, Duration::ZERO);
         }
+        self.conflicts = Arc::default();
         self.creations = None;
         self.vacant = Arc::default();
     }

@@ -152,7 +152,8 @@ pub fn finish<S: Set, T: SetStatus>(
     let mut silent = outlook.silent;
     if !outlook.undecided.is_empty() {
         after.set_observed_generation(before.observed_generation());
-        silent |= before.observed_generation() == meta.generation;
+        let [_, update] = before.revisions();
+        silent |= before.observed_generation() == meta.generation && after.revisions()[1] != update;
     }
     let settled = outlook.settled && outlook.undecided.is_empty() && outlook.postponed.is_empty();
     let told: Vec<Condition> =
