@@ -26,7 +26,12 @@ pub(super) async fn ask(client: &Client, facts: &Facts, key: &Key) -> (Memory, V
             Err(error) if error.refusal().is_some_and(classify::is_invalid_template) => {
                 memory.record_defaults(template, None);
             }
-            Err(error) => notes.push(error.to_string()),
+            Err(error) => {
+                if error.refusal().is_some_and(classify::is_denied) {
+                    memory.record_denied(template);
+                }
+                notes.push(error.to_string());
+            }
         }
     }
     (memory, notes)

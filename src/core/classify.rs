@@ -76,6 +76,11 @@ pub fn is_invalid_template(refusal: &Refusal) -> bool {
     }
 }
 
+/// Whether a policy or an admission webhook denied a request for what it holds.
+pub fn is_denied(refusal: &Refusal) -> bool {
+    matches!(refusal.code, 400 | 403 | 422) && refusal.message.contains("denied ")
+}
+
 /// How long the API server asks to wait, at most a minute; `None` if it does not.
 fn retry_after(refusal: &Refusal) -> Option<Duration> {
     let seconds = u64::from(refusal.details.retry_after_seconds);

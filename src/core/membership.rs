@@ -50,15 +50,15 @@ pub fn sort<'a, S: Set, T: Object>(
     members
 }
 
-/// Plans what is adopted and what is released. Returns the changes that were taken back when they were made last: nothing waits for them, and they
-/// are made again after their back-off. Before anything is adopted the owner is read live (A8.3): nothing is
+/// Plans what is adopted and what is released. Pods for which that was taken back when it was made last are postponed: nothing waits for
+/// them, and it is made again after its back-off. Before anything is adopted the owner is read live (A8.3): nothing is
 /// adopted for an owner that is gone or being deleted.
 pub fn stages<S: Set, T: Object>(
     observation: &Observation<S>,
     resource: Resource,
     members: &Members<'_, T>,
     plan: &mut Plan,
-) -> Vec<Action> {
+) {
     let owner = observation.set.meta();
     let change = |meta: &Meta, references: Vec<_>, why| {
         vec![Action {
@@ -72,16 +72,15 @@ pub fn stages<S: Set, T: Object>(
         }]
     };
     let (rejections, now) = (&observation.memory.rejections, observation.now.mono);
-    let mut taken_back = vec![];
     let mut is_due = |unit: &Unit| {
         let [action] = unit.as_slice() else { return true };
-        let known = rejections.of(&action.act).filter(|rejection| rejection.taken_back);
+        let known = rejections.of(&action.act).filter(|known| known.taken_back && resource == Resource::Pods);
         let Some(delay) = known.and_then(|known| known.retry_at.checked_sub(now)).filter(|d| !d.is_zero())
         else {
             return true;
         };
         plan.recheck(delay);
-        taken_back.push(action.clone());
+        plan.postponed.push(action.clone());
         false
     };
     let release: Vec<_> = members
@@ -101,7 +100,6 @@ pub fn stages<S: Set, T: Object>(
         plan.stage(Part::Membership, Pace::OneByOne, vec![vec![owner_is_there(observation)]]);
         plan.stage(Part::Membership, Pace::Together, adopt);
     }
-    taken_back
 }
 
 /// Makes sure that the owner is there as it was seen, and is not being deleted, before anything rests on it.

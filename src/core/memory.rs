@@ -59,6 +59,8 @@ pub struct Memory {
     /// Hashes of templates, and of what the API server makes of them by its defaults, the newest last; `None` for one that it
     /// rejected. Only hashes, so that what is kept does not grow with the templates.
     defaulted: Arc<VecDeque<(u64, Option<u64>)>>,
+    /// The hash of the template whose dry run a policy denied last.
+    denied: Option<u64>,
 }
 
 /// How a request of a plan ended.
@@ -186,9 +188,20 @@ impl Memory {
         }
     }
 
+    /// Records that a policy denies the dry run of a template.
+    pub fn record_denied(&mut self, template: &Value) {
+        self.denied = Some(fnv1a_64(template.to_string().as_bytes()));
+    }
+
+    /// Whether a policy denied the dry run of this template when it was sent last.
+    pub fn is_denied(&self, template: &Value) -> bool {
+        self.denied == Some(fnv1a_64(template.to_string().as_bytes()))
+    }
+
     /// Records what the API server makes of a template by its defaults; `None`: it is not valid.
     pub fn record_defaults(&mut self, template: &Value, defaulted: Option<&Value>) {
         let key = fnv1a_64(template.to_string().as_bytes());
+        self.denied = self.denied.filter(|denied| *denied != key);
         let all = Arc::make_mut(&mut self.defaulted);
         all.retain(|(known, _)| *known != key);
         all.push_back((key, defaulted.map(|value| fnv1a_64(value.to_string().as_bytes()))));
@@ -291,8 +304,9 @@ impl Memory {
     /// Records that the pod of `slot` is gone: if another is wanted it is tried at once, whatever was rejected elsewhere; and while
     /// the owner is paused it comes back at the `revision` that it had.
     pub fn pod_gone(&mut self, slot: Slot, revision: &str, paused: bool) {
-        if paused {
-            self.record_paused_revision(slot.clone(), revision.to_owned());
+        match paused {
+            true => self.record_paused_revision(slot.clone(), revision.to_owned()),
+            false => self.clear_paused_revisions(),
         }
         self.rejections.vacate(slot);
     }

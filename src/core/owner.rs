@@ -23,6 +23,8 @@ pub trait Set: Object + serde::Serialize {
     fn collision_count(&self) -> i32;
     /// The name of the current revision, as the status says; empty at first.
     fn current_revision(&self) -> &str;
+    /// The name of the revision of the present template, as the status says; empty where it is about an earlier one, or names none.
+    fn recorded_revision(&self) -> &str;
     /// Seconds of readiness before a pod is available.
     fn min_ready_seconds(&self) -> i64;
     /// Whether rollouts stand still. Native kinds have no such field.
@@ -54,6 +56,10 @@ macro_rules! set {
             }
             fn current_revision(&self) -> &str {
                 &self.status.current_revision
+            }
+            fn recorded_revision(&self) -> &str {
+                let observed = self.status.observed_generation == self.metadata.generation;
+                if observed { &self.status.update_revision } else { "" }
             }
             fn min_ready_seconds(&self) -> i64 {
                 i64::from(self.spec.min_ready_seconds.max(0))

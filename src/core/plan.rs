@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::events::Event;
+use super::observation::Observation;
 use super::reason::{Reason, Waiting};
 use super::request::{Request, Verb};
 use crate::api::status::ConditionReason;
@@ -277,6 +278,8 @@ pub struct Plan {
     pub recheck_after: Option<Duration>,
     /// What people are told by an event though nothing is written for it; told once as long as it stays the case.
     pub notices: Vec<Event>,
+    /// What is wanted and not planned now: it was rejected or taken back when it was sent last, and nothing waits for it.
+    pub postponed: Vec<Action>,
 }
 
 impl Plan {
@@ -318,6 +321,12 @@ impl Plan {
         if let Some(delay) = recheck {
             self.recheck(delay);
         }
+    }
+
+    /// Notes what waits for its turn, if it was rejected when it was sent last.
+    pub fn postpone_rejected<S>(&mut self, observation: &Observation<S>, unit: Unit) {
+        let rejections = &observation.memory.rejections;
+        self.postponed.extend(unit.into_iter().filter(|action| rejections.of(&action.act).is_some()));
     }
 
     /// Looks again after `delay`, or earlier if that was asked for already.

@@ -39,6 +39,8 @@ enum Phase<T> {
 pub struct Reflector<T> {
     phase: Phase<T>,
     failures: u32,
+    /// How often in a row a watch could not begin where a list had ended, with nothing seen in between.
+    expirations: u32,
     /// Counts lists and watches, so that an answer to an earlier one is told apart.
     session: u64,
     /// When the list that the cache rests on was begun.
@@ -50,7 +52,7 @@ pub struct Reflector<T> {
 impl<T> Default for Reflector<T> {
     fn default() -> Self {
         let phase = Phase::Idle { not_before: Duration::ZERO };
-        Reflector { phase, failures: 0, session: 0, listed: None, problem: None }
+        Reflector { phase, failures: 0, expirations: 0, session: 0, listed: None, problem: None }
     }
 }
 
@@ -125,7 +127,7 @@ impl<T> Reflector<T> {
 
     /// Takes in that an event or a bookmark brought the cache to `version`.
     pub fn advance(&mut self, to: u64) {
-        self.failures = 0;
+        (self.failures, self.expirations) = (0, 0);
         if let Phase::Watching { version, .. } = &mut self.phase {
             *version = to.max(*version);
         }
@@ -141,10 +143,12 @@ impl<T> Reflector<T> {
         }
     }
 
-    /// Takes in that the version is too old to be watched from: list anew.
+    /// Takes in that the version is too old to be watched from: list anew. A server that says so of each list is not asked without pause.
     pub fn expired(&mut self, now: Duration) {
-        let not_before = if self.failures == 0 { now } else { now + self.pause() };
+        let again = self.failures.max(self.expirations);
+        let not_before = if again == 0 { now } else { now + RETRY.pause(again) };
         self.failures = self.failures.saturating_add(1);
+        self.expirations = self.expirations.saturating_add(1);
         self.phase = Phase::Idle { not_before };
     }
 

@@ -120,6 +120,13 @@ impl Rejections {
         Some((left(creations.retry_at)?, self.requests.get(&creations.last)?))
     }
 
+    /// Whether a unit is not to be sent now, as the API server refused it or what comes with it. What it did not do for reasons of its
+    /// own may have been done all the same.
+    pub fn is_refused(&self, unit: &[Action], now: Duration) -> bool {
+        let held = unit.iter().filter_map(|action| self.back_off(action, unit, now));
+        held.max_by_key(|(delay, _)| *delay).is_some_and(|(_, rejection)| rejection.reported)
+    }
+
     /// Whether a unit is not to be sent now.
     pub fn is_held(&self, unit: &[Action], now: Duration) -> bool {
         !self.is_empty() && unit.iter().any(|action| self.back_off(action, unit, now).is_some())
@@ -137,6 +144,7 @@ impl Rejections {
     ) {
         let (key, wait) = (key(&action.act), wait.unwrap_or_default());
         let before = self.take(&key, now);
+        let before_taken_back = before.as_ref().is_some_and(|known| known.taken_back);
         let times = before.map_or(0, |known| known.times).saturating_add(1);
         let rejection = Rejection {
             reason: action.act.rejected_as(),
@@ -146,7 +154,8 @@ impl Rejections {
             tried: now,
             retry_at: now + RETRY.pause(times).max(wait),
             reported,
-            taken_back: false,
+            // An API server that is busy says nothing about it.
+            taken_back: !reported && before_taken_back,
         };
         // A replica that was tried at once says nothing about when the others are tried.
         if creates(&action.act) && !self.occupy(action) {
@@ -229,8 +238,10 @@ impl Rejections {
     }
 
     /// Records that a replica has lost its pod, or is wanted from now on: its creation is tried at once, though another was rejected.
+    /// Not though if the API server did nothing for reasons of its own, or because the namespace ends: it would say the same.
     pub fn vacate(&mut self, replica: Slot) {
-        if self.creations.is_some() {
+        let last = self.creations.as_ref().and_then(|creations| self.requests.get(&creations.last));
+        if last.is_some_and(|rejection| rejection.reported) {
             Arc::make_mut(&mut self.vacant).insert(replica);
         }
     }

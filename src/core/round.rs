@@ -129,8 +129,6 @@ pub struct Outlook {
     pub ordinals: Range<i64>,
     /// Dry runs without which it is not known whether the template is a new one; they are not sent now.
     pub undecided: Vec<Action>,
-    /// Changes that are wanted and not planned now, for they were taken back; nothing waits for them.
-    pub postponed: Vec<Action>,
 }
 
 /// Ends a plan with its back-off, its conditions and its status. What later plans read is written before anything depends on it, in
@@ -147,15 +145,11 @@ pub fn finish<S: Set, T: SetStatus>(
     let rejection = rejected(observation, plan, &outlook);
     backoff::apply_backoff(observation, plan);
     let meta = observation.set.meta();
-    // A status that is about a generation names the revision of its template. Where it is about this one already, another operator has
-    // recorded that, and it is not seen yet.
-    let mut silent = outlook.silent;
+    // A status that is about a generation names the revision of its template.
     if !outlook.undecided.is_empty() {
         after.set_observed_generation(before.observed_generation());
-        let [_, update] = before.revisions();
-        silent |= before.observed_generation() == meta.generation && after.revisions()[1] != update;
     }
-    let settled = outlook.settled && outlook.undecided.is_empty() && outlook.postponed.is_empty();
+    let settled = outlook.settled && outlook.undecided.is_empty() && plan.postponed.is_empty();
     let told: Vec<Condition> =
         before.conditions().iter().filter(|told| may_stand(observation, &outlook, told)).cloned().collect();
     let mut progress = if meta.is_terminating() {
@@ -184,7 +178,7 @@ pub fn finish<S: Set, T: SetStatus>(
     after.set_conditions(conditions);
     let preliminary = plan.stages.iter().any(|s| matches!(s.part, Part::Membership | Part::Revisions));
     let changes = condition::status_changes(before, after);
-    let Some(changes) = changes.filter(|_| !preliminary && !silent) else { return };
+    let Some(changes) = changes.filter(|_| !preliminary && !outlook.silent) else { return };
     let read_later = before.revisions() != after.revisions() || before.collisions() != after.collisions();
     let (part, why) = if read_later || outlook.count_is_read {
         plan.stages.retain(waits_for_nothing);
@@ -210,9 +204,8 @@ fn may_stand<S: Set>(observation: &Observation<S>, outlook: &Outlook, told: &Con
     if object == observation.key.object().to_string() {
         return true;
     }
-    let ordinal =
-        object.strip_prefix(&format!("pod {}/{}-", observation.key.namespace, observation.key.name));
-    let ordinal = ordinal.and_then(|ordinal| ordinal.parse().ok());
+    let ordinal = object.split_once('/').and_then(|(_, name)| ordinal_of(observation, name));
+    let ordinal = ordinal.filter(|_| object.starts_with("pod ") || object.starts_with("claim "));
     if observation.key.kind == Kind::Ordinal
         && reason == FailedCreate
         && ordinal.is_some_and(|ordinal| !outlook.ordinals.contains(&ordinal))
@@ -244,20 +237,23 @@ fn rejected<'a, S: Set>(
     if rejections.is_empty() {
         return None;
     }
-    let wanted = plan.actions().chain(&outlook.undecided).chain(&outlook.postponed);
+    let wanted = plan.actions().chain(&outlook.undecided).chain(&plan.postponed);
     let planned = wanted.filter_map(|action| rejections.of(&action.act));
     let of_missing = |rejection: &&Rejection| {
-        let Some((name, ordinal)) = rejection.object.name.rsplit_once('-') else { return false };
-        let set = &observation.key.name;
-        let is_of_set =
-            name.strip_suffix(set.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('-'));
+        let Some(ordinal) = ordinal_of(observation, &rejection.object.name) else { return false };
         rejection.reason == ConditionReason::FailedCreate
-            && is_of_set
-            && ordinal.parse().is_ok_and(|ordinal| outlook.ordinals.contains(&ordinal))
-            && observation.pod(&format!("{set}-{ordinal}")).is_none()
+            && outlook.ordinals.contains(&ordinal)
+            && observation.pod(&format!("{}-{ordinal}", observation.key.name)).is_none()
     };
     let postponed = rejections.iter().filter(of_missing);
     planned.chain(postponed).filter(|rejection| rejection.reported).max_by_key(|rejection| rejection.tried)
+}
+
+/// The ordinal of a pod, or of a claim of a pod, that has this name.
+fn ordinal_of<S: Set>(observation: &Observation<S>, name: &str) -> Option<i64> {
+    let (name, ordinal) = name.rsplit_once('-')?;
+    let rest = name.strip_suffix(observation.key.name.as_str())?;
+    ordinal.parse().ok().filter(|_| rest.is_empty() || rest.ends_with('-'))
 }
 
 /// Removes revisions beyond the history limit. Not during an adoption: what refers to them may be part of it.
@@ -278,7 +274,8 @@ pub fn clean_up_history<S: Set, T: SetStatus>(
             .flat_map(|status| status.revisions())
             .chain(update.map(|r| r.metadata.name.as_str()))
             .collect(),
-        live_labels: pods.ours.iter().map(|p| pod::revision(p)).collect(),
+        // Also of those that are to be adopted, and cannot be.
+        live_labels: pods.ours.iter().chain(&pods.adopt).map(|p| pod::revision(p)).collect(),
     };
     let mut history = revisions::history(observation, revisions, &live);
     if !history.is_empty() && !observation.memory.owner_confirmed {
@@ -304,7 +301,10 @@ fn verify_owner_first<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     let touches = |stage: &Stage| matches!(stage.part, Part::Revisions | Part::Claims | Part::Pods);
     let Some(at) = plan.stages.iter().position(touches) else { return };
     let read = vec![vec![membership::owner_is_there(observation)]];
-    if plan.stages[at].units != read {
+    if plan.stages[at].units == read {
+        // What would stop a part of the plan alone stops all of it now.
+        plan.stages[at].independent = false;
+    } else {
         plan.stages.insert(at, Stage::new(plan.stages[at].part, Pace::OneByOne, read));
     }
 }

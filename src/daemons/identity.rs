@@ -3,9 +3,12 @@
 //! The name is a function of the set's uid, the node and a slot number, so the API server itself refuses a second pod of
 //! a slot, whatever a stale cache, a lost answer or a second leader makes us try (docs/adr/0003-daemon-pod-names.md).
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::placement;
+use crate::api::status::ConditionReason;
 use crate::api::{Kind, NodeDaemonSet, ObjectRef, Pod, Resource, Revision, Surface, Uid};
 use crate::core::hash::{base27, fnv1a_64};
 use crate::core::observation::Observation;
@@ -98,6 +101,17 @@ pub fn create(
     let object = ObjectRef::new(Resource::Pods, &observation.key.namespace, name);
     unit.push(Action { act: Act::Create { object, body }, why });
     Ok(unit)
+}
+
+/// When the creation of a pod on `node` was rejected last; `None` if none was.
+pub fn last_rejection(observation: &Observation<NodeDaemonSet>, node: &str) -> Option<Duration> {
+    let uid = &observation.set.metadata.uid;
+    let names: Vec<String> =
+        (0..=FURTHER).map(|slot| pod_name(&observation.key.name, uid, node, slot)).collect();
+    let rejections = observation.memory.rejections.iter();
+    let of_node =
+        rejections.filter(|r| r.reason == ConditionReason::FailedCreate && names.contains(&r.object.name));
+    of_node.map(|rejection| rejection.tried).max()
 }
 
 /// The first name that nobody holds, and what must be read afresh before it is used.

@@ -37,8 +37,8 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         Ok(room) => room,
         Err(message) => return round::report(observation, Waiting::Invalid { message }, &set.status),
     };
-    let mut postponed = membership::stages(observation, Resource::Pods, &pods, &mut plan);
-    postponed.extend(membership::stages(observation, Resource::Revisions, &revisions, &mut plan));
+    membership::stages(observation, Resource::Pods, &pods, &mut plan);
+    membership::stages(observation, Resource::Revisions, &revisions, &mut plan);
 
     let mut decided = None;
     if set.metadata.is_terminating() {
@@ -70,7 +70,8 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
             desired: i64::from(after.desired_number_scheduled),
             room,
             surges: rollout::allows_surge(set),
-            occupants: presence::occupants(observation, &pods, &postponed),
+            undecided: decided.as_ref().is_some_and(|d| !d.undecided.is_empty()),
+            occupants: presence::occupants(observation, &pods, &plan.postponed),
             observation,
         };
         presence::keep(observation, &places, &aim, &mut plan);
@@ -92,7 +93,6 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         serving: Some(status::serving(&after, room)),
         deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
         undecided: decided.iter().flat_map(|d| d.undecided.clone()).collect(),
-        postponed,
         ..Outlook::default()
     };
     let update = target.map(|(_, update)| update.as_ref());

@@ -136,6 +136,8 @@ pub struct Aim<'a> {
     pub room: Room,
     /// Whether new pods come before old ones go.
     pub surges: bool,
+    /// Whether it is not known if the template is another than that of the update revision.
+    pub undecided: bool,
     /// See [`occupants`].
     pub occupants: BTreeMap<&'a str, &'a Pod>,
     /// What was observed.

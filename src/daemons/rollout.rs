@@ -59,6 +59,10 @@ pub fn roll(
             plan.recheck(delay);
         }
     }
+    // While it is not known whether the template is another nothing is replaced.
+    if aim.undecided && !set.spec.paused {
+        return;
+    }
     if set.spec.paused || !set.spec.rolls() {
         let pods = places.values().flat_map(Place::live).filter(|p| aim.is_outdated(p)).count();
         let pods = i64::try_from(pods).unwrap_or(i64::MAX);
@@ -142,13 +146,16 @@ fn replace(
         plan.waiting.push(Waiting::Budget { limit: budget, used, by: by.collect() });
     }
     for (node, old) in candidates {
-        if left == 0 {
-            break;
-        }
         let unit = vec![pod::replace(old, Slot::Node(node.to_owned()), aim.label, false)];
-        // What is not sent now uses no budget: it would keep all others waiting (D11).
-        left -= usize::from(!observation.memory.rejections.is_held(&unit, observation.now.mono));
-        work.delete.push(unit);
+        // What is refused uses no budget: it would keep all others waiting (D11).
+        if left > 0 {
+            left -= usize::from(!observation.memory.rejections.is_refused(&unit, observation.now.mono));
+            work.delete.push(unit);
+        } else if observation.memory.rejections.is_empty() {
+            break;
+        } else {
+            plan.postpone_rejected(observation, unit);
+        }
     }
     work.finish(observation, plan);
 }
@@ -174,7 +181,11 @@ fn surge(
 ) {
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
-    let turns = turns(places, aim);
+    let mut turns = turns(places, aim);
+    // What was refused last is tried last: its pause and that of all creations end together.
+    if !observation.memory.rejections.is_empty() {
+        turns.sort_by_key(|turn| super::identity::last_rejection(observation, turn.node));
+    }
     // Also a node whose new pod is available: if its old one cannot be deleted, surging on would fill every node (D5).
     let two: Vec<String> = turns
         .iter()

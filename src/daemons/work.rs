@@ -32,7 +32,7 @@ impl Work {
         self.fresh >= most || self.create.len() + self.succeed.len() >= most + memory.rejections.len()
     }
 
-    /// Makes a pod on `node` at `revision`; see [`Self::unit`]. Whether it is made now: it is not while its back-off lasts.
+    /// Makes a pod on `node` at `revision`; see [`Self::unit`]. Whether it may come: it does not while it is refused.
     pub fn create(
         &mut self,
         observation: &Observation<NodeDaemonSet>,
@@ -41,10 +41,11 @@ impl Work {
         why: Reason,
         plan: &mut Plan,
     ) -> bool {
-        let before = self.fresh;
         let unit = self.unit(observation, place, revision, why, plan);
+        let (rejections, now) = (&observation.memory.rejections, observation.now.mono);
+        let comes = unit.as_ref().is_some_and(|unit| !rejections.is_refused(unit, now));
         self.create.extend(unit);
-        self.fresh > before
+        comes
     }
 
     /// The unit that makes a pod on `node` at `revision`; pods of that node that have ended and still hold their names are `over`.

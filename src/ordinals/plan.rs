@@ -39,10 +39,10 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         set.spec.selector.matches(&r.metadata.labels)
     });
     let replicas = Replicas::sort(observation, pods.ours.iter().map(|p| p.as_ref()));
-    let mut postponed = membership::stages(observation, Resource::Pods, &pods, &mut plan);
+    membership::stages(observation, Resource::Pods, &pods, &mut plan);
     // A revision that no longer matches is simply not looked at (A8.5).
     let revisions = Members { release: vec![], ..revisions };
-    postponed.extend(membership::stages(observation, Resource::Revisions, &revisions, &mut plan));
+    membership::stages(observation, Resource::Revisions, &revisions, &mut plan);
 
     let mut target = None;
     let mut collision_count = set.status.collision_count;
@@ -55,10 +55,12 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
         undecided = decided.undecided;
         plan.stage(Part::Revisions, Pace::OneByOne, vec![decided.actions]);
         decided.waiting.into_iter().for_each(|waiting| plan.wait(waiting));
+        let holds = !undecided.is_empty();
         target = decided
             .current
             .zip(decided.update)
-            .map(|(current, update)| Target::new(set, current, update).held(set, &replicas));
+            .map(|(current, update)| Target::new(set, current, update).held(set, &replicas))
+            .map(|target| Target { undecided: holds, ..target });
     }
     let mut after = status::status(observation, &replicas, target.as_ref(), collision_count);
     let mut settled = false;
@@ -91,16 +93,8 @@ pub fn plan(observation: &Observation<OrdinalSet>) -> Plan {
     let serving = status::serving(set, &after);
     let deadline = deadline::of(observation, &pods, target.as_ref().map(|t| &*t.update), &set.status);
     let ordinals = set.spec.start()..set.spec.end();
-    let outlook = Outlook {
-        settled,
-        count_is_read,
-        serving,
-        deadline,
-        ordinals,
-        undecided,
-        postponed,
-        ..Outlook::default()
-    };
+    let outlook =
+        Outlook { settled, count_is_read, serving, deadline, ordinals, undecided, ..Outlook::default() };
     let update = target.as_ref().map(|t| t.update.as_ref());
     round::clean_up_history(observation, &mut plan, &revisions, &pods, [&set.status, &after], update);
     round::finish(observation, &mut plan, &set.status, &mut after, outlook);

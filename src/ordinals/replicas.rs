@@ -96,6 +96,10 @@ pub fn pass(
             None => absent(observation, next, target, plan, &mut work),
         };
         next += 1;
+        // The revision of all pods below the partition is the same.
+        if work.invalid > 0 && target.rolling.is_some() {
+            next = next.max(target.first_updated(&observation.set));
+        }
         if step == Pass::Stopped && ordered {
             outcome = Pass::Stopped;
             break;

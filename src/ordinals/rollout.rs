@@ -29,6 +29,8 @@ pub struct Target {
     pub recreates: bool,
     /// While the set is paused, the ordinals that had come to the update revision before; `None` when it is not paused.
     pub paused: Option<Range<i64>>,
+    /// Whether it is not known if the template is another than that of the update revision. Then nothing is replaced.
+    pub undecided: bool,
 }
 
 impl Target {
@@ -37,7 +39,15 @@ impl Target {
         let strategy = set.spec.strategy();
         let rolls = strategy.type_ == Some(OrdinalUpdateType::RollingUpdate);
         let recreates = strategy.type_ == Some(OrdinalUpdateType::Recreate);
-        Target { current, update, rolling: strategy.rolling_update, rolls, recreates, paused: None }
+        Target {
+            current,
+            update,
+            rolling: strategy.rolling_update,
+            rolls,
+            recreates,
+            paused: None,
+            undecided: false,
+        }
     }
 
     /// The same for a set that is paused, if it is. A rollout goes from the highest ordinal down, so the pods that are there,
@@ -62,9 +72,14 @@ impl Target {
         Target { paused: Some(from..places), ..self }
     }
 
+    /// Whether nothing is replaced now.
+    pub fn stands(&self) -> bool {
+        self.paused.is_some() || self.undecided
+    }
+
     /// Whether old pods go before new ones come, and may go now.
     pub fn recreates_now(&self) -> bool {
-        self.recreates && self.paused.is_none()
+        self.recreates && !self.stands()
     }
 
     /// The first ordinal that goes to the update revision. The partition counts from the start (A9.5).
@@ -298,7 +313,7 @@ pub fn cure(
     target: &Target,
     plan: &mut Plan,
 ) -> Cure {
-    if !target.rolls || target.paused.is_some() {
+    if !target.rolls || target.stands() {
         return Cure::Nothing;
     }
     let set = &observation.set;
@@ -362,10 +377,10 @@ pub fn roll(
     let candidates = candidates(observation, replicas, target);
     let outdated =
         candidates.iter().filter(|c| !pod::is_current(c.pod, &target.update.metadata.name)).count();
-    if target.paused.is_some() {
+    if target.stands() {
         // Below the partition a pod stays where it is, paused or not.
         let held = candidates.iter().filter(|c| c.outdated).count();
-        if held > 0 {
+        if held > 0 && set.spec.paused {
             plan.waiting.push(Waiting::Paused { pods: i64::try_from(held).unwrap_or(i64::MAX) });
         }
         return;
@@ -394,16 +409,20 @@ pub fn roll(
         .iter()
         .filter(|c| c.ordinal >= first && c.outdated && c.available && !c.pod.metadata.is_terminating());
     for candidate in due {
-        if left <= 0 {
-            postponed = true;
-            break;
-        }
         let to = &target.update.metadata.name;
         let unit = vec![pod::replace(candidate.pod, Slot::Ordinal(candidate.ordinal), to, false)];
-        // In parallel what is not sent now uses no budget: it would keep all others waiting. In order it does (S7).
-        let held =
-            !set.spec.is_ordered() && observation.memory.rejections.is_held(&unit, observation.now.mono);
-        left -= i64::from(!held);
+        if left <= 0 {
+            postponed = true;
+            if observation.memory.rejections.is_empty() {
+                break;
+            }
+            plan.postpone_rejected(observation, unit);
+            continue;
+        }
+        // In parallel what is refused uses no budget: it would keep all others waiting. In order it does (S7).
+        let refused =
+            !set.spec.is_ordered() && observation.memory.rejections.is_refused(&unit, observation.now.mono);
+        left -= i64::from(!refused);
         units.push(unit);
     }
     if postponed && unavailable >= budget {

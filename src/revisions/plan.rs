@@ -107,7 +107,10 @@ pub fn plan<S: Set>(observation: &Observation<S>, members: &Members<'_, Revision
             // pods are kept as the newest one asks.
             Likeness::Unknown(actions) => match backed_off(observation, &actions) {
                 Some(waiting) => {
-                    plan.update = ours.last().map(|newest| Arc::clone(newest));
+                    // Unless it was recorded, and that is not seen yet or was deleted: then nothing is made from an earlier template.
+                    let recorded = set.recorded_revision();
+                    let newest = ours.last().filter(|r| recorded.is_empty() || r.metadata.name == recorded);
+                    plan.update = newest.map(|newest| Arc::clone(newest));
                     plan.waiting = Some(waiting);
                     plan.undecided = actions;
                 }
@@ -181,6 +184,10 @@ fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likene
     }
     let templates = [set.complete(&set.template().0), set.complete(&recorded)];
     let known = templates.each_ref().map(|template| observation.memory.defaulted(template));
+    // Templates that mean the same are allowed, or denied, alike: the one that keeps to a new policy is another.
+    if matches!(known, [Some(Some(_)), None]) && observation.memory.is_denied(&templates[1]) {
+        return Likeness::Different;
+    }
     let [Some(present), Some(recorded)] = known else {
         let asked = templates.into_iter().zip(known).filter(|(_, known)| known.is_none());
         let name = observation.key.derived_name(".dry-run");

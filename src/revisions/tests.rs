@@ -111,6 +111,20 @@ fn a_template_that_differs_in_defaults_only_is_no_change() {
     }
 }
 
+/// A new policy allows the present template and denies the recorded one, which so is another: the cure is not kept back (S19).
+#[test]
+fn a_template_that_keeps_to_a_new_policy_is_another() {
+    let observation = observe("v2", vec![revision::<OrdinalSet>("a", 1, "v1")]);
+    let [present, recorded] = ["v2", "v1"].map(|tag| observation.set.complete(&fixture::template(tag)));
+    let mut cured = observation.clone();
+    cured.memory.record_defaults(&present, Some(&json!({ "some": "thing" })));
+    cured.memory.record_denied(&recorded);
+    assert!(lines(&decide(&cured))[0].starts_with("create revision"), "{:?}", lines(&decide(&cured)));
+    let mut denied = observation;
+    denied.memory.record_denied(&present);
+    assert!(lines(&decide(&denied))[0].starts_with("default podtemplate"), "{:?}", lines(&decide(&denied)));
+}
+
 #[test]
 fn what_tools_print_is_no_change() {
     let mut printed = fixture::template("v1");

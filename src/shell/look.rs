@@ -141,3 +141,28 @@ fn answer(answer: Answer, what: &str) -> Result<Value, LookError> {
         Answer::Unknown(message) => Err(LookError::Unknown { what, message }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::shell::stub;
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_last_page() {
+        let address = stub::serve(|seen| {
+            let last = seen.line.contains("&continue=a%2Fb%3D");
+            let (name, token) = if last { ("two", "") } else { ("one", "a/b=") };
+            let page = json!({
+                "metadata": { "resourceVersion": "5", "continue": token },
+                "items": [{ "metadata": { "name": name } }],
+            });
+            Some(stub::answer("200 OK", &page.to_string()))
+        })
+        .await;
+        let (all, version) = list(&stub::client(address), Resource::Pods, "ns", "").await.unwrap();
+        let names: Vec<_> = all.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
+        assert_eq!((names, version.as_str()), (vec!["one", "two"], "5"));
+    }
+}

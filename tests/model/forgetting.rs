@@ -268,3 +268,22 @@ fn what_was_told_of_a_set_is_told_of_the_next_one_too() {
     world.run_for(Duration::from_secs(60));
     assert_eq!(told(&world), 2);
 }
+
+/// Whatever map of an engine a set gets into, it must get out of again: a process lives for months, and sets come and go.
+#[test]
+fn nothing_is_left_of_a_set_that_is_gone() {
+    let mut world = world();
+    let all = [ordinals("web-of-old"), daemons("agent-of-old")];
+    all.iter().for_each(|of| world.create_set(of, "app:1", &json!({})));
+    for of in &all {
+        settles(&mut world, of);
+        world.set_image(of, "app:2");
+        settles(&mut world, of);
+        world.delete(of, "Background");
+    }
+    // What was told by events is known for an hour.
+    world.run_for(Duration::from_secs(3 * 3600));
+    let engine = format!("{:?}", world.operators[0].engine);
+    let around = |at: usize| &engine[at.saturating_sub(300)..engine.len().min(at + 100)];
+    assert_eq!(engine.find("of-old").map(around), None);
+}

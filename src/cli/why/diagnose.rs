@@ -240,7 +240,15 @@ fn unready(facts: &Facts, key: &Key, pod: &Pod) -> Finding {
 
 /// The events of a pod, the newest first.
 fn events<'a>(facts: &'a Facts, pod: &'a str) -> impl Iterator<Item = &'a Value> {
-    let about = move |e: &&Value| e["involvedObject"]["kind"] == "Pod" && e["involvedObject"]["name"] == pod;
+    let about = move |e: &&Value| {
+        let object = &e["involvedObject"];
+        let namespace = object["namespace"].as_str().unwrap_or_default();
+        let present = facts.raw.get(&ObjectRef::new(Resource::Pods, namespace, pod));
+        // An earlier pod of this name had troubles of its own.
+        let is_it =
+            object["uid"].is_null() || present.is_none_or(|pod| pod["metadata"]["uid"] == object["uid"]);
+        object["kind"] == "Pod" && object["name"] == pod && is_it
+    };
     facts.events.iter().rev().filter(about)
 }
 

@@ -126,8 +126,9 @@ fn of<S: Planned>(facts: &Facts, observation: &Observation<S>, mut notes: Vec<St
         _ => finding::of_waiting(key, w, &outdated),
     }));
     // While it cannot be recorded what the spec asks for, the status as a whole is about an earlier one, and a condition says why.
-    let acts = conditions::find(&set, "Stalled")
-        .is_some_and(|stalled| stalled["status"] == "True" && conditions::is_present(&set, stalled));
+    let acts = conditions::find(&set, "Stalled").is_some_and(|stalled| {
+        stalled["status"] == "True" && conditions::is_present(&set, stalled) == Some(true)
+    });
     let observed = set["status"]["observedGeneration"].as_i64();
     let is_behind = observed != set["metadata"]["generation"].as_i64();
     if is_behind && !acts && !observation.set.meta().is_terminating() {

@@ -341,3 +341,15 @@ fn a_refusal_that_keeps_a_template_from_being_recorded_is_found() {
     assert!(!found.iter().any(|(cause, _)| cause == "quota"), "it may be cured: {found:?}");
     assert!(found.iter().any(|(cause, _)| cause == "notObserved"), "{found:?}");
 }
+
+#[test]
+fn events_of_an_earlier_pod_of_the_name_say_nothing() {
+    let unready = json!({ "status": { "conditions": [{ "type": "Ready", "status": "False" }] } });
+    let said = |uid: &str| {
+        let mut probe = event("Pod", "web-1", "Unhealthy", "Readiness probe failed: connection refused");
+        merge(&mut probe, &json!({ "involvedObject": { "namespace": NS, "uid": uid } }));
+        about_pod(unready.clone(), vec![probe]).1
+    };
+    assert!(said("p1").contains("connection refused"), "{}", said("p1"));
+    assert!(!said("earlier").contains("connection refused"), "{}", said("earlier"));
+}

@@ -143,6 +143,11 @@ impl Engine {
         let view = self.stores.view(object);
         let cached = view.meta.and_then(|m| m.resource_version.number());
         let message = failure.message();
+        if let (Failure::Rejected(refusal), Act::Default { template, .. }) = (&failure, &action.act)
+            && classify::is_denied(refusal)
+        {
+            self.memory.entry(key.clone()).or_default().record_denied(template);
+        }
         let rejected = |wait, reported| MemoryOutcome::Rejected { message: &message, wait, reported };
         // A dry run has no object in any cache, so there is nothing to wait for.
         let dry_run = matches!(action.act, Act::Default { .. });

@@ -97,5 +97,6 @@ fn only_the_api_server_itself_says_that_a_template_is_invalid() {
         (false, said(403, "Forbidden", "", cause("template"))),
     ] {
         assert_eq!(classify::is_invalid_template(&refusal), expected, "{refusal:?}");
+        assert_eq!(classify::is_denied(&refusal), refusal.message.contains("denied"), "{refusal:?}");
     }
 }

@@ -68,3 +68,31 @@ fn people_are_told_what_the_look_is_for() {
     let told = reconciling["message"].as_str().unwrap();
     assert!(told.starts_with("create pod ns/web-2"), "{told}");
 }
+
+/// The list may be of the past: what the first read shows stops the plan as a whole, though the read is one that claims alone would need.
+#[test]
+fn the_first_look_stops_the_whole_plan() {
+    for (surface, policy) in [("berth", "OrderedReady"), ("berth", "Parallel"), ("apps", "Parallel")] {
+        let template = json!({ "metadata": { "name": "www" }, "spec": {} });
+        let retention = json!({ "whenDeleted": "Delete", "whenScaled": "Delete" });
+        let mut set = fixture::ordinal_set(json!({
+            "replicas": 1, "podManagementPolicy": policy, "volumeClaimTemplates": [template],
+            "persistentVolumeClaimRetentionPolicy": retention,
+        }));
+        set.status.observed_generation = 1;
+        set.status.current_revision = "v1".to_owned();
+        set.status.update_revision = "v1".to_owned();
+        let pods = (0..3).map(|n| pod::<OrdinalSet>(&format!("web-{n}"), "v1", json!({}))).collect();
+        let mut observation = fixture::observe(set, pods, vec![revision::<OrdinalSet>("v1", 1, "v1")]);
+        if surface == "apps" {
+            observation.key.surface = crate::api::Surface::Apps;
+        }
+        let claims = (0..3).map(|n| fixture::claim(&format!("www-web-{n}"), json!([])));
+        observation.claims = claims.map(|claim| (claim.metadata.name.clone(), claim)).collect();
+        observation.memory = Memory::default();
+        let plan = ordinals::plan(&observation);
+        let first = plan.stages.iter().find(|stage| stage.part != crate::core::plan::Part::Untie).unwrap();
+        assert!(first.units.iter().flatten().all(|action| action.act.is_live_read()), "{plan}");
+        assert!(!first.independent, "{surface}, {policy}: {plan}");
+    }
+}

@@ -156,3 +156,13 @@ fn a_change_that_is_undone_again_and_again_waits() {
     }
     assert!(memory.rejections.is_empty(), "other changes of the same object are none of it");
 }
+
+/// A standby never plans, and so never sees in a plan that the set is paused no more.
+#[test]
+fn where_a_paused_pod_was_is_forgotten_when_one_goes_while_the_set_is_not() {
+    let mut memory = Memory::of(&owner(1));
+    memory.pod_gone(Slot::Ordinal(2), "v1", true);
+    assert_eq!(memory.paused_revision(&Slot::Ordinal(2)), Some("v1"));
+    memory.pod_gone(Slot::Ordinal(2), "v1", false);
+    assert_eq!(memory.paused_revision(&Slot::Ordinal(2)), None);
+}

@@ -83,3 +83,38 @@ fn a_list_that_was_not_taken_is_asked_for_again() {
         "whoever waits for a list waits for ever otherwise"
     );
 }
+
+/// As a proxy does that takes a watch on and ends it.
+#[test]
+fn a_watch_that_is_opened_and_ends_at_once_is_begun_after_a_pause_too() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    reflector.ask(ms(0));
+    reflector.page(vec![], String::new(), 10);
+    reflector.taken(ms(0));
+    for at in [1, 2] {
+        reflector.ask(ms(at)).unwrap();
+        reflector.opened();
+        reflector.ended(ms(at));
+    }
+    assert_eq!(reflector.ask(ms(2)), None);
+    assert!(reflector.next_at().unwrap() >= ms(1000));
+}
+
+/// A server that can watch from no version that it lists at.
+#[test]
+fn lists_that_cannot_be_watched_from_are_asked_for_ever_more_rarely() {
+    let mut reflector: Reflector<u8> = Reflector::default();
+    let (mut lists, mut now) = (0, 0);
+    while now < 600_000 {
+        match reflector.ask(ms(now)) {
+            Some((_, asked)) if asked == list("") => {
+                lists += 1;
+                reflector.page(vec![], String::new(), 10);
+                reflector.taken(ms(now));
+            }
+            Some(_) => reflector.expired(ms(now)),
+            None => now += 100,
+        }
+    }
+    assert!((5..=70).contains(&lists), "{lists} lists in ten minutes");
+}

@@ -133,6 +133,15 @@ fn a_replica_that_is_tried_at_once_leaves_the_others_their_pause() {
     assert_eq!(held(&rejections, &create(5), at(108)), before);
 }
 
+/// A namespace that ends refuses each of them, and so does an API server that is unwell.
+#[test]
+fn a_lost_replica_waits_where_the_api_server_does_nothing() {
+    let mut rejections = Rejections::default();
+    rejections.record(&create(4), "", Some(at(30)), false, at(100));
+    rejections.vacate(Slot::Ordinal(5));
+    assert_eq!(held(&rejections, &create(5), at(101)), Some(29));
+}
+
 #[test]
 fn what_was_not_tried_again_is_not_forgotten_by_the_next_rejection() {
     let mut rejections = Rejections::default();
@@ -170,4 +179,14 @@ fn a_conflict_with_nothing_newer_is_a_rejection() {
     rejections.clear(&patch("4"));
     rejections.conflict(&patch("4"), "it was modified", at(20));
     assert_eq!(held(&rejections, &patch("4"), at(20)), None);
+}
+
+#[test]
+fn a_busy_api_server_says_nothing_about_what_is_taken_back() {
+    let mut rejections = Rejections::default();
+    rejections.take_back(&delete(0), "taken back", at(10));
+    rejections.record(&delete(0), "busy", None, false, at(20));
+    assert!(rejections.of(&delete(0).act).unwrap().taken_back);
+    rejections.record(&delete(0), "no", None, true, at(30));
+    assert!(!rejections.of(&delete(0).act).unwrap().taken_back);
 }

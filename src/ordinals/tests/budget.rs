@@ -9,6 +9,7 @@ use super::surface::{check_both, written};
 use super::{ok, v2};
 use crate::api::{ObjectRef, Resource, Surface};
 use crate::core::fixture::{self, broken, revision, terminating};
+use crate::core::memory::Outcome;
 use crate::core::request::Verb;
 
 /// `maxUnavailable` of so many replicas (A9.4): percentages are rounded down, and one pod may always go.
@@ -212,6 +213,32 @@ fn a_deletion_that_was_refused_keeps_no_budget_from_the_others() {
         let plan = super::super::plan(&observation);
         assert_eq!(fixture::writes(&plan), expected, "{policy}: {plan}");
     }
+}
+
+/// A busy API server may have done it all the same.
+#[test]
+fn a_deletion_that_a_busy_api_server_has_not_answered_keeps_its_budget() {
+    let mut observation = super::observe(spec("Parallel", 3, json!({ "maxUnavailable": 1 })), &old(3, &[]));
+    let first = super::super::plan(&observation);
+    let delete = fixture::work(&first).next().unwrap().clone();
+    let outcome = Outcome::Rejected { message: "etcdserver: request timed out", wait: None, reported: false };
+    observation.memory.record(&delete, outcome, observation.now.mono);
+    let plan = super::super::plan(&observation);
+    assert_eq!(fixture::writes(&plan), deletes(&[]), "{plan}");
+}
+
+/// The budget is used by another pod: that the deletion of the highest is refused is reported all the same.
+#[test]
+fn a_refused_deletion_is_reported_while_others_use_the_budget() {
+    let pods = old(3, &[(1, terminating())]);
+    let mut observation = super::observe(spec("Parallel", 3, json!({ "maxUnavailable": 1 })), &pods);
+    let refused = ObjectRef::new(Resource::Pods, "ns", "web-2");
+    fixture::reject(&mut observation.memory, Verb::Delete, refused, observation.now);
+    let plan = super::super::plan(&observation);
+    assert_eq!(fixture::writes(&plan), deletes(&[]), "{plan}");
+    let conditions = plan.status().unwrap()["conditions"].as_array().unwrap().clone();
+    let stalled = conditions.iter().find(|c| c["type"] == "Stalled").unwrap();
+    assert_eq!(stalled["status"], "True", "{plan}");
 }
 
 /// What was refused when a pod was made says nothing about its deletion: that comes in its turn (S7; seed 478509).

@@ -115,4 +115,14 @@ fn a_revision_without_a_template_costs_no_more_than_what_exists() {
     let plan = super::plan(&observation);
     let invalid = plan.waiting.iter().filter(|w| matches!(w, Waiting::Invalid { .. })).count();
     assert_eq!(invalid, 1, "{plan}");
+
+    // Those from the partition on are made.
+    let rolling = json!({ "rollingUpdate": { "partition": 600 } });
+    let spec = json!({ "replicas": 1000, "podManagementPolicy": "Parallel", "updateStrategy": rolling });
+    let mut observation = super::observe(super::v2(spec), &[]);
+    let mut empty = (*observation.revisions[0]).clone();
+    empty.data = json!({}).into();
+    observation.revisions[0] = std::sync::Arc::new(empty);
+    let plan = super::plan(&observation);
+    assert_eq!(writes(&plan).len(), 400, "{plan}");
 }

@@ -96,24 +96,49 @@ fn nothing_goes_while_something_is_taken_over_or_the_set_is_on_its_way_out() {
     assert_eq!(removed(&ends), Vec::<String>::new());
 }
 
-/// Another operator has recorded the present template, which is not seen yet, and the API server does not say whether it is a new one.
+/// The present template was recorded, which is not seen yet, and the API server does not say whether it is a new one.
 #[test]
-fn the_status_of_an_operator_that_is_ahead_is_left_alone() {
-    let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v1", ok())];
-    let mut observation = super::observe(super::v2(json!({})), &pods);
+fn nothing_is_made_from_an_earlier_template_than_the_recorded_one() {
+    let pods = [(0, "v1", ok()), (1, "v1", ok())];
+    let mut observation = super::observe(super::v2(json!({ "podManagementPolicy": "Parallel" })), &pods);
     observation.revisions.retain(|revision| revision.metadata.name == "v1");
     let first = super::plan(&observation);
     let dry_runs = first.actions().filter(|action| matches!(action.act, Act::Default { .. }));
     let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
     dry_runs.for_each(|dry_run| observation.memory.record(dry_run, outcome, observation.now.mono));
     let plan = super::plan(&observation);
-    assert_eq!(plan.status(), None, "{plan}");
+    assert_eq!(writes(&plan), Vec::<String>::new(), "{plan}");
+    let status = plan.status().unwrap();
+    assert_eq!(
+        (&status["observedGeneration"], &status["updateRevision"]),
+        (&Value::Null, &Value::Null),
+        "{plan}"
+    );
+    assert!(status["conditions"].to_string().contains("FailedCreate"), "{plan}");
     let mut set = (*observation.set).clone();
     set.metadata.generation += 1;
     observation.set = std::sync::Arc::new(set);
     let plan = super::plan(&observation);
-    assert!(
-        plan.status().is_some() || plan.stages.iter().any(|s| s.part == Part::Record),
-        "it is behind: {plan}"
-    );
+    assert!(writes(&plan).iter().any(|w| w.contains("web")), "it is behind: {plan}");
+}
+
+/// In the middle of a rollout the template changes again, and it is not known whether to another one.
+#[test]
+fn nothing_is_replaced_while_the_template_is_undecided() {
+    for policy in ["OrderedReady", "Parallel"] {
+        let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v2", ok())];
+        let spec = json!({ "replicas": 4, "podManagementPolicy": policy });
+        let mut observation = super::observe(super::v2(spec), &pods);
+        let mut set = (*observation.set).clone();
+        set.spec.template.0 = crate::core::fixture::template("v3");
+        set.metadata.generation += 1;
+        observation.set = std::sync::Arc::new(set);
+        let first = super::plan(&observation);
+        let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
+        for dry_run in first.actions().filter(|action| matches!(action.act, Act::Default { .. })) {
+            observation.memory.record(dry_run, outcome, observation.now.mono);
+        }
+        let plan = super::plan(&observation);
+        assert_eq!(writes(&plan), ["create Pod web-3"], "{policy}: {plan}");
+    }
 }

@@ -127,3 +127,19 @@ fn availability_does_not_wait_for_an_adoption() {
     let available = conditions.iter().find(|c| c["type"] == "Available").unwrap();
     assert_eq!(available["status"], "False", "{plan}");
 }
+
+/// What is not known of the history may be the revision that pods below the partition are at.
+#[test]
+fn a_revision_that_cannot_be_adopted_keeps_everything_as_it_is() {
+    let spec = json!({ "updateStrategy": { "rollingUpdate": { "partition": 2 } } });
+    let mut observation = super::observe(super::v2(spec), &[(1, "v1", json!({})), (2, "v2", json!({}))]);
+    let mut orphan = (*observation.revisions[0]).clone();
+    assert_eq!(orphan.metadata.name, "v1");
+    orphan.metadata.owner_references = vec![];
+    observation.revisions[0] = std::sync::Arc::new(orphan);
+    let first = super::plan(&observation);
+    let adopts = first.actions().find(|action| action.act.is_write()).unwrap().clone();
+    observation.memory.record(&adopts, Outcome::TakenBack("taken back"), observation.now.mono);
+    let plan = super::plan(&observation);
+    assert!(!fixture::writes(&plan).iter().any(|write| write.contains("Pod")), "{plan}");
+}

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::api::Surface;
+use crate::core::engine::Event;
 
 type Answered = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -108,4 +109,26 @@ async fn a_request_that_hangs_does_not_stretch_a_stop() {
 async fn probes_do_not_stretch_a_stop() {
     let took = stop_takes(Some(Duration::from_millis(70))).await;
     assert!(took >= STOP_WITHIN && took < STOP_WITHIN + Duration::from_millis(100), "{took:?}");
+}
+
+/// As on a connection that is dead, and that nobody has closed.
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_stays_silent_ends() {
+    let client = Client::new(Silent { written: Arc::default() }, "default");
+    let scope = Scope { resource: Resource::Pods, namespace: String::new(), name: String::new() };
+    let (sender, mut inputs) = mpsc::channel(16);
+    let began = Instant::now();
+    tokio::spawn(watch::watch(client, scope, 1, 5, sender));
+    let mut last = None;
+    let patience = Duration::from_secs(600);
+    while let Some(input) = tokio::time::timeout(patience, inputs.recv()).await.expect("it does not end") {
+        last = Some(input);
+    }
+    assert!(began.elapsed() < Duration::from_secs(200), "{:?}", began.elapsed());
+    let failed = Some("nothing came for 150 s");
+    let said = match &last {
+        Some(Input::Event { event: Event::Failed(problem), .. }) => Some(problem.as_str()),
+        _ => None,
+    };
+    assert_eq!(said, failed, "{last:?}");
 }

@@ -68,6 +68,10 @@ impl Workshop {
         let text = fs::read_to_string(&module).map_err(at(&module))?;
         put(&module, format!("{text}\npub mod defect;\n").as_bytes())?;
         put(&fresh.join("src/core/defect.rs"), SWITCH.as_bytes())?;
+        // What is gone would be built too.
+        if workshop.tree().exists() {
+            remove_others(&fresh, &workshop.tree())?;
+        }
         // What has not changed stays untouched, so that little is built anew.
         for name in names.iter().map(String::as_str).chain(["src/core/defect.rs"]) {
             let (from, to) = (fresh.join(name), workshop.tree().join(name));
@@ -164,6 +168,21 @@ fn sources() -> Result<Vec<String>, String> {
     let output = succeed(&mut list)?;
     let all = String::from_utf8_lossy(&output.stdout);
     Ok(all.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// Removes from `tree` all files that `fresh` does not have.
+fn remove_others(fresh: &Path, tree: &Path) -> Result<(), String> {
+    for entry in fs::read_dir(tree).map_err(at(tree))?.filter_map(Result::ok) {
+        let (path, kept) = (entry.path(), fresh.join(entry.file_name()));
+        if path.is_dir() && kept.is_dir() {
+            remove_others(&kept, &path)?;
+        } else if path.is_dir() {
+            fs::remove_dir_all(&path).map_err(at(&path))?;
+        } else if !kept.is_file() {
+            fs::remove_file(&path).map_err(at(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), String> {
