@@ -316,3 +316,29 @@ fn a_refusal_of_a_native_set_does_not_outlive_what_it_was_about() {
     world.server.admission.policies.clear();
     comes_to_rest(&mut world, &web);
 }
+
+/// A template that could not be compared with the recorded one is taken back, while a pod is not ready: nothing is written after that.
+#[test]
+fn a_template_that_is_given_up_is_no_obstacle() {
+    let web = set_in(NAMESPACE, Kind::Ordinal, Surface::Apps, "web");
+    let mut world = World::new(1, Weather::calm());
+    ["a", "b"].iter().for_each(|node| world.add_node(node, &json!({})));
+    world.surface = Surface::Apps;
+    world.add_operator();
+    world.invariants.rules.told = true;
+    world.create_set(&web, "app:1", &parallel(2));
+    world.run_until(5 * MINUTE, |w| reached(w, &web));
+    // The next life has written nothing.
+    world.crash(0);
+    world.run_for(MINUTE);
+    world.server.roles.take("create", "podtemplates");
+    world.set_image(&web, "app:2");
+    assert!(after(&mut world, MINUTE, &web));
+    world.sicken(&pod("web-0"));
+    world.run_for(10 * SECOND);
+    world.set_image(&web, "app:1");
+    assert!(!after(&mut world, 5 * SECOND, &web), "{}", world.server.get(&web).unwrap()["status"]);
+    world.heal();
+    world.server.roles.give_back();
+    comes_to_rest(&mut world, &web);
+}

@@ -125,12 +125,12 @@ fn a_replica_that_is_tried_at_once_leaves_the_others_their_pause() {
     for seconds in [0, 2, 4, 8] {
         rejections.record(&create(4), "no", None, true, at(100 + seconds));
     }
-    let before = held(&rejections, &create(5), at(108));
+    let before = held(&rejections, &create(5), at(109));
     for ordinal in 6..9 {
         rejections.vacate(Slot::Ordinal(ordinal));
-        rejections.record(&create(ordinal), "no", None, true, at(108));
+        rejections.record(&create(ordinal), "no", None, true, at(109));
     }
-    assert_eq!(held(&rejections, &create(5), at(108)), before);
+    assert_eq!(held(&rejections, &create(5), at(109)), before);
 }
 
 /// A namespace that ends refuses each of them, and so does an API server that is unwell.
