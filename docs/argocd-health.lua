@@ -6,6 +6,13 @@ local health = { status = "Progressing", message = "Waiting for the first status
 if obj.status == nil then
   return health
 end
+-- Where the spec cannot be recorded the condition alone is about it.
+for _, condition in ipairs(obj.status.conditions or {}) do
+  if condition.type == "Stalled" and condition.status == "True" and condition.observedGeneration == obj.metadata.generation then
+    health.status, health.message = "Degraded", condition.message
+    return health
+  end
+end
 if obj.status.observedGeneration ~= nil and obj.status.observedGeneration ~= obj.metadata.generation then
   health.message = "Waiting for the spec to be observed"
   return health

@@ -5,21 +5,39 @@ use kube::Client;
 use super::facts::Facts;
 use crate::api::{Key, Kind};
 use crate::core::classify;
-use crate::core::forecast::Planned;
+use crate::core::forecast::forecast;
 use crate::core::memory::Memory;
-use crate::core::plan::{Act, Plan};
+use crate::core::plan::{Act, Action};
 use crate::shell::look;
 
-/// What the API server says about the templates that the first plan asks about, and what it did not answer.
+/// How often it is asked at most: each answer may lead to another template.
+const ROUNDS: usize = 4;
+
+/// What the API server says about the templates that the first plans ask about, and what it did not answer. Before a template is compared
+/// the first plan may have to adopt what an earlier set left.
 pub(super) async fn ask(client: &Client, facts: &Facts, key: &Key) -> (Memory, Vec<String>) {
-    let mut memory = Memory::default();
-    let plan = match key.kind {
-        Kind::Ordinal => facts.ordinal(key, memory.clone()).map(|o| Planned::plan(&o)),
-        Kind::Daemon => facts.daemon(key, memory.clone()).map(|o| Planned::plan(&o)),
-    };
-    let mut notes = vec![];
-    for action in plan.iter().flat_map(Plan::actions) {
+    let (mut memory, mut notes) = (Memory::default(), vec![]);
+    for _ in 0..ROUNDS {
+        let before = memory.clone();
+        let forecast = match key.kind {
+            Kind::Ordinal => facts.ordinal(key, memory.clone()).map(|o| forecast(&o)),
+            Kind::Daemon => facts.daemon(key, memory.clone()).map(|o| forecast(&o)),
+        };
+        let dry_runs = forecast.map(|forecast| forecast.dry_runs).unwrap_or_default();
+        answer(client, &dry_runs, &mut memory, &mut notes).await;
+        if memory == before {
+            break;
+        }
+    }
+    (memory, notes)
+}
+
+async fn answer(client: &Client, dry_runs: &[Action], memory: &mut Memory, notes: &mut Vec<String>) {
+    for action in dry_runs {
         let Act::Default { template, .. } = &action.act else { continue };
+        if memory.defaulted(template).is_some() || memory.is_denied(template) {
+            continue;
+        }
         match look::ask(client, &action.act.request(), "default a pod template by a dry run").await {
             Ok(value) => memory.record_defaults(template, value.get("template")),
             // A template that is not accepted is like no other.
@@ -30,9 +48,11 @@ pub(super) async fn ask(client: &Client, facts: &Facts, key: &Key) -> (Memory, V
                 if error.refusal().is_some_and(classify::is_denied) {
                     memory.record_denied(template);
                 }
-                notes.push(error.to_string());
+                let note = error.to_string();
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
             }
         }
     }
-    (memory, notes)
 }

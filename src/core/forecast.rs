@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::assume::{self, Event};
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Act, Plan};
+use super::plan::{Act, Action, Plan};
 use super::reason::{Reason, Waiting};
 use super::request::Verb;
 use crate::api::{Claim, ObjectRef, Resource};
@@ -109,6 +109,9 @@ pub struct Forecast {
     pub claims: Claims,
     /// Whether a template was taken to differ from the recorded one although it may do so in defaults only.
     pub assumed_different: bool,
+    /// Dry runs that would tell.
+    #[serde(skip)]
+    pub dry_runs: Vec<Action>,
 }
 
 impl Forecast {
@@ -136,13 +139,16 @@ pub fn forecast<S: Planned>(observation: &Observation<S>) -> Forecast {
         worst_unavailable: tally.unavailable,
         claims: Claims::default(),
         assumed_different: false,
+        dry_runs: vec![],
     };
     let (mut after, mut written, mut number, mut pauses) = (vec![], 0, 0, 0);
     // Each round writes, or moves the world, or lets time pass; the bound is a last resort.
     for round in 0..MOST_WRITES * 8 {
         let plan = S::plan(&now);
         let writes: Vec<Write> = writes(&plan);
-        forecast.assumed_different |= plan.actions().any(|a| matches!(a.act, Act::Default { .. }));
+        let dry_runs = plan.actions().filter(|action| matches!(action.act, Act::Default { .. }));
+        forecast.dry_runs.extend(dry_runs.cloned());
+        forecast.assumed_different = !forecast.dry_runs.is_empty();
         let rests = plan.has_no_work();
         if !writes.is_empty() {
             written += writes.len();

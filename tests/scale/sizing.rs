@@ -63,6 +63,7 @@ fn sizing() {
         let manifests = (0..sets).map(|n| {
             let mut set = with_image(&ordinal_set(&format!("set-{n}"), PODS), image);
             set["spec"]["podManagementPolicy"] = json!("Parallel");
+            set["spec"]["updateStrategy"] = json!({ "type": "RollingUpdate" });
             as_people_write(&mut set["spec"]["template"]["spec"]);
             set.to_string()
         });

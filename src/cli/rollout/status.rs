@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Sets, failed, read, word};
 use crate::api::ordinal_set::OrdinalUpdateType;
-use crate::api::status::{Condition, ConditionReason};
+use crate::api::status::{Condition, ConditionReason, ConditionType};
 use crate::api::{Key, Kind, NodeDaemonSet, ObjectRef, OrdinalSet, Resource};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
@@ -134,7 +134,7 @@ fn ordinal(key: &Key, set: &OrdinalSet) -> Result<(String, bool), String> {
         return Err(ONLY_ROLLING.to_owned());
     }
     if status.observed_generation <= 0 || set.metadata.generation > status.observed_generation {
-        return Ok((format!("Waiting for {} spec update to be observed...", word(key.kind)), false));
+        return Ok((not_observed(key, &status.conditions, set.metadata.generation), false));
     }
     deadline(key, &status.conditions)?;
     let (wanted, ready) = (set.spec.wanted(), i64::from(status.ready_replicas));
@@ -169,7 +169,7 @@ fn daemon(key: &Key, set: &NodeDaemonSet) -> Result<(String, bool), String> {
     }
     let (status, kind, name) = (&set.status, word(key.kind), &key.name);
     if status.observed_generation <= 0 || set.metadata.generation > status.observed_generation {
-        return Ok((format!("Waiting for {kind} spec update to be observed..."), false));
+        return Ok((not_observed(key, &status.conditions, set.metadata.generation), false));
     }
     deadline(key, &status.conditions)?;
     let desired = status.desired_number_scheduled;
@@ -182,6 +182,17 @@ fn daemon(key: &Key, set: &NodeDaemonSet) -> Result<(String, bool), String> {
     } else {
         (format!("{kind} {name:?} successfully rolled out"), true)
     })
+}
+
+/// What is said while the status is about an earlier spec: also why, if it is known what keeps the present one from being recorded.
+fn not_observed(key: &Key, conditions: &[Condition], generation: i64) -> String {
+    let waiting = format!("Waiting for {} spec update to be observed...", word(key.kind));
+    let stalled = conditions.iter().find(|c| {
+        c.type_ == ConditionType::Stalled.to_string()
+            && c.status == "True"
+            && c.observed_generation == generation
+    });
+    stalled.map_or(waiting.clone(), |condition| format!("{waiting} {}", condition.message))
 }
 
 /// Fails once the progress deadline has passed.

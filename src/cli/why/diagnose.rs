@@ -131,6 +131,10 @@ fn containers(facts: &Facts, key: &Key, pod: &str, raw: &Value) -> Option<Findin
                 let why = failed.and_then(|e| e["message"].as_str()).unwrap_or(message);
                 let why = if why.is_empty() { text("/state/waiting/reason") } else { why };
                 let message = format!("container {container}: image {image:?} cannot be had: {why}");
+                if !goes_back(facts, key, raw) {
+                    let remedy = "an image that exists and that the node may pull";
+                    return Some(Finding::new(Cause::Image, message, remedy, describe()));
+                }
                 let remedy = "an image that exists and that the node may pull, or the template goes back";
                 return Some(Finding::new(Cause::Image, message, remedy, rollout(key, "undo")));
             }
@@ -158,6 +162,29 @@ fn containers(facts: &Facts, key: &Key, pod: &str, raw: &Value) -> Option<Findin
         }
     }
     None
+}
+
+/// Whether `berth rollout undo` would help a pod: it is at the newest revision, there is an earlier one, and the set is not paused.
+fn goes_back(facts: &Facts, key: &Key, pod: &Value) -> bool {
+    let set = facts.set(key).cloned().unwrap_or_default();
+    let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    let ours = |revision: &&Value| {
+        let owners = revision["metadata"]["ownerReferences"].as_array();
+        owners.is_some_and(|all| all.iter().any(|owner| owner["uid"] == uid))
+    };
+    let revisions: Vec<&Value> = facts
+        .raw
+        .iter()
+        .filter(|(of, _)| of.resource == Resource::Revisions)
+        .map(|(_, v)| v)
+        .filter(ours)
+        .collect();
+    let newest = revisions.iter().max_by_key(|revision| revision["revision"].as_i64());
+    let label = &pod["metadata"]["labels"][pod::REVISION_LABEL];
+    let is_newest = newest.is_none_or(|newest| {
+        newest["metadata"]["name"] == *label || newest["metadata"]["labels"][pod::REVISION_LABEL] == *label
+    });
+    revisions.len() > 1 && is_newest && set["spec"]["paused"] != true
 }
 
 fn unscheduled(facts: &Facts, key: &Key, pod: &Pod) -> Finding {

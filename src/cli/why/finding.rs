@@ -150,8 +150,8 @@ pub(super) fn of_waiting(key: &Key, waiting: &Waiting, outdated: &[String]) -> O
         Waiting::NameTaken { object } => Finding::new(
             Cause::NameTaken,
             text,
-            "the name is free again when that object is gone",
-            kubectl(key, &format!("delete {} {}", object.resource.plural(), object.name)),
+            "the name is free again when that object is gone; one that another controller manages goes with its owner alone",
+            kubectl(key, &format!("get {} {} -o yaml", object.resource.plural(), object.name)),
         ),
         Waiting::Budget { limit, .. } => Finding::new(
             Cause::Budget,
@@ -251,6 +251,20 @@ pub(super) fn of_refusal(key: &Key, message: &str) -> Finding {
             remedy,
             format!("kubectl get ns {namespace} --show-labels"),
         );
+    }
+    if message.contains("User \"system:serviceaccount:") && message.contains(" cannot ") {
+        let remedy = "the role of the operator gets this right";
+        return Finding::new(
+            Cause::Admission,
+            message,
+            remedy,
+            "kubectl apply -f deploy/rbac.yaml".to_owned(),
+        );
+    }
+    if message.contains("podtemplates ") {
+        let remedy = "the policy lets dry runs of pod templates pass: by them defaults are told from changes";
+        let policies = "kubectl get validatingadmissionpolicies,validatingwebhookconfigurations".to_owned();
+        return Finding::new(Cause::Admission, message, remedy, policies);
     }
     let edit = kubectl(key, &format!("edit {}", cluster::short(key)));
     if message.contains("admission webhook")

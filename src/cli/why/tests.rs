@@ -353,3 +353,29 @@ fn events_of_an_earlier_pod_of_the_name_say_nothing() {
     assert!(said("p1").contains("connection refused"), "{}", said("p1"));
     assert!(!said("earlier").contains("connection refused"), "{}", said("earlier"));
 }
+
+#[test]
+fn what_the_operator_may_not_do_is_no_matter_of_the_template() {
+    let refused = |message: &str| {
+        let stalled = json!({ "type": "Stalled", "status": "True", "reason": "FailedCreate", "message": message, "observedGeneration": 1 });
+        about_set(json!({ "status": { "conditions": [stalled] } }), vec![]).remove(0).1
+    };
+    let right = "pod demo/web-0: pods is forbidden: User \"system:serviceaccount:berth-system:berth\" cannot create resource \"pods\"";
+    assert_eq!(refused(right), "kubectl apply -f deploy/rbac.yaml");
+    let dry_run =
+        "podtemplate demo/web.dry-run: podtemplates \"web.dry-run\" is forbidden: denied request: no";
+    assert!(refused(dry_run).contains("validatingadmissionpolicies"), "{}", refused(dry_run));
+}
+
+#[test]
+fn undo_is_offered_only_where_it_helps() {
+    let command = |revision: &str, paused: bool| {
+        let broken = waiting("ImagePullBackOff", json!({}));
+        let pods = vec![pod(0, "old", json!({})), pod(1, revision, broken)];
+        let report = look(&facts(json!({ "spec": { "paused": paused } }), pods));
+        report.pods.iter().find(|p| p.name == "web-1").unwrap().finding.clone().unwrap().command
+    };
+    assert!(command("new", false).contains("undo"), "{}", command("new", false));
+    assert!(!command("new", true).contains("undo"), "a paused set refuses it");
+    assert!(!command("old", false).contains("undo"), "it would bring the broken template back");
+}
