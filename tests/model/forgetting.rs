@@ -244,31 +244,6 @@ fn a_standby_knows_at_which_revision_a_pod_of_a_paused_set_was() {
     assert_eq!(pods.iter().filter(|image| *image == "app:2").count(), new.len(), "{pods:?}");
 }
 
-/// Another controller manages a claim, which an event says once of each set.
-#[test]
-fn what_was_told_of_a_set_is_told_of_the_next_one_too() {
-    let web = ordinals("web");
-    let mut world = world();
-    let claim = ObjectRef::new(Resource::Claims, NAMESPACE, "data-web-0");
-    let other = json!([{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "other", "uid": "other-uid", "controller": true }]);
-    let body = json!({ "metadata": { "name": "data-web-0", "labels": { "app": "web" }, "ownerReferences": other }, "spec": {} });
-    world.server.create(&claim, &body).unwrap();
-    let spec = json!({
-        "replicas": 1,
-        "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Delete" },
-        "volumeClaimTemplates": [{ "metadata": { "name": "data" }, "spec": {} }],
-    });
-    // The creation of its pod, and whose the claim is.
-    let told =
-        |world: &World| world.invariants.sending.events_about(object::uid(world.server.get(&web).unwrap()));
-    world.create_set(&web, "app:1", &spec);
-    world.run_for(Duration::from_secs(30));
-    assert_eq!(told(&world), 2);
-    again(&mut world, &web, "app:1", &spec, true);
-    world.run_for(Duration::from_secs(60));
-    assert_eq!(told(&world), 2);
-}
-
 /// Whatever map of an engine a set gets into, it must get out of again: a process lives for months, and sets come and go.
 #[test]
 fn nothing_is_left_of_a_set_that_is_gone() {

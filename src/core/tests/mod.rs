@@ -24,6 +24,7 @@ mod recall;
 mod reflect;
 mod rejections;
 mod relisting;
+mod successor;
 mod triggers;
 
 use crate::api::{Key, Kind, Surface};
