@@ -21,12 +21,15 @@ const MOST_REFUSALS: usize = 4;
 /// The same of answers that a view was old: two are followed by what is newer, and when nothing is, by the same pauses.
 const MOST_CONFLICTS: usize = 7;
 
+/// A request, as far as its refusals are counted: the verb, the object, whether of the status, the template of a dry run, and whether the
+/// view was old.
+type Refused = (Verb, ObjectRef, bool, Option<String>, bool);
+
 /// Requests of one operator for one owner since anything of the owner changed.
 #[derive(Debug, Default)]
 struct Sent {
     all: VecDeque<Duration>,
-    /// By verb, object, whether of the status, the template of a dry run, and whether the view was old.
-    refused: BTreeMap<(Verb, ObjectRef, bool, Option<String>, bool), VecDeque<Duration>>,
+    refused: BTreeMap<Refused, VecDeque<Duration>>,
     /// The generation of the owner that the sender saw: a changed spec may be the cure, so it is tried at once.
     seen: i64,
 }
