@@ -21,6 +21,9 @@ const FORGOTTEN: Duration = Duration::from_secs(1800);
 /// conflict then: an admission webhook may answer with 409 too.
 const CONFLICTS: u32 = 2;
 
+/// For so long what a busy API server did not answer with a rejection may turn out to be done.
+const MAY_BE_DONE: Duration = Duration::from_secs(5);
+
 /// A request, as far as its rejections are concerned: the verb, whether it is of the status, whether it is a dry run, the object, and
 /// the incarnation that it is about.
 type RequestKey = (Verb, bool, bool, ObjectRef, Uid);
@@ -68,6 +71,8 @@ struct Conflict {
 struct Creations {
     times: u32,
     retry_at: Duration,
+    /// Until then the API server asked to wait, so that a replica which has lost its pod waits too.
+    asked_until: Duration,
     /// The request that was rejected last.
     last: RequestKey,
 }
@@ -116,15 +121,17 @@ impl Rejections {
             return own;
         }
         let is_vacant = |action: &Action| action.why.slot().is_some_and(|slot| self.vacant.contains(slot));
-        let creations = self.creations.as_ref().filter(|_| !unit.iter().any(is_vacant))?;
-        Some((left(creations.retry_at)?, self.requests.get(&creations.last)?))
+        let creations = self.creations.as_ref()?;
+        let until = if unit.iter().any(is_vacant) { creations.asked_until } else { creations.retry_at };
+        Some((left(until)?, self.requests.get(&creations.last)?))
     }
 
     /// Whether a unit is not to be sent now, as the API server refused it or what comes with it. What it did not do for reasons of its
     /// own may have been done all the same.
     pub fn is_refused(&self, unit: &[Action], now: Duration) -> bool {
         let held = unit.iter().filter_map(|action| self.back_off(action, unit, now));
-        held.max_by_key(|(delay, _)| *delay).is_some_and(|(_, rejection)| rejection.reported)
+        held.max_by_key(|(delay, _)| *delay)
+            .is_some_and(|(_, rejection)| rejection.reported || now >= rejection.tried + MAY_BE_DONE)
     }
 
     /// Whether a unit is not to be sent now.
@@ -165,7 +172,9 @@ impl Rejections {
             let again = times > 1 && now >= known.1;
             let times = known.0.saturating_add(u32::from(again)).max(1);
             let retry_at = known.1.max(now + RETRY.pause(times).max(wait));
-            self.creations = Some(Creations { times, retry_at, last: key.clone() });
+            let asked = if wait.is_zero() { Duration::ZERO } else { now + wait };
+            let asked_until = self.creations.as_ref().map_or(Duration::ZERO, |c| c.asked_until).max(asked);
+            self.creations = Some(Creations { times, retry_at, asked_until, last: key.clone() });
         }
         Arc::make_mut(&mut self.requests).insert(key, rejection);
     }
@@ -238,10 +247,9 @@ impl Rejections {
     }
 
     /// Records that a replica has lost its pod, or is wanted from now on: its creation is tried at once, though another was rejected.
-    /// Not though if the API server did nothing for reasons of its own, or because the namespace ends: it would say the same.
+    /// Not though while the API server asks to wait, or the namespace ends: it would say the same.
     pub fn vacate(&mut self, replica: Slot) {
-        let last = self.creations.as_ref().and_then(|creations| self.requests.get(&creations.last));
-        if last.is_some_and(|rejection| rejection.reported) {
+        if self.creations.is_some() {
             Arc::make_mut(&mut self.vacant).insert(replica);
         }
     }

@@ -141,6 +141,15 @@ fn pods_and_claims(
     if target.recreates_now() && rollout::recreate(observation, replicas, target, plan) {
         return;
     }
+    // Nothing goes while it is not known whether the template is another; and as long as an old pod is there no new one comes (S20).
+    let is_old = |pod: &crate::api::Pod| !pod::is_current(pod, &target.update.metadata.name);
+    if target.recreates
+        && target.undecided
+        && target.paused.is_none()
+        && replicas.all().any(|(_, pod)| is_old(pod))
+    {
+        return;
+    }
     let ordered = observation.set.spec.is_ordered();
     let goes_first = replicas::condemned_go_first(observation);
     if goes_first {

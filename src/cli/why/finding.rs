@@ -261,7 +261,7 @@ pub(super) fn of_refusal(key: &Key, message: &str) -> Finding {
             "kubectl apply -f deploy/rbac.yaml".to_owned(),
         );
     }
-    if message.contains("podtemplates ") {
+    if message.starts_with("podtemplate ") {
         let remedy = "the policy lets dry runs of pod templates pass: by them defaults are told from changes";
         let policies = "kubectl get validatingadmissionpolicies,validatingwebhookconfigurations".to_owned();
         return Finding::new(Cause::Admission, message, remedy, policies);

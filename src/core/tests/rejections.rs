@@ -190,3 +190,25 @@ fn a_busy_api_server_says_nothing_about_what_is_taken_back() {
     rejections.record(&delete(0), "no", None, true, at(30));
     assert!(!rejections.of(&delete(0).act).unwrap().taken_back);
 }
+
+/// One 503 among the answers of a quota.
+#[test]
+fn a_lost_replica_is_tried_at_once_though_the_api_server_was_busy() {
+    let mut rejections = Rejections::default();
+    for (n, seconds) in [0, 2, 4, 8, 16, 32].into_iter().enumerate() {
+        rejections.record(&create(4), "exceeded quota", None, n < 5, at(100 + seconds));
+    }
+    rejections.vacate(Slot::Ordinal(2));
+    assert_eq!(held(&rejections, &create(2), at(133)), None);
+}
+
+/// What was not done five seconds later is not done.
+#[test]
+fn a_request_that_a_busy_api_server_does_not_do_holds_no_budget_for_long() {
+    let mut rejections = Rejections::default();
+    for seconds in [0, 2, 4, 8, 16] {
+        rejections.record(&delete(0), "timed out", None, false, at(100 + seconds));
+    }
+    let unit = [delete(0)];
+    assert!(!rejections.is_refused(&unit, at(117)) && rejections.is_refused(&unit, at(122)));
+}
