@@ -262,7 +262,7 @@ pub(super) fn of_refusal(key: &Key, message: &str) -> Finding {
         );
     }
     if message.starts_with("podtemplate ") {
-        let remedy = "the policy lets dry runs of pod templates pass: by them defaults are told from changes";
+        let remedy = "the policy lets dry runs of pod templates pass: they tell a default from a change";
         let policies = "kubectl get validatingadmissionpolicies,validatingwebhookconfigurations".to_owned();
         return Finding::new(Cause::Admission, message, remedy, policies);
     }

@@ -111,7 +111,7 @@ async fn probes_do_not_stretch_a_stop() {
     assert!(took >= STOP_WITHIN && took < STOP_WITHIN + Duration::from_millis(100), "{took:?}");
 }
 
-/// As on a connection that is dead, and that nobody has closed.
+/// As on a connection that is dead, and was never closed.
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_stays_silent_ends() {
     let client = Client::new(Silent { written: Arc::default() }, "default");
