@@ -184,7 +184,7 @@ fn surge(
     let mut turns = turns(places, aim);
     // What was refused last is tried last: its pause and that of all creations end together.
     if !observation.memory.rejections.is_empty() {
-        turns.sort_by_key(|turn| super::identity::last_rejection(observation, turn.node));
+        turns.sort_by_cached_key(|turn| super::identity::last_rejection(observation, turn.node));
     }
     // Also a node whose new pod is available: if its old one cannot be deleted, surging on would fill every node (D5).
     let two: Vec<String> = turns
