@@ -28,6 +28,19 @@ fn settled(of: &ObjectRef, spec: &Value) -> World {
     world
 }
 
+/// A world in which `Stalled` is judged, with a native set of two pods that has settled.
+fn native() -> (World, ObjectRef) {
+    let web = set_in(NAMESPACE, Kind::Ordinal, Surface::Apps, "web");
+    let mut world = World::new(1, Weather::calm());
+    ["a", "b"].iter().for_each(|node| world.add_node(node, &json!({})));
+    world.surface = Surface::Apps;
+    world.add_operator();
+    world.invariants.rules.told = true;
+    world.create_set(&web, "app:1", &parallel(2));
+    world.run_until(5 * MINUTE, |w| reached(w, &web));
+    (world, web)
+}
+
 fn stalled(world: &World, of: &ObjectRef) -> bool {
     world.server.get(of).is_some_and(|set| object::holds(set, "Stalled"))
 }
@@ -296,14 +309,7 @@ fn a_refusal_does_not_outlive_the_pod_that_it_was_about() {
 /// The same on native sets, whose conditions know no generation: a later operator was refused a pod that is not wanted any more.
 #[test]
 fn a_refusal_of_a_native_set_does_not_outlive_what_it_was_about() {
-    let web = set_in(NAMESPACE, Kind::Ordinal, Surface::Apps, "web");
-    let mut world = World::new(1, Weather::calm());
-    ["a", "b"].iter().for_each(|node| world.add_node(node, &json!({})));
-    world.surface = Surface::Apps;
-    world.add_operator();
-    world.invariants.rules.told = true;
-    world.create_set(&web, "app:1", &parallel(2));
-    world.run_until(5 * MINUTE, |w| reached(w, &web));
+    let (mut world, web) = native();
     world.sicken(&pod("web-0"));
     world.server.admission.refuse(Pattern::of(Verb::Create, Resource::Pods).named("web-2"), denied());
     world.change(&web, &json!({ "replicas": 3 }));
@@ -320,14 +326,7 @@ fn a_refusal_of_a_native_set_does_not_outlive_what_it_was_about() {
 /// A template that could not be compared with the recorded one is taken back, while a pod is not ready: nothing is written after that.
 #[test]
 fn a_template_that_is_given_up_is_no_obstacle() {
-    let web = set_in(NAMESPACE, Kind::Ordinal, Surface::Apps, "web");
-    let mut world = World::new(1, Weather::calm());
-    ["a", "b"].iter().for_each(|node| world.add_node(node, &json!({})));
-    world.surface = Surface::Apps;
-    world.add_operator();
-    world.invariants.rules.told = true;
-    world.create_set(&web, "app:1", &parallel(2));
-    world.run_until(5 * MINUTE, |w| reached(w, &web));
+    let (mut world, web) = native();
     // The next life has written nothing.
     world.crash(0);
     world.run_for(MINUTE);
