@@ -5,7 +5,7 @@ use kube::Client;
 use super::facts::Facts;
 use crate::api::{Key, Kind};
 use crate::core::classify;
-use crate::core::forecast::forecast;
+use crate::core::forecast;
 use crate::core::memory::Memory;
 use crate::core::plan::{Act, Action};
 use crate::shell::look;
@@ -19,12 +19,11 @@ pub(super) async fn ask(client: &Client, facts: &Facts, key: &Key) -> (Memory, V
     let (mut memory, mut notes) = (Memory::default(), vec![]);
     for _ in 0..ROUNDS {
         let before = memory.clone();
-        let forecast = match key.kind {
-            Kind::Ordinal => facts.ordinal(key, memory.clone()).map(|o| forecast(&o)),
-            Kind::Daemon => facts.daemon(key, memory.clone()).map(|o| forecast(&o)),
+        let dry_runs = match key.kind {
+            Kind::Ordinal => facts.ordinal(key, memory.clone()).map(|o| forecast::dry_runs(&o)),
+            Kind::Daemon => facts.daemon(key, memory.clone()).map(|o| forecast::dry_runs(&o)),
         };
-        let dry_runs = forecast.map(|forecast| forecast.dry_runs).unwrap_or_default();
-        answer(client, &dry_runs, &mut memory, &mut notes).await;
+        answer(client, &dry_runs.unwrap_or_default(), &mut memory, &mut notes).await;
         if memory == before {
             break;
         }

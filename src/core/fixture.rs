@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cache::Objects;
+use super::forecast::Planned;
 use super::gates::Gates;
 use super::memory::{Memory, Outcome};
 use super::observation::Observation;
@@ -188,6 +189,15 @@ pub fn reject(memory: &mut Memory, verb: Verb, object: ObjectRef, now: Now) {
     };
     let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
     memory.record(&Action { act, why: Reason::IdentityLost }, outcome, now.mono);
+}
+
+/// Has the API server reject the dry runs that the first plan sends, so that it is not known whether the template is another.
+pub fn reject_dry_runs<S: Planned>(observation: &mut Observation<S>) {
+    let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
+    let first = S::plan(observation);
+    for dry_run in first.actions().filter(|action| matches!(action.act, Act::Default { .. })) {
+        observation.memory.record(dry_run, outcome, observation.now.mono);
+    }
 }
 
 /// Nodes as an observation holds them.

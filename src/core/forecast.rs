@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::assume::{self, Event};
 use super::observation::Observation;
 use super::owner::Set;
-use super::plan::{Act, Action, Plan};
+use super::plan::{Act, Action, Part, Plan};
 use super::reason::{Reason, Waiting};
 use super::request::Verb;
 use crate::api::{Claim, ObjectRef, Resource};
@@ -109,9 +109,6 @@ pub struct Forecast {
     pub claims: Claims,
     /// Whether a template was taken to differ from the recorded one although it may do so in defaults only.
     pub assumed_different: bool,
-    /// Dry runs that would tell.
-    #[serde(skip)]
-    pub dry_runs: Vec<Action>,
 }
 
 impl Forecast {
@@ -139,16 +136,13 @@ pub fn forecast<S: Planned>(observation: &Observation<S>) -> Forecast {
         worst_unavailable: tally.unavailable,
         claims: Claims::default(),
         assumed_different: false,
-        dry_runs: vec![],
     };
     let (mut after, mut written, mut number, mut pauses) = (vec![], 0, 0, 0);
     // Each round writes, or moves the world, or lets time pass; the bound is a last resort.
     for round in 0..MOST_WRITES * 8 {
         let plan = S::plan(&now);
         let writes: Vec<Write> = writes(&plan);
-        let dry_runs = plan.actions().filter(|action| matches!(action.act, Act::Default { .. }));
-        forecast.dry_runs.extend(dry_runs.cloned());
-        forecast.assumed_different = !forecast.dry_runs.is_empty();
+        forecast.assumed_different |= plan.actions().any(is_dry_run);
         let rests = plan.has_no_work();
         if !writes.is_empty() {
             written += writes.len();
@@ -188,6 +182,26 @@ pub fn forecast<S: Planned>(observation: &Observation<S>) -> Forecast {
     forecast.then = S::tally(&now);
     forecast.claims.kept = S::unused_claims(&now);
     forecast
+}
+
+/// The dry runs that tell whether the present template is a new one. What an earlier set left may have to be adopted before that;
+/// nothing is asked about once a plan comes to the pods.
+pub fn dry_runs<S: Planned>(observation: &Observation<S>) -> Vec<Action> {
+    let (mut now, mut number) = (observation.clone(), 0);
+    for _ in 0..MOST_WRITES {
+        let plan = S::plan(&now);
+        let dry_runs: Vec<Action> = plan.actions().filter(|action| is_dry_run(action)).cloned().collect();
+        let comes_to_pods = plan.stages.iter().any(|stage| stage.part == Part::Pods);
+        if !dry_runs.is_empty() || comes_to_pods || plan.has_no_work() {
+            return dry_runs;
+        }
+        now = assume::written(&now, &plan, &mut number);
+    }
+    vec![]
+}
+
+fn is_dry_run(action: &Action) -> bool {
+    matches!(action.act, Act::Default { .. })
 }
 
 fn writes(plan: &Plan) -> Vec<Write> {

@@ -59,7 +59,7 @@ pub struct Memory {
     /// Hashes of templates, and of what the API server makes of them by its defaults, the newest last; `None` for one that it
     /// rejected. Only hashes, so that what is kept does not grow with the templates.
     defaulted: Arc<VecDeque<(u64, Option<u64>)>>,
-    /// The hash of the template whose dry run a policy denied last.
+    /// The hash of the template whose dry run a policy denied last; all of `defaulted` is younger than its first denial.
     denied: Option<u64>,
 }
 
@@ -188,9 +188,14 @@ impl Memory {
         }
     }
 
-    /// Records that a policy denies the dry run of a template.
+    /// Records that a policy denies the dry run of a template. What was answered about others before says nothing any more: the policy
+    /// may be newer.
     pub fn record_denied(&mut self, template: &Value) {
-        self.denied = Some(fnv1a_64(template.to_string().as_bytes()));
+        let denied = Some(fnv1a_64(template.to_string().as_bytes()));
+        if self.denied != denied {
+            self.defaulted = Arc::default();
+        }
+        self.denied = denied;
     }
 
     /// Whether a policy denied the dry run of this template when it was sent last.

@@ -3,6 +3,7 @@
 //! The name is a function of the set's uid, the node and a slot number, so the API server itself refuses a second pod of
 //! a slot, whatever a stale cache, a lost answer or a second leader makes us try (docs/adr/0003-daemon-pod-names.md).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -103,15 +104,26 @@ pub fn create(
     Ok(unit)
 }
 
-/// When the creation of a pod on `node` was rejected last; `None` if none was.
-pub fn last_rejection(observation: &Observation<NodeDaemonSet>, node: &str) -> Option<Duration> {
+/// When the creation of a pod of this name was rejected last, for those for which it was.
+pub fn rejected(observation: &Observation<NodeDaemonSet>) -> BTreeMap<&str, Duration> {
+    let rejections = observation.memory.rejections.iter().filter(|r| r.reported);
+    let creations = rejections
+        .filter(|r| r.reason == ConditionReason::FailedCreate && r.object.resource == Resource::Pods);
+    creations.map(|r| (r.object.name.as_str(), r.tried)).collect()
+}
+
+/// When the creation of a pod on `node` was rejected last; `None` if none of those in `rejected` was made there.
+pub fn last_rejection(
+    observation: &Observation<NodeDaemonSet>,
+    rejected: &BTreeMap<&str, Duration>,
+    node: &str,
+) -> Option<Duration> {
+    if rejected.is_empty() {
+        return None;
+    }
     let uid = &observation.set.metadata.uid;
-    let names: Vec<String> =
-        (0..=FURTHER).map(|slot| pod_name(&observation.key.name, uid, node, slot)).collect();
-    let rejections = observation.memory.rejections.iter();
-    let of_node =
-        rejections.filter(|r| r.reason == ConditionReason::FailedCreate && names.contains(&r.object.name));
-    of_node.map(|rejection| rejection.tried).max()
+    let names = (0..=FURTHER).map(|slot| pod_name(&observation.key.name, uid, node, slot));
+    names.filter_map(|name| rejected.get(name.as_str())).max().copied()
 }
 
 /// The first name that nobody holds, and what must be read afresh before it is used.

@@ -189,7 +189,7 @@ pub fn keep(
     aim: &Aim<'_>,
     plan: &mut Plan,
 ) {
-    let (mut work, mut held) = (Work::default(), 0);
+    let (mut work, mut held) = (Work::new(observation), 0);
     for (name, place) in places.iter().filter(|(_, place)| !place.is_in_order()) {
         let slot = Slot::Node((*name).to_owned());
         // With surge a pod that is on its way out does not keep its successor waiting (B4.2b).
@@ -248,7 +248,7 @@ fn settle(
     (node, place): (&str, &Place<'_>),
     aim: &Aim<'_>,
     plan: &mut Plan,
-    work: &mut Work,
+    work: &mut Work<'_>,
 ) {
     let slot = &Slot::Node(node.to_owned());
     let (ended, running): (Vec<&Pod>, Vec<&Pod>) = place.live().partition(|p| pod::is_terminal(p));

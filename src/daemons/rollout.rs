@@ -119,7 +119,7 @@ fn replace(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
     let mut unavailable: Vec<(&str, Option<&Pod>)> = vec![];
-    let (mut work, mut candidates) = (Work::default(), vec![]);
+    let (mut work, mut candidates) = (Work::new(observation), vec![]);
     for turn in turns(places, aim) {
         match (turn.old.as_slice(), turn.new.as_slice()) {
             ([old], []) if available(old) => candidates.push((turn.node, *old)),
@@ -182,10 +182,9 @@ fn surge(
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let available = |p: &Pod| pod::is_available(p, min_ready, observation.now.wall);
     let mut turns = turns(places, aim);
+    let (mut work, mut postponed) = (Work::new(observation), false);
     // What was refused last is tried last: its pause and that of all creations end together.
-    if !observation.memory.rejections.is_empty() {
-        turns.sort_by_cached_key(|turn| super::identity::last_rejection(observation, turn.node));
-    }
+    turns.sort_by_cached_key(|turn| work.last_rejection(observation, turn.node));
     // Also a node whose new pod is available: if its old one cannot be deleted, surging on would fill every node (D5).
     let two: Vec<String> = turns
         .iter()
@@ -197,7 +196,6 @@ fn surge(
     // One pod a node counts, the old one where there is one.
     let shown = turns.iter().filter_map(|t| t.old.first().or(t.new.first()));
     let mut spare = i64::try_from(shown.filter(|p| available(p)).count()).unwrap_or(0) - aim.desired;
-    let (mut work, mut postponed) = (Work::default(), false);
     for turn in &turns {
         let ([old], []) = (turn.old.as_slice(), turn.new.as_slice()) else { continue };
         let slot = Slot::Node(turn.node.to_owned());
@@ -219,7 +217,11 @@ fn surge(
                 let why = Reason::Outdated { slot, from, to };
                 left -= i64::from(work.create(observation, (turn.node, turn.over), aim.update, why, plan));
             }
-            (true, true) => postponed = true,
+            (true, true) => {
+                let why = Reason::Outdated { slot, from, to };
+                work.postpone(observation, (turn.node, turn.over), aim.update, why, plan);
+                postponed = true;
+            }
             _ => {}
         }
     }

@@ -1,5 +1,8 @@
 //! What one plan makes and deletes, in stages (B5).
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::identity;
 use crate::api::{NodeDaemonSet, Pod, Revision};
 use crate::core::observation::Observation;
@@ -10,8 +13,8 @@ use crate::core::reason::{Reason, Waiting};
 pub const BURST: usize = 250;
 
 /// What is to be made and to be deleted.
-#[derive(Debug, Default)]
-pub struct Work {
+#[derive(Debug)]
+pub struct Work<'a> {
     /// Pods to be made beside one that has ended and is deleted after that (native sets).
     pub succeed: Vec<Unit>,
     /// Pods to be made.
@@ -20,9 +23,38 @@ pub struct Work {
     pub delete: Vec<Unit>,
     /// How many of the pods to be made are not held by a back-off.
     fresh: usize,
+    /// See [`identity::rejected`].
+    rejected: BTreeMap<&'a str, Duration>,
 }
 
-impl Work {
+impl<'a> Work<'a> {
+    /// Nothing yet.
+    pub fn new(observation: &'a Observation<NodeDaemonSet>) -> Self {
+        let rejected = identity::rejected(observation);
+        Work { succeed: vec![], create: vec![], delete: vec![], fresh: 0, rejected }
+    }
+
+    /// When the creation of a pod on `node` was rejected last; `None` if none was.
+    pub fn last_rejection(&self, observation: &Observation<NodeDaemonSet>, node: &str) -> Option<Duration> {
+        identity::last_rejection(observation, &self.rejected, node)
+    }
+
+    /// Notes that a pod on `node` waits for its turn, if its creation was rejected last.
+    pub fn postpone(
+        &self,
+        observation: &Observation<NodeDaemonSet>,
+        place: (&str, &[&Pod]),
+        revision: &Revision,
+        why: Reason,
+        plan: &mut Plan,
+    ) {
+        if self.last_rejection(observation, place.0).is_some()
+            && let Ok(unit) = identity::create(observation, place, revision, why)
+        {
+            plan.postpone_rejected(observation, unit);
+        }
+    }
+
     /// Whether this plan makes no more pods.
     pub fn is_full(&self, observation: &Observation<NodeDaemonSet>) -> bool {
         // Until the view is known to be of our time each creation takes reads of its own: one shows it for all.
@@ -41,6 +73,10 @@ impl Work {
         why: Reason,
         plan: &mut Plan,
     ) -> bool {
+        if self.is_full(observation) {
+            self.postpone(observation, place, revision, why, plan);
+            return false;
+        }
         let unit = self.unit(observation, place, revision, why, plan);
         let (rejections, now) = (&observation.memory.rejections, observation.now.mono);
         let comes = unit.as_ref().is_some_and(|unit| !rejections.is_refused(unit, now));

@@ -96,9 +96,10 @@ pub fn pass(
             None => absent(observation, next, target, plan, &mut work),
         };
         next += 1;
-        // The revision of all pods below the partition is the same.
-        if work.invalid > 0 && target.rolling.is_some() {
-            next = next.max(target.first_updated(&observation.set));
+        // The revision of all missing pods below the partition is the same, but for those that went while the set was paused.
+        if work.invalid > 0 && target.rolling.is_some() && target.paused.is_none() {
+            let present = replicas.wanted.range(next..).next().map_or(i64::MAX, |(ordinal, _)| *ordinal);
+            next = next.max(present.min(target.first_updated(&observation.set)));
         }
         if step == Pass::Stopped && ordered {
             outcome = Pass::Stopped;

@@ -47,6 +47,13 @@ fn v2(mut spec: Value) -> Value {
     spec
 }
 
+/// The template was changed, and the change is not recorded yet.
+fn change_template(observation: &mut Observation<Set>, tag: &str) {
+    let set = std::sync::Arc::make_mut(&mut observation.set);
+    set.spec.template.0 = fixture::template(tag);
+    set.metadata.generation += 1;
+}
+
 fn check(name: &str, spec: Value, pods: &[(i64, &str, Value)], expected: &[&str]) {
     let plan = plan(&observe(spec, pods));
     assert_eq!(writes(&plan), expected, "{name}:\n{plan}");

@@ -184,7 +184,7 @@ fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likene
     }
     let templates = [set.complete(&set.template().0), set.complete(&recorded)];
     let known = templates.each_ref().map(|template| observation.memory.defaulted(template));
-    // Templates that mean the same are allowed, or denied, alike: the one that keeps to a new policy is another.
+    // Templates that mean the same are allowed, or denied, alike: the one that is allowed after the other was denied is another.
     if matches!(known, [Some(Some(_)), None]) && observation.memory.is_denied(&templates[1]) {
         return Likeness::Different;
     }

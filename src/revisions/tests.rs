@@ -119,6 +119,14 @@ fn a_template_that_keeps_to_a_new_policy_is_another() {
     let mut cured = observation.clone();
     cured.memory.record_defaults(&present, Some(&json!({ "some": "thing" })));
     cured.memory.record_denied(&recorded);
+    assert_eq!(
+        lines(&decide(&cured)).len(),
+        2,
+        "the policy may be newer than the first answer: {:?}",
+        lines(&decide(&cured))
+    );
+    cured.memory.record_defaults(&present, Some(&json!({ "some": "thing" })));
+    cured.memory.record_denied(&recorded);
     assert!(lines(&decide(&cured))[0].starts_with("create revision"), "{:?}", lines(&decide(&cured)));
     let mut denied = observation;
     denied.memory.record_denied(&present);

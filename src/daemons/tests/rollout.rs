@@ -179,3 +179,23 @@ fn a_rejected_replacement_keeps_no_budget_from_the_others() {
         assert_eq!(readable(&observation), [expected], "{}", plan(&observation));
     }
 }
+
+/// The only node that may surge does, while another may not have a pod: that stands in the way all the same (X12).
+#[test]
+fn a_rejected_pod_that_waits_for_its_turn_is_reported() {
+    let surge = json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "RollingUpdate",
+        "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
+    let mut second = json!({ "spec": { "nodeName": "b" } });
+    fixture::merge(&mut second, broken());
+    let pods = ["a", "b", "c"].map(|node| pod(node, "v1", ok())).to_vec();
+    let pods = [pods, vec![fixture::pod::<Set>(&name("b", 1), "v2", second)]].concat();
+    let mut observation = observe(surge, pods);
+    let object = crate::api::ObjectRef::new(crate::api::Resource::Pods, "ns", name("a", 1));
+    fixture::reject(&mut observation.memory, Verb::Create, object, observation.now);
+    observation.now.mono += std::time::Duration::from_millis(1500);
+    let plan = plan(&observation);
+    let [waits] = plan.postponed.as_slice() else { panic!("{plan}") };
+    assert_eq!(waits.act.object().name, name("a", 1));
+    let status = plan.status().expect("a status").to_string();
+    assert!(status.contains("FailedCreate"), "{status}");
+}

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::surface::{BOTH, on};
 use super::{observe, ok, plan, v2};
-use crate::core::fixture::{failed, terminating, writes};
+use crate::api::OrdinalSet;
+use crate::core::fixture::{failed, pod, terminating, writes};
 use crate::core::memory::Memory;
 use crate::core::reason::{Slot, Waiting};
 
@@ -125,4 +126,9 @@ fn a_revision_without_a_template_costs_no_more_than_what_exists() {
     observation.revisions[0] = std::sync::Arc::new(empty);
     let plan = super::plan(&observation);
     assert_eq!(writes(&plan).len(), 400, "{plan}");
+
+    // And those that are there below it are looked after.
+    observation.pods = vec![pod::<OrdinalSet>("web-300", "v1", failed())];
+    let plan = super::plan(&observation);
+    assert!(writes(&plan).contains(&"delete Pod web-300".to_owned()), "{plan}");
 }

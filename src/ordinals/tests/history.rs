@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::surface::{BOTH, on};
 use super::{Set, observe, ok, plan};
 use crate::api::{ObjectRef, Resource};
-use crate::core::fixture::{failed, pod, revision, writes};
-use crate::core::memory::Outcome;
+use crate::core::fixture::{self, failed, pod, revision, writes};
 use crate::core::observation::Observation;
-use crate::core::plan::{Act, Part};
+use crate::core::plan::Part;
 use crate::core::request::Verb;
 
 /// `web` at rest at v1, with six older revisions r1 to r6 and a limit.
@@ -102,10 +101,7 @@ fn nothing_is_made_from_an_earlier_template_than_the_recorded_one() {
     let pods = [(0, "v1", ok()), (1, "v1", ok())];
     let mut observation = super::observe(super::v2(json!({ "podManagementPolicy": "Parallel" })), &pods);
     observation.revisions.retain(|revision| revision.metadata.name == "v1");
-    let first = super::plan(&observation);
-    let dry_runs = first.actions().filter(|action| matches!(action.act, Act::Default { .. }));
-    let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
-    dry_runs.for_each(|dry_run| observation.memory.record(dry_run, outcome, observation.now.mono));
+    fixture::reject_dry_runs(&mut observation);
     let plan = super::plan(&observation);
     assert_eq!(writes(&plan), Vec::<String>::new(), "{plan}");
     let status = plan.status().unwrap();
@@ -130,15 +126,8 @@ fn nothing_is_replaced_while_the_template_is_undecided() {
         let pods = [(0, "v1", ok()), (1, "v1", ok()), (2, "v2", ok())];
         let spec = json!({ "replicas": replicas, "podManagementPolicy": policy });
         let mut observation = super::observe(super::v2(spec), &pods);
-        let mut set = (*observation.set).clone();
-        set.spec.template.0 = crate::core::fixture::template("v3");
-        set.metadata.generation += 1;
-        observation.set = std::sync::Arc::new(set);
-        let first = super::plan(&observation);
-        let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
-        for dry_run in first.actions().filter(|action| matches!(action.act, Act::Default { .. })) {
-            observation.memory.record(dry_run, outcome, observation.now.mono);
-        }
+        super::change_template(&mut observation, "v3");
+        fixture::reject_dry_runs(&mut observation);
         let plan = super::plan(&observation);
         let missing = ["create Pod web-3".to_owned()];
         assert_eq!(writes(&plan), missing[..replicas - 3], "{policy}: {plan}");

@@ -101,22 +101,13 @@ fn a_recreation_is_over_only_when_all_pods_are_up() {
 /// While it is not known whether the template is another no pod goes, and none comes beside an old one (S20).
 #[test]
 fn nothing_comes_beside_old_pods_while_the_template_is_undecided() {
-    use crate::core::memory::Outcome;
-    use crate::core::plan::Act;
     for policy in ["OrderedReady", "Parallel"] {
         let spec =
             json!({ "replicas": 2, "podManagementPolicy": policy, "updateStrategy": { "type": "Recreate" } });
         let mut observation =
             super::observe(super::v2(spec), &[(1, "v1", crate::core::fixture::terminating())]);
-        let mut set = (*observation.set).clone();
-        set.spec.template.0 = crate::core::fixture::template("v3");
-        set.metadata.generation += 1;
-        observation.set = std::sync::Arc::new(set);
-        let first = super::plan(&observation);
-        let outcome = Outcome::Rejected { message: "no", wait: None, reported: true };
-        for dry_run in first.actions().filter(|action| matches!(action.act, Act::Default { .. })) {
-            observation.memory.record(dry_run, outcome, observation.now.mono);
-        }
+        super::change_template(&mut observation, "v3");
+        fixture::reject_dry_runs(&mut observation);
         let plan = super::plan(&observation);
         assert_eq!(crate::core::fixture::writes(&plan), Vec::<String>::new(), "{policy}: {plan}");
     }
