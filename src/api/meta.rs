@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -165,6 +166,11 @@ impl Meta {
         }
     }
 }
+
+/// Namespace and name.
+pub type Name = (String, String);
+/// Objects by namespace and name.
+pub type Objects<T> = Arc<BTreeMap<Name, Arc<T>>>;
 
 /// An object that has metadata and was read from the API server.
 pub trait Object: Clone + PartialEq {

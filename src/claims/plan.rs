@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::owners::{self, Owners, is_left_over, is_made_by};
 use crate::api::ordinal_set::Retention;
 use crate::api::{Claim, ObjectRef, OrdinalSet, Pod, Resource, Template};
-use crate::core::events::Event;
+use crate::core::notice::Event;
 use crate::core::observation::Observation;
 use crate::core::plan::{Act, Action, Guard, Pace, Part, Plan, Stage, Unit};
 use crate::core::reason::{Reason, Waiting};

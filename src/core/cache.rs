@@ -6,13 +6,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::api::meta::Object;
+use crate::api::meta::{Name, Object, Objects};
 use crate::api::{Meta, Uid};
-
-/// Namespace and name.
-pub type Name = (String, String);
-/// Objects by namespace and name.
-pub type Objects<T> = Arc<BTreeMap<Name, Arc<T>>>;
 
 /// Two texts, owned or borrowed, so that looking an object up copies neither its namespace nor its name.
 trait Pair {

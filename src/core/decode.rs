@@ -3,9 +3,52 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::engine::stores::Item;
 use crate::api::meta::Object;
-use crate::api::{Meta, Resource};
+use crate::api::{
+    Claim, Lease, Meta, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Resource, Revision, Surface,
+};
+
+/// One object of any resource that is cached.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A pod.
+    Pod(Pod),
+    /// A claim.
+    Claim(Claim),
+    /// A revision.
+    Revision(Revision),
+    /// A node.
+    Node(Node),
+    /// An ordinal set of a surface.
+    OrdinalSet(Surface, OrdinalSet),
+    /// A node daemon set of a surface.
+    DaemonSet(Surface, NodeDaemonSet),
+    /// The lease of the election, which is not cached: the election has its own view of it.
+    Lease(Lease),
+}
+
+impl Item {
+    /// The object and why it could not be read, if so.
+    pub fn unreadable(&self) -> Option<(ObjectRef, &str)> {
+        fn of<'a, T: Object>(
+            r: Resource,
+            object: &T,
+            why: &'a Option<String>,
+        ) -> Option<(ObjectRef, &'a str)> {
+            let meta = object.meta();
+            why.as_deref().map(|why| (ObjectRef::new(r, &meta.namespace, &meta.name), why))
+        }
+        match self {
+            Item::Pod(o) => of(Resource::Pods, o, &o.unreadable),
+            Item::Claim(o) => of(Resource::Claims, o, &o.unreadable),
+            Item::Revision(o) => of(Resource::Revisions, o, &o.unreadable),
+            Item::Node(o) => of(Resource::Nodes, o, &o.unreadable),
+            Item::OrdinalSet(s, o) => of(Resource::OrdinalSets(*s), o, &o.unreadable),
+            Item::DaemonSet(s, o) => of(Resource::DaemonSets(*s), o, &o.unreadable),
+            Item::Lease(_) => None,
+        }
+    }
+}
 
 /// Reads one object of a list or of a watch event; `None` for resources that are not watched.
 pub fn item(resource: Resource, json: &str) -> Option<Item> {

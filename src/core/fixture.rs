@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::cache::Objects;
 use super::forecast::Planned;
 use super::gates::Gates;
 use super::memory::{Memory, Outcome};
@@ -18,7 +17,7 @@ use super::pod::REVISION_LABEL;
 use super::reason::Reason;
 use super::request::Verb;
 use super::time::Now;
-use crate::api::meta::Object;
+use crate::api::meta::{Object, Objects};
 use crate::api::{Claim, Key, Kind, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Pod, Revision, Surface};
 use crate::revisions::data;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cache::Objects;
 use super::gates::Gates;
 use super::memory::Memory;
 use super::owner::{self, Set};
 use super::time::Now;
+use crate::api::meta::Objects;
 use crate::api::{Claim, Key, Node, OwnerReference, Pod, Revision};
 use crate::revisions::data::Templates;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::events::Event;
+use super::notice::Event;
 use super::observation::Observation;
 use super::reason::{Reason, Waiting};
 use super::request::{Request, Verb};

@@ -4,7 +4,7 @@ use super::presence::Aim;
 use super::status::Names;
 use super::{presence, rollout, status};
 use crate::api::{Kind, NodeDaemonSet, Resource};
-use crate::core::events::Event;
+use crate::core::notice::Event;
 use crate::core::observation::Observation;
 use crate::core::plan::{Pace, Part, Plan};
 use crate::core::pod;

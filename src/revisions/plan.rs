@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::data::{self, Digest};
 use crate::api::{Kind, ObjectRef, Resource, Revision};
 use crate::core::hash::{base27, fnv1_32, fnv1a_64, safe_encode};
+use crate::core::json::go_bytes;
 use crate::core::membership::Members;
 use crate::core::observation::Observation;
 use crate::core::owner::{self, Set};
@@ -178,7 +179,7 @@ fn likeness<S: Set>(observation: &Observation<S>, recorded: &Revision) -> Likene
     let set = &observation.set;
     let newest = recorded;
     let Some(recorded) = data::template(&newest.data) else { return Likeness::Different };
-    let hash = base27(fnv1a_64(&data::go_bytes(&set.template().0)), 12);
+    let hash = base27(fnv1a_64(&go_bytes(&set.template().0)), 12);
     if newest.metadata.annotations.get(MEANS_THE_SAME) == Some(&hash) {
         return Likeness::Same(vec![]);
     }
@@ -233,7 +234,7 @@ enum Named {
 fn new_revision<S: Set>(observation: &Observation<S>, mut collisions: i32, number: i64) -> Named {
     let set = &observation.set;
     let data = data::record(set.template());
-    let mut bytes = data::go_bytes(&data);
+    let mut bytes = go_bytes(&data);
     let length = bytes.len();
     let prefix = prefix(&observation.key.name);
     let (suffix, name) = loop {

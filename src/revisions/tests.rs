@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{data, history, plan};
 use crate::api::{NodeDaemonSet, OrdinalSet, Revision, Template};
 use crate::core::fixture::{self, revision};
+use crate::core::json::go_bytes;
 use crate::core::membership;
 use crate::core::observation::Observation;
 use crate::core::owner::Set;
@@ -31,7 +32,7 @@ fn the_recorded_bytes_are_those_of_the_first_release() {
         "spec": { "containers": [{ "name": "c", "args": ["a<b", "c>d", "e&f", "\u{2028}"], "image": "i" }], "weight": 1.5 },
         "metadata": { "labels": { "b": "2", "a": "1" }, "creationTimestamp": null },
     });
-    let bytes = data::go_bytes(&data::record(&Template(template)));
+    let bytes = go_bytes(&data::record(&Template(template)));
     let golden = concat!(
         r#"{"spec":{"template":{"$patch":"replace","metadata":{"creationTimestamp":null,"labels":{"a":"1","b":"2"}},"#,
         r#""spec":{"containers":[{"args":["a\u003cb","c\u003ed","e\u0026f","\u2028"],"image":"i","name":"c"}],"weight":1.5}}}}"#,
@@ -44,7 +45,7 @@ fn a_new_template_is_recorded_under_the_name_that_upstream_would_choose() {
     let plan = decide(&observe("v1", vec![]));
     let body = plan.actions[0].act.request().body;
     // FNV-1 of the bytes and "0", in decimal, encoded (A7.3).
-    let mut bytes = data::go_bytes(&body["data"]);
+    let mut bytes = go_bytes(&body["data"]);
     bytes.push(b'0');
     let suffix = crate::core::hash::safe_encode(&crate::core::hash::fnv1_32(&bytes).to_string());
     assert_eq!(body["metadata"]["name"], format!("web-{suffix}"));

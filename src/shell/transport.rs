@@ -140,8 +140,7 @@ fn encode(request: &Request) -> Result<http::Request<Vec<u8>>, http::Error> {
         http = http.header(CONTENT_TYPE, content_type);
     }
     // The bytes of a recorded revision must be those that Go would write, and they are as good for any other body.
-    let body =
-        if request.verb != Verb::Get { crate::revisions::data::go_bytes(&request.body) } else { vec![] };
+    let body = if request.verb != Verb::Get { crate::core::json::go_bytes(&request.body) } else { vec![] };
     http.body(body)
 }
 

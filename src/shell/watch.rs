@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use super::transport;
 use crate::api::Resource;
 use crate::core::decode;
-use crate::core::engine::stores::Item;
+use crate::core::decode::Item;
 use crate::core::engine::{Event, Input};
 use crate::core::request::{Answer, Refusal};
 

@@ -6,9 +6,9 @@ use super::{Engine, Note, Purpose};
 use crate::api::{Key, Meta, ObjectRef, Resource, Uid};
 use crate::core::apply::{Ended, UnitId};
 use crate::core::classify::{self, Failure};
-use crate::core::events::{self, Event};
 use crate::core::limiter::{Class, Party};
 use crate::core::memory::Outcome as MemoryOutcome;
+use crate::core::notice::{self, Event};
 use crate::core::pending::Expected;
 use crate::core::plan::{Act, Action};
 use crate::core::reason::Reason;
@@ -208,8 +208,8 @@ impl Engine {
         };
         let Some(uid) = self.stores.owner(key).map(|m| m.uid.clone()) else { return };
         let object = action.act.object();
-        let found = events::describe_ended(&action.why, object).filter(|_| error.is_none());
-        let event = events::describe(key, action.act.verb(), object, pod, error);
+        let found = notice::describe_ended(&action.why, object).filter(|_| error.is_none());
+        let event = notice::describe(key, action.act.verb(), object, pod, error);
         for event in found.into_iter().chain(event) {
             self.report(key, &uid, event, now);
         }

@@ -1,8 +1,8 @@
 //! The election: what its state machine asks, sees and concludes.
 
-use super::stores::Item;
 use super::{Engine, Event, Note, Output};
 use crate::api::Resource;
+use crate::core::decode::Item;
 use crate::core::lease::Verdict;
 use crate::core::request::Answer;
 use crate::core::time::Now;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::stores::Item;
 use crate::api::{Key, Meta, ObjectRef, Resource, Surface};
+use crate::core::decode::Item;
 use crate::core::gates::Gates;
 use crate::core::lease;
 use crate::core::plan::Action;

@@ -20,12 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use self::interface::{Config, Event, Input, Note, Output};
-use self::stores::{Item, Stores};
+use self::stores::Stores;
 use self::working::Active;
-use super::events::{self, Book};
+use super::decode::Item;
+use super::events::Book;
 use super::lease::Election;
 use super::limiter::{Class, Outbox, Party};
 use super::memory::Memory;
+use super::notice;
 use super::pace::StatusThrottle;
 use super::pending::Pending;
 use super::plan::Action;
@@ -46,7 +48,7 @@ enum Purpose {
     /// Leader election, and the number of the request there.
     Lease { number: u64 },
     /// An event, and whether it counts up an earlier one.
-    Event { key: Key, event: Box<events::Event>, repeats: bool },
+    Event { key: Key, event: Box<notice::Event>, repeats: bool },
 }
 
 /// How long the answer to a request may take.
@@ -71,7 +73,7 @@ pub struct Engine {
     /// Owners whose changed status is held back.
     status_held: BTreeSet<Key>,
     /// What was told about owners besides writes, and is still the case.
-    told: BTreeMap<Key, Vec<events::Event>>,
+    told: BTreeMap<Key, Vec<notice::Event>>,
     /// Owners whose last status is still to be written before the end.
     closing: BTreeSet<Key>,
     election: Option<Election>,

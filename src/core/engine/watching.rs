@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::stores::{Changed, Item};
+use super::stores::Changed;
 use super::{Config, Engine, Event, Note, Output};
 use crate::api::{Key, Resource};
+use crate::core::decode::Item;
 use crate::core::reason::Slot;
 use crate::core::reflect::Ask;
 use crate::core::tally::Tally;

@@ -158,7 +158,7 @@ fn who_stands_by_keeps_nothing_of_sets_that_are_gone() {
     let items = (0..100).map(|n| {
         let mut set = crate::core::fixture::ordinal_set(json!({}));
         set.metadata.name = format!("preview-{n}");
-        crate::core::engine::stores::Item::OrdinalSet(Surface::Berth, set)
+        crate::core::decode::Item::OrdinalSet(Surface::Berth, set)
     });
     let session = list.unwrap();
     let page =
@@ -201,7 +201,7 @@ fn who_stands_by_keeps_nothing_of_sets_that_are_gone() {
     pod.metadata.owner_references[0].name = "preview-1".to_owned();
     let mut last = pod.metadata.clone();
     last.resource_version = crate::api::ResourceVersion("99".to_owned());
-    let put = Event::Put(Box::new(crate::core::engine::stores::Item::Pod(pod)));
+    let put = Event::Put(Box::new(crate::core::decode::Item::Pod(pod)));
     stand.step(3, vec![Input::Event { resource: Resource::Pods, session: pods, event: put }]);
     let deleted = Event::Deleted(Box::new(last));
     stand.step(4, vec![Input::Event { resource: Resource::Pods, session: pods, event: deleted }]);

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::api::{Key, Kind, ObjectRef, Resource, Surface, Uid};
-use crate::core::events::{Book, Event, Severity, describe};
+use crate::core::events::Book;
 use crate::core::fixture::now;
+use crate::core::notice::{Event, Severity, describe};
 use crate::core::request::Verb;
 use crate::core::time::Now;
 

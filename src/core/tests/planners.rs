@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::api::{NodeDaemonSet, OrdinalSet, Resource};
-use crate::core::engine::stores::{Item, Stores};
+use crate::core::decode::Item;
+use crate::core::engine::stores::Stores;
 use crate::core::fixture::{self, key};
 use crate::core::gates::Gates;
 use crate::core::memory::Memory;

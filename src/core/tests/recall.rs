@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{config, ms};
 use crate::api::{OrdinalSet, Resource, ResourceVersion, Surface};
-use crate::core::engine::stores::Item;
+use crate::core::decode::Item;
 use crate::core::engine::{Config, Engine, Event, Input, Output};
 use crate::core::fixture;
 use crate::core::request::{Answer, Request, Verb};

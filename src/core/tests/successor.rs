@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{config, ms};
 use crate::api::{LabelSelector, NodeDaemonSet, Resource, ResourceVersion, Surface, Uid};
-use crate::core::engine::stores::Item;
+use crate::core::decode::Item;
 use crate::core::engine::{Engine, Event, Input, Output};
 use crate::core::fixture;
 use crate::core::time::Now;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::api::meta::Object;
 use crate::api::{Key, Kind, Node, NodeDaemonSet, Resource, Surface};
-use crate::core::engine::stores::{Item, Stores};
+use crate::core::decode::Item;
+use crate::core::engine::stores::Stores;
 use crate::core::fixture::{self, merge};
 use crate::core::gates::Gates;
 use crate::core::triggers;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::core::events;
+use crate::core::notice;
 use crate::core::plan::{Act, Guard, Part};
 use crate::core::reason::Reason;
 
@@ -70,11 +70,11 @@ fn ended_pods_are_told_in_upstreams_words() {
     ] {
         let plan = plan(&observe(json!({}), three(patch)));
         let action = plan.actions().next().unwrap();
-        let event = events::describe_ended(&action.why, action.act.object()).unwrap();
+        let event = notice::describe_ended(&action.why, action.act.object()).unwrap();
         assert_eq!((event.reason, event.message), (reason, message.replace("POD", &name("a", 0))));
     }
     let other = Reason::NodeGone { slot: Slot::Node("a".to_owned()) };
-    assert_eq!(events::describe_ended(&other, &crate::core::pod::object(&pod("a", "v1", ok()))), None);
+    assert_eq!(notice::describe_ended(&other, &crate::core::pod::object(&pod("a", "v1", ok()))), None);
 }
 
 /// Of several pods on a node: a bound one before one that waits, then the oldest, then by name (B4.3).

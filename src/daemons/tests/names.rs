@@ -92,7 +92,7 @@ fn a_long_name_hides_no_holder() {
     let released = json!({ "metadata": { "ownerReferences": null, "labels": null } });
     let mut holder_pod = (*fixture::pod::<Set>(&holder, "v1", released)).clone();
     holder_pod.metadata.owner_references.clear();
-    use crate::core::engine::stores::Item;
+    use crate::core::decode::Item;
     stores.put(Item::DaemonSet(crate::api::Surface::Berth, set));
     stores.put(Item::Pod(holder_pod));
     let key = crate::api::Key::new(crate::api::Surface::Berth, crate::api::Kind::Daemon, "ns", &long);

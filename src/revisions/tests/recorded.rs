@@ -9,6 +9,7 @@ use crate::api::Json;
 use crate::api::{Revision, Surface, Template};
 use crate::core::fixture::{self, revision};
 use crate::core::hash::{fnv1_32, safe_encode};
+use crate::core::json::go_bytes;
 use crate::core::observation::Observation;
 use crate::revisions::data;
 
@@ -55,7 +56,7 @@ fn observe(of: usize, revisions: &[usize]) -> Observation<Set> {
 #[test]
 fn the_names_that_kubernetes_gave_are_the_names_that_we_give() {
     for (version, name, bytes) in RECORDED {
-        let recorded = data::go_bytes(&data::record(&Template(template(bytes))));
+        let recorded = go_bytes(&data::record(&Template(template(bytes))));
         assert_eq!(String::from_utf8(recorded.clone()).unwrap(), bytes, "{version}: the very bytes");
         let hash = fnv1_32(&[recorded.as_slice(), b"0"].concat());
         assert_eq!(format!("test-{}", safe_encode(&hash.to_string())), name, "{version}");
@@ -93,7 +94,7 @@ fn a_recorded_template_comes_back_as_it_was() {
     for before in templates {
         let recorded = data::record(&Template(before.clone()));
         assert_eq!(recorded["spec"]["template"]["$patch"], "replace");
-        let bytes = data::go_bytes(&recorded);
+        let bytes = go_bytes(&recorded);
         let read: Json = serde_json::from_slice(&bytes).unwrap();
         let after = data::template(&read).unwrap();
         assert_eq!(after, before);

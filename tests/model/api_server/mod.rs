@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use berth::api::{ObjectRef, Resource};
 use berth::core::decode;
-use berth::core::engine::stores::Item;
+use berth::core::decode::Item;
 use berth::core::request::{Refusal, RefusalDetails};
 use jiff::Timestamp;
 use serde_json::{Value, json};

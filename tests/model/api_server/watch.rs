@@ -1,7 +1,7 @@
 //! Lists and watches.
 
 use berth::api::Resource;
-use berth::core::engine::stores::Item;
+use berth::core::decode::Item;
 
 use super::{ApiServer, Change};
 
