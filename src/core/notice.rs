@@ -14,7 +14,7 @@ pub enum Severity {
 }
 
 /// Something to be told about an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     /// How bad it is.
     pub severity: Severity,

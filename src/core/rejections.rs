@@ -230,7 +230,9 @@ impl Rejections {
 
     /// Records that `action` was done.
     pub fn clear(&mut self, action: &Action) {
-        if creates(&action.act) {
+        // A claim that is made says nothing about pods: a quota may be of pods alone.
+        let resource = action.act.object().resource;
+        if creates(&action.act) && self.creations.as_ref().is_none_or(|c| c.last.3.resource == resource) {
             self.creations = None;
             self.vacant = Arc::default();
         }

@@ -1,5 +1,6 @@
 //! What the plans of both kinds have in common around their own decisions.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -63,7 +64,10 @@ pub fn report<S: Set, T: SetStatus>(observation: &Observation<S>, invalid: Waiti
     plan.waiting.push(invalid);
     if observation.set.unreadable().is_none() {
         let mut after = before.clone();
-        after.set_observed_generation(observation.set.meta().generation);
+        // On native sets tools take an observed generation with equal revisions for a rollout that is complete.
+        if observation.key.surface == Surface::Berth {
+            after.set_observed_generation(observation.set.meta().generation);
+        }
         finish(observation, &mut plan, before, &mut after, Outlook::default());
     }
     plan
@@ -127,6 +131,8 @@ pub struct Outlook {
     pub deadline: Option<Deadline>,
     /// The ordinals that are wanted, though the plan may not come to them before others are available; empty for daemons.
     pub ordinals: Range<i64>,
+    /// The names that wanted daemon pods may have, where a condition of an earlier process is about one; `None` elsewhere.
+    pub pod_names: Option<BTreeSet<String>>,
     /// Dry runs without which it is not known whether the template is a new one; they are not sent now.
     pub undecided: Vec<Action>,
 }
@@ -143,6 +149,7 @@ pub fn finish<S: Set, T: SetStatus>(
     backoff::retry_rejected_last(observation, plan);
     verify_owner_first(observation, plan);
     let rejection = rejected(observation, plan, &outlook);
+    let wanted = wanted_objects(observation, plan, before.conditions());
     backoff::apply_backoff(observation, plan);
     let meta = observation.set.meta();
     // A status that is about a generation names the revision of its template.
@@ -150,8 +157,13 @@ pub fn finish<S: Set, T: SetStatus>(
         after.set_observed_generation(before.observed_generation());
     }
     let settled = outlook.settled && outlook.undecided.is_empty() && plan.postponed.is_empty();
-    let told: Vec<Condition> =
-        before.conditions().iter().filter(|told| may_stand(observation, &outlook, told)).cloned().collect();
+    // The conditions of native sets know no generation.
+    let is_of_this_spec =
+        observation.key.surface == Surface::Berth || before.observed_generation() == meta.generation;
+    let stands = |told: &&Condition| {
+        is_of_this_spec && may_stand(observation, &outlook, &wanted, after.revisions()[1], told)
+    };
+    let told: Vec<Condition> = before.conditions().iter().filter(stands).cloned().collect();
     let mut progress = if meta.is_terminating() {
         Progress::Terminating
     } else {
@@ -194,9 +206,23 @@ pub fn finish<S: Set, T: SetStatus>(
     plan.stages.insert(at, Stage::new(part, Pace::OneByOne, vec![vec![write]]));
 }
 
+/// The objects that a plan changes or deletes, as text, where a condition of an earlier process may be about one of them.
+fn wanted_objects<S: Set>(observation: &Observation<S>, plan: &Plan, told: &[Condition]) -> BTreeSet<String> {
+    let is_asked = !observation.memory.cleared && told.iter().any(|told| told.status == "True");
+    let actions = plan.actions().chain(&plan.postponed).filter(|_| is_asked);
+    actions.map(|action| action.act.object().to_string()).collect()
+}
+
 /// Whether what a condition says, perhaps of an earlier process, may still be so: not if what could not be created is there by now or
-/// not wanted any more, or what could not be changed or deleted is gone.
-fn may_stand<S: Set>(observation: &Observation<S>, outlook: &Outlook, told: &Condition) -> bool {
+/// not wanted any more, or what could not be changed or deleted is gone, or is not to be any more. A pod at another revision than
+/// `update` may wait for its turn to go.
+fn may_stand<S: Set>(
+    observation: &Observation<S>,
+    outlook: &Outlook,
+    wanted: &BTreeSet<String>,
+    update: &str,
+    told: &Condition,
+) -> bool {
     use ConditionReason::{FailedCreate, FailedDelete, FailedUpdate};
     let reason = [FailedCreate, FailedDelete, FailedUpdate];
     let reason = reason.into_iter().find(|reason| reason.to_string() == told.reason);
@@ -215,7 +241,22 @@ fn may_stand<S: Set>(observation: &Observation<S>, outlook: &Outlook, told: &Con
     let is_it = |resource: Resource, meta: &Meta| {
         ObjectRef::new(resource, &meta.namespace, &meta.name).to_string() == object
     };
-    let there = observation.pods.iter().any(|pod| is_it(Resource::Pods, &pod.metadata))
+    let pod = observation.pods.iter().find(|pod| is_it(Resource::Pods, &pod.metadata));
+    if reason == FailedCreate
+        && let Some(names) = &outlook.pod_names
+        && object.starts_with("pod ")
+        && object.split_once('/').is_some_and(|(_, name)| !names.contains(name))
+    {
+        return false;
+    }
+    let is_outdated = |pod: &Pod| {
+        let revision = pod::revision(pod);
+        revision.is_empty() || update.is_empty() || !update.ends_with(revision)
+    };
+    if reason != FailedCreate && !wanted.contains(object) && !pod.is_some_and(|pod| is_outdated(pod)) {
+        return false;
+    }
+    let there = pod.is_some()
         || observation.claims.values().any(|claim| is_it(Resource::Claims, &claim.metadata))
         || observation.revisions.iter().any(|revision| is_it(Resource::Revisions, &revision.metadata));
     there == (reason != FailedCreate)
@@ -239,14 +280,21 @@ fn rejected<'a, S: Set>(
     }
     let wanted = plan.actions().chain(&outlook.undecided).chain(&plan.postponed);
     let planned = wanted.filter_map(|action| rejections.of(&action.act));
-    let of_missing = |rejection: &&Rejection| {
+    let postponed = rejections_of_missing(observation, outlook.ordinals.clone());
+    planned.chain(postponed).filter(|rejection| rejection.reported).max_by_key(|rejection| rejection.tried)
+}
+
+/// The rejected creations of pods, and of their claims, that are wanted at `ordinals` and are not there.
+pub fn rejections_of_missing<'a, S: Set>(
+    observation: &'a Observation<S>,
+    ordinals: Range<i64>,
+) -> impl Iterator<Item = &'a Rejection> {
+    observation.memory.rejections.iter().filter(move |rejection| {
         let Some(ordinal) = ordinal_of(observation, &rejection.object.name) else { return false };
         rejection.reason == ConditionReason::FailedCreate
-            && outlook.ordinals.contains(&ordinal)
+            && ordinals.contains(&ordinal)
             && observation.pod(&format!("{}-{ordinal}", observation.key.name)).is_none()
-    };
-    let postponed = rejections.iter().filter(of_missing);
-    planned.chain(postponed).filter(|rejection| rejection.reported).max_by_key(|rejection| rejection.tried)
+    })
 }
 
 /// The ordinal of a pod, or of a claim of a pod, that has this name.

@@ -121,9 +121,13 @@ pub fn last_rejection(
     if rejected.is_empty() {
         return None;
     }
+    possible_names(observation, node).filter_map(|name| rejected.get(name.as_str())).max().copied()
+}
+
+/// The names that a pod on `node` may have.
+pub fn possible_names(observation: &Observation<NodeDaemonSet>, node: &str) -> impl Iterator<Item = String> {
     let uid = &observation.set.metadata.uid;
-    let names = (0..=FURTHER).map(|slot| pod_name(&observation.key.name, uid, node, slot));
-    names.filter_map(|name| rejected.get(name.as_str())).max().copied()
+    (0..=FURTHER).map(move |slot| pod_name(&observation.key.name, uid, node, slot))
 }
 
 /// The first name that nobody holds, and what must be read afresh before it is used.

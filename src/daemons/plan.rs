@@ -1,8 +1,11 @@
 //! The plan of a node daemon set.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::presence::Aim;
 use super::status::Names;
-use super::{presence, rollout, status};
+use super::{identity, presence, rollout, status};
+use crate::api::status::ConditionReason;
 use crate::api::{Kind, NodeDaemonSet, Resource};
 use crate::core::notice::Event;
 use crate::core::observation::Observation;
@@ -92,6 +95,7 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
         silent: set.metadata.is_terminating(),
         serving: Some(status::serving(&after, room)),
         deadline: deadline::of(observation, &pods, target.map(|(_, update)| &**update), &set.status),
+        pod_names: pod_names(observation, &places),
         undecided: decided.iter().flat_map(|d| d.undecided.clone()).collect(),
         ..Outlook::default()
     };
@@ -105,6 +109,18 @@ pub fn plan(observation: &Observation<NodeDaemonSet>) -> Plan {
     plan
 }
 
+/// See [`Outlook::pod_names`].
+fn pod_names(
+    observation: &Observation<NodeDaemonSet>,
+    places: &BTreeMap<&str, presence::Place<'_>>,
+) -> Option<BTreeSet<String>> {
+    let reason = ConditionReason::FailedCreate.to_string();
+    let told = observation.set.status.conditions.iter().any(|c| c.status == "True" && c.reason == reason);
+    let wanted = places.iter().filter(|(_, place)| place.verdict.runs());
+    (told && !observation.memory.cleared)
+        .then(|| wanted.flat_map(|(node, _)| identity::possible_names(observation, node)).collect())
+}
+
 /// Upstream's event for a selector that is empty (B2 step 3).
 fn selects_all(observation: &Observation<NodeDaemonSet>) -> Option<Event> {
     let message = "This daemon set is selecting all pods. A non-empty selector is required.";
@@ -115,7 +131,7 @@ fn selects_all(observation: &Observation<NodeDaemonSet>) -> Option<Event> {
 /// The pods that are waited for; at most five.
 fn unavailable(
     observation: &Observation<NodeDaemonSet>,
-    places: &std::collections::BTreeMap<&str, presence::Place<'_>>,
+    places: &BTreeMap<&str, presence::Place<'_>>,
 ) -> Vec<Waiting> {
     let min_ready = i64::from(observation.set.spec.min_ready_seconds);
     let pods = places.values().filter(|p| p.verdict.runs()).filter_map(|p| p.pods.first().copied());

@@ -1,6 +1,6 @@
 //! Which nodes get a pod, and which pods go, apart from rollouts (B4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::identity;
@@ -106,7 +106,8 @@ pub fn occupants<'a>(
     kept: &[Action],
 ) -> BTreeMap<&'a str, &'a Pod> {
     let uid = &observation.set.metadata.uid;
-    let is_kept = |p: &&Pod| kept.iter().any(|action| *action.act.object() == pod::object(p));
+    let kept: BTreeSet<&str> = kept.iter().map(|action| action.act.object().name.as_str()).collect();
+    let is_kept = |p: &&Pod| kept.contains(p.metadata.name.as_str());
     let is_of_earlier_set = |p: &&Pod| {
         observation.key.surface == Surface::Berth
             && owner::is_of_another_incarnation(&observation.key, uid, &p.metadata)

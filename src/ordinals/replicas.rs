@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use super::identity;
 use super::rollout::{self, Target};
-use crate::api::{OrdinalSet, Pod, Surface};
+use crate::api::{OrdinalSet, Pod, Resource, Surface};
 use crate::claims;
 use crate::core::observation::Observation;
 use crate::core::owner;
 use crate::core::plan::{Action, Pace, Part, Plan, Unit};
 use crate::core::pod::{self, Availability};
 use crate::core::reason::{Reason, Slot, Waiting};
+use crate::core::round;
 
 /// How many pods one plan makes at most, so that the cost of a plan follows what exists and not what is asked for
 /// (upstream's batch limit is the same).
 pub const BURST: usize = 500;
+
+/// For how many pods claims are made although the pods themselves are rejected: each is tried once, but a quota of pods must not
+/// fill the cluster with volumes.
+const CLAIMS_AHEAD: usize = 10;
 
 /// The pods of a set by what is to become of them.
 #[derive(Debug)]
@@ -71,8 +76,12 @@ struct Work {
     pods: Vec<Unit>,
     /// How many pods are made; ordinals at which something is in the way do not count.
     made: usize,
-    /// How many pods cannot be made, for their revision holds no template.
-    invalid: usize,
+    /// How many pods cannot be made now, for their revision holds no template or no more claims are made.
+    left_out: usize,
+    /// Whether one of them has a revision without a template.
+    invalid: bool,
+    /// Whether no more claims are made, for so many pods are rejected that have theirs.
+    holds_claims: bool,
 }
 
 /// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
@@ -85,19 +94,21 @@ pub fn pass(
 ) -> Pass {
     let spec = &observation.set.spec;
     let ordered = spec.is_ordered();
-    let mut work = Work::default();
+    let rejected = round::rejections_of_missing(observation, spec.start()..spec.end())
+        .filter(|rejection| rejection.reported && rejection.object.resource == Resource::Pods);
+    let mut work = Work { holds_claims: rejected.count() >= CLAIMS_AHEAD, ..Work::default() };
     let mut outcome = Pass::Complete;
     let mut next = spec.start();
     // Walks present pods and the gaps between them, as far as pods are made in one plan.
     let most = BURST + observation.memory.rejections.len();
-    while next < spec.end() && work.made < BURST && work.pods.len() < most && work.invalid < BURST {
+    while next < spec.end() && work.made < BURST && work.pods.len() < most && work.left_out < BURST {
         let step = match replicas.wanted.get(&next) {
             Some(pod) => present(observation, next, pod, target, plan, &mut work),
             None => absent(observation, next, target, plan, &mut work),
         };
         next += 1;
         // The revision of all missing pods below the partition is the same, but for those that went while the set was paused.
-        if work.invalid > 0 && target.rolling.is_some() && target.paused.is_none() {
+        if work.invalid && target.rolling.is_some() && target.paused.is_none() {
             let present = replicas.wanted.range(next..).next().map_or(i64::MAX, |(ordinal, _)| *ordinal);
             next = next.max(present.min(target.first_updated(&observation.set)));
         }
@@ -209,6 +220,10 @@ fn absent(
         plan.waiting.push(blocked);
         return Pass::Stopped;
     }
+    if work.holds_claims && !need.create.is_empty() {
+        work.left_out += 1;
+        return Pass::Stopped;
+    }
     let revision = target.for_new_pod(observation, ordinal);
     let why = Reason::Missing { slot, revision: revision.metadata.name.clone() };
     match identity::create(observation, ordinal, revision, why) {
@@ -220,7 +235,8 @@ fn absent(
             work.pods.push(unit);
         }
         None => {
-            work.invalid += 1;
+            work.left_out += 1;
+            work.invalid = true;
             let message = format!("revision {} holds no pod template", revision.metadata.name);
             let invalid = Waiting::Invalid { message };
             if !plan.waiting.contains(&invalid) {

@@ -323,6 +323,44 @@ fn a_refusal_of_a_native_set_does_not_outlive_what_it_was_about() {
     comes_to_rest(&mut world, &web);
 }
 
+/// The pod of a node was refused; the operator restarts, and the node goes while another pod is not ready.
+#[test]
+fn a_refusal_does_not_outlive_the_node_that_it_was_about() {
+    let agent = daemons("agent");
+    let mut world = settled(&agent, &json!({}));
+    let first = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).next().unwrap();
+    world.sicken(&first);
+    world.server.admission.refuse(Pattern::of(Verb::Create, Resource::Pods), denied());
+    world.add_node("c", &json!({}));
+    assert!(after(&mut world, MINUTE, &agent), "{}", world.server.get(&agent).unwrap()["status"]);
+    world.crash(0);
+    world.delete(&node("c"), "Background");
+    assert!(!after(&mut world, MINUTE, &agent), "{}", world.server.get(&agent).unwrap()["status"]);
+    world.heal();
+    world.server.admission.policies.clear();
+    comes_to_rest(&mut world, &agent);
+}
+
+/// A pod that may not be deleted is wanted again when the operator restarts, while another pod is not ready.
+#[test]
+fn a_refused_deletion_does_not_outlive_its_cause() {
+    let agent = daemons("agent");
+    let mut world = settled(&agent, &json!({}));
+    let pods: Vec<(ObjectRef, Value)> =
+        world.server.all(Resource::Pods).map(|(pod, value)| (pod.clone(), value.clone())).collect();
+    let of_node = |node: &str| pods.iter().find(|(_, v)| v["spec"]["nodeName"] == node).unwrap().0.clone();
+    world.sicken(&of_node("a"));
+    world.server.admission.refuse(Pattern::of(Verb::Delete, Resource::Pods), denied());
+    world.taint("b", "NoExecute");
+    assert!(after(&mut world, MINUTE, &agent), "{}", world.server.get(&agent).unwrap()["status"]);
+    world.crash(0);
+    world.taint("b", "");
+    assert!(!after(&mut world, MINUTE, &agent), "{}", world.server.get(&agent).unwrap()["status"]);
+    world.heal();
+    world.server.admission.policies.clear();
+    comes_to_rest(&mut world, &agent);
+}
+
 /// A template that could not be compared with the recorded one is taken back, while a pod is not ready: nothing is written after that.
 #[test]
 fn a_template_that_is_given_up_is_no_obstacle() {

@@ -1,5 +1,7 @@
 //! What an answer means for the run that it belongs to, for the pending writes, and for what is remembered.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{Engine, Note, Purpose};
@@ -16,7 +18,9 @@ use crate::core::request::{Answer, Verb};
 use crate::core::time::Now;
 
 /// How long an owner rests whose namespace is being deleted.
-const NAMESPACE_REST: std::time::Duration = std::time::Duration::from_secs(30);
+const NAMESPACE_REST: Duration = Duration::from_secs(30);
+/// For how long what plans say besides their writes is not told again after none of them says it any more.
+const TOLD: Duration = Duration::from_secs(600);
 
 impl Engine {
     /// Takes in the answer to a request.
@@ -215,15 +219,19 @@ impl Engine {
         }
     }
 
-    /// Tells what a plan says besides its writes, each once as long as it stays the case.
+    /// Tells what a plan says besides its writes, each once as long as it stays the case. A plan that comes to less than the one before
+    /// does not say all of it, so a while must pass before it is told anew.
     pub(super) fn notify(&mut self, key: &Key, notices: Vec<Event>, now: Now) {
         let Some(uid) = self.stores.owner(key).map(|m| m.uid.clone()) else { return };
-        let told = self.told.remove(key).unwrap_or_default();
-        for notice in notices.iter().filter(|notice| !told.contains(notice)) {
-            self.report(key, &uid, notice.clone(), now);
+        let mut told = self.told.remove(key).unwrap_or_default();
+        told.retain(|_, said| now.mono < said.saturating_add(TOLD));
+        for notice in notices {
+            if told.insert(notice.clone(), now.mono).is_none() {
+                self.report(key, &uid, notice, now);
+            }
         }
-        if !notices.is_empty() {
-            self.told.insert(key.clone(), notices);
+        if !told.is_empty() {
+            self.told.insert(key.clone(), told);
         }
     }
 

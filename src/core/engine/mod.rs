@@ -72,8 +72,8 @@ pub struct Engine {
     paces: BTreeMap<Key, StatusThrottle>,
     /// Owners whose changed status is held back.
     status_held: BTreeSet<Key>,
-    /// What was told about owners besides writes, and is still the case.
-    told: BTreeMap<Key, Vec<notice::Event>>,
+    /// What was told about owners besides writes, and when a plan said so last.
+    told: BTreeMap<Key, BTreeMap<notice::Event, Duration>>,
     /// Owners whose last status is still to be written before the end.
     closing: BTreeSet<Key>,
     election: Option<Election>,

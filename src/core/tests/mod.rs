@@ -9,6 +9,7 @@ mod deadline;
 mod electing;
 mod events;
 mod first_look;
+mod holders;
 mod lease;
 mod limiter;
 mod lost_events;

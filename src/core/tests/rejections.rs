@@ -54,6 +54,19 @@ fn each_request_has_a_pause_that_doubles() {
     assert!(!rejections.of(&delete(0).act).unwrap().reported, "the last answer counts");
 }
 
+/// A quota of pods alone: the claim of the next one is made, which says nothing about pods.
+#[test]
+fn a_claim_that_is_made_does_not_end_the_pause_of_pods() {
+    let mut rejections = Rejections::default();
+    rejections.record(&create(0), "quota", None, true, at(100));
+    let why = Reason::ClaimNeeded { pod: "web-1".to_owned() };
+    let object = ObjectRef::new(Resource::Claims, "ns", "data-web-1");
+    rejections.clear(&Action { act: Act::Create { object, body: Value::Null }, why });
+    assert_eq!(held(&rejections, &create(2), at(100)), Some(1));
+    rejections.clear(&create(1));
+    assert_eq!(held(&rejections, &create(2), at(100)), None);
+}
+
 #[test]
 fn two_rejected_requests_do_not_take_turns() {
     let (mut rejections, mut sent) = (Rejections::default(), 0);

@@ -81,21 +81,3 @@ fn a_creation_whose_answer_never_came_is_tried_under_the_same_name() {
     observation.now.mono += std::time::Duration::from_secs(121);
     assert_eq!(readable(&observation), ["create a0"], "by now it cannot arrive any more");
 }
-
-#[test]
-fn a_long_name_hides_no_holder() {
-    let long = "a".repeat(60);
-    let mut stores = crate::core::engine::stores::Stores::default();
-    let mut set = fixture::daemon_set(json!({}));
-    set.metadata.name.clone_from(&long);
-    let holder = identity::pod_name(&long, &set.metadata.uid, "a", 0);
-    let released = json!({ "metadata": { "ownerReferences": null, "labels": null } });
-    let mut holder_pod = (*fixture::pod::<Set>(&holder, "v1", released)).clone();
-    holder_pod.metadata.owner_references.clear();
-    use crate::core::decode::Item;
-    stores.put(Item::DaemonSet(crate::api::Surface::Berth, set));
-    stores.put(Item::Pod(holder_pod));
-    let key = crate::api::Key::new(crate::api::Surface::Berth, crate::api::Kind::Daemon, "ns", &long);
-    let seen = stores.observe_daemon(&key, Default::default(), Default::default(), fixture::now()).unwrap();
-    assert!(seen.pod(&holder).is_some(), "what holds a name is observed");
-}

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::{identity, plan};
 use super::{Set, observe};
+use crate::api::{ObjectRef, Resource};
 use crate::core::fixture::{self, pod, revision, writes};
 use crate::core::memory::Outcome;
 use crate::core::request::Verb;
@@ -142,4 +143,26 @@ fn a_revision_that_cannot_be_adopted_keeps_everything_as_it_is() {
     observation.memory.record(&adopts, Outcome::TakenBack("taken back"), observation.now.mono);
     let plan = super::plan(&observation);
     assert!(!fixture::writes(&plan).iter().any(|write| write.contains("Pod")), "{plan}");
+}
+
+/// A quota of pods does not fill the cluster with claims.
+#[test]
+fn no_more_claims_are_made_while_ten_pods_that_have_theirs_are_rejected() {
+    let claim = json!({ "metadata": { "name": "www" }, "spec": {} });
+    let spec =
+        json!({ "replicas": 1000, "podManagementPolicy": "Parallel", "volumeClaimTemplates": [claim] });
+    for (rejected, expected) in [(9, true), (10, false)] {
+        let mut observation = observe(spec.clone(), &[]);
+        for ordinal in 0..rejected {
+            let name = format!("www-web-{ordinal}");
+            observation.claims.insert(name.clone(), fixture::claim(&name, json!([])));
+            let pod = ObjectRef::new(Resource::Pods, "ns", format!("web-{ordinal}"));
+            fixture::reject(&mut observation.memory, Verb::Create, pod, observation.now);
+        }
+        observation.now.mono += std::time::Duration::from_secs(600);
+        let plan = plan(&observation);
+        let writes = fixture::writes(&plan);
+        assert_eq!(writes.iter().any(|w| w.starts_with("create PersistentVolumeClaim")), expected, "{plan}");
+        assert!(writes.contains(&"create Pod web-0".to_owned()), "they are tried again: {plan}");
+    }
 }

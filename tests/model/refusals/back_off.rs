@@ -213,3 +213,19 @@ fn a_conflict_that_lasts_is_tried_ever_more_rarely() {
         comes_to_rest(&mut world, &web);
     }
 }
+
+/// A quota of pods is full for an hour, and claims are not counted: they are not made for all pods that cannot come.
+#[test]
+fn a_quota_of_pods_does_not_fill_the_cluster_with_claims() {
+    let web = ordinals("web");
+    let mut world = World::calm(&["a", "b"]);
+    world.server.admission.pod_quota = Some(2);
+    let mut spec = parallel(30);
+    spec["volumeClaimTemplates"] = json!([{ "metadata": { "name": "data" }, "spec": {} }]);
+    world.create_set(&web, "app:1", &spec);
+    world.run_for(60 * MINUTE);
+    let claims = world.server.all(Resource::Claims).count();
+    assert!((3..=13).contains(&claims), "{claims} claims for two pods");
+    world.server.admission.pod_quota = None;
+    world.run_until(330 * SECOND, |w| reached(w, &web));
+}
