@@ -32,7 +32,7 @@ const UNSURE: Duration = Duration::from_secs(120);
 pub struct Memory {
     /// Requests that the API server rejected when they were sent last.
     pub rejections: Rejections,
-    /// Whether a write has succeeded or was rejected since the process started, so that what an earlier one reported is out of date.
+    /// Whether a write has succeeded since the process started, so that what an earlier one reported is out of date.
     pub cleared: bool,
     /// Whether the pods that are seen are known to be no older than the time since which we lead.
     pub caught_up: bool,
@@ -136,7 +136,6 @@ impl Memory {
                 }
             }
             Outcome::Rejected { message, wait, reported } => {
-                self.cleared |= reported;
                 self.rejections.record(action, message, wait, reported, now);
             }
             Outcome::TakenBack(message) => {

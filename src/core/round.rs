@@ -285,10 +285,10 @@ fn rejected<'a, S: Set>(
 }
 
 /// The rejected creations of pods, and of their claims, that are wanted at `ordinals` and are not there.
-pub fn rejections_of_missing<'a, S: Set>(
-    observation: &'a Observation<S>,
+pub fn rejections_of_missing<S: Set>(
+    observation: &Observation<S>,
     ordinals: Range<i64>,
-) -> impl Iterator<Item = &'a Rejection> {
+) -> impl Iterator<Item = &Rejection> {
     observation.memory.rejections.iter().filter(move |rejection| {
         let Some(ordinal) = ordinal_of(observation, &rejection.object.name) else { return false };
         rejection.reason == ConditionReason::FailedCreate

@@ -379,3 +379,23 @@ fn a_template_that_is_given_up_is_no_obstacle() {
     world.server.roles.give_back();
     comes_to_rest(&mut world, &web);
 }
+
+/// A template that could not be asked about is the recorded one, which is noted at the revision; a pod is not ready.
+#[test]
+fn a_template_that_turns_out_to_be_the_recorded_one_is_no_obstacle() {
+    for of in [ordinals("web"), daemons("agent")] {
+        let mut world = settled(&of, &json!({}));
+        let pod = world.server.all(Resource::Pods).map(|(pod, _)| pod.clone()).next().unwrap();
+        // The next life has written nothing.
+        world.crash(0);
+        world.run_for(MINUTE);
+        world.server.roles.take("create", "podtemplates");
+        world.write_down(&of, true);
+        assert!(after(&mut world, MINUTE, &of), "{of}");
+        world.sicken(&pod);
+        world.server.roles.give_back();
+        assert!(!after(&mut world, 2 * MINUTE, &of), "{}", world.server.get(&of).unwrap()["status"]);
+        world.heal();
+        comes_to_rest(&mut world, &of);
+    }
+}
