@@ -1,4 +1,4 @@
-//! The model of the API server that the simulator rests on (`tests/model/api_server`) is itself checked: random sequences of
+//! The model of the API server that the simulator rests on (`tests/sim/src/api_server`) is itself checked: random sequences of
 //! requests go to it and to a real kube-apiserver, by the transport that is shipped, and the answers agree.
 //!
 //! What is compared: whether it was done; code and reason of a refusal; whether the object changed; and of the object everything that
@@ -10,24 +10,16 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[allow(dead_code, unused_imports, reason = "the sequences use a part of it")]
-#[path = "../model/api_server/mod.rs"]
-mod api_server;
-#[allow(dead_code, reason = "the sequences use a part of it")]
-#[path = "../model/random.rs"]
-mod random;
-
 mod real;
 mod sequences;
 
-use berth::api::{ObjectRef, Resource};
-use berth::core::request::{Answer, Request};
-use serde_json::Value;
-
-use api_server::{ApiServer, object};
-use random::Random;
+use berth_api::request::{Answer, Request};
+use berth_api::{ObjectRef, Resource};
+use berth_sim::api_server::{ApiServer, object};
+use berth_sim::random::Random;
 use real::Real;
 use sequences::{Side, any};
+use serde_json::Value;
 
 /// Sequences of requests, each on objects of its own.
 const SEQUENCES: u64 = 60;

@@ -1,7 +1,7 @@
 //! A real kube-apiserver, with nobody beside it that changes anything.
 
-use berth::core::request::{Answer, Request};
-use berth::shell::transport;
+use berth::client::transport;
+use berth_api::request::{Answer, Request};
 use berth_cluster::{Cluster, Options};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -34,7 +34,7 @@ impl Real {
     pub fn start() -> Self {
         let disabled_controllers = BUSYBODIES.map(str::to_owned).to_vec();
         let cluster = Cluster::start(Options { disabled_controllers, ..Options::default() }).unwrap();
-        let crds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+        let crds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds");
         cluster.kubectl(&["apply", "-f", crds.to_str().unwrap()]).unwrap();
         cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).unwrap();
         let runtime = Runtime::new().unwrap();

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use berth::api::{ObjectRef, Resource, Surface};
-use berth::core::request::{Answer, Request, Verb};
+use berth_api::request::{Answer, Request, Verb};
+use berth_api::{ObjectRef, Resource, Surface};
 use serde_json::{Value, json};
 
-use crate::api_server::object;
-use crate::random::Random;
 use crate::{version, without_names};
+use berth_sim::api_server::object;
+use berth_sim::random::Random;
 
 /// What a precondition names.
 #[derive(Clone, Copy, Debug, PartialEq)]

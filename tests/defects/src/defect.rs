@@ -1,7 +1,7 @@
 //! A patch with a few lines before it that say what it is.
 //!
 //! `Defect:`, `Like:` and `Found by:` are in each. `# unit:` and `# history:` name the tests that run before the simulator: parts of
-//! names of unit tests of what the patch touches, and of histories in `tests/model`.
+//! names of unit tests of what the patch touches, and of histories in `tests/sim`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,9 +12,23 @@ const SCHEDULES: &str = "10000";
 const TESTS: [&[&str]; 3] =
     [&["random_schedules"], &["--skip", "random_schedules", "--skip", "each_fault"], &["each_fault"]];
 /// The tests of the library: they are quick as they are, and built sooner so.
-const UNIT: [&str; 3] = ["--config", "profile.dev.package.berth.opt-level=0", "--lib"];
+const UNIT: [&str; 13] = [
+    "--config",
+    "profile.dev.package.berth-plan.opt-level=0",
+    "--config",
+    "profile.dev.package.berth-engine.opt-level=0",
+    "--package",
+    "berth-api",
+    "--package",
+    "berth-plan",
+    "--package",
+    "berth-engine",
+    "--package",
+    "berth",
+    "--lib",
+];
 /// The simulator.
-const MODEL: [&str; 3] = ["--release", "--test", "model"];
+const MODEL: [&str; 5] = ["--release", "--package", "berth-sim", "--test", "model"];
 /// What the simulator prints before the invariant that was broken, and before the seed.
 const BROKEN: &str = "broken: ";
 /// The module that holds the switch.
@@ -64,16 +78,16 @@ impl Workshop {
             git.env("GIT_CEILING_DIRECTORIES", &workshop.root);
             succeed(&mut git).map_err(|e| format!("{}: {e}", defect.name))?;
         }
-        let module = fresh.join("src/core/mod.rs");
+        let module = fresh.join("src/berth-api/src/lib.rs");
         let text = fs::read_to_string(&module).map_err(at(&module))?;
         put(&module, format!("{text}\npub mod defect;\n").as_bytes())?;
-        put(&fresh.join("src/core/defect.rs"), SWITCH.as_bytes())?;
+        put(&fresh.join("src/berth-api/src/defect.rs"), SWITCH.as_bytes())?;
         // What is gone would be built too.
         if workshop.tree().exists() {
             remove_others(&fresh, &workshop.tree())?;
         }
         // What has not changed stays untouched, so that little is built anew.
-        for name in names.iter().map(String::as_str).chain(["src/core/defect.rs"]) {
+        for name in names.iter().map(String::as_str).chain(["src/berth-api/src/defect.rs"]) {
             let (from, to) = (fresh.join(name), workshop.tree().join(name));
             let Ok(bytes) = fs::read(&from) else { continue };
             if fs::read(&to).is_ok_and(|present| present == bytes) {
@@ -82,8 +96,8 @@ impl Workshop {
             put(&to, &bytes)?;
         }
         eprintln!("building unit tests and simulator with {} defects in them", all.len());
-        succeed(workshop.cargo(UNIT).arg("--no-run"))?;
-        succeed(workshop.cargo(MODEL).arg("--no-run"))?;
+        succeed(workshop.cargo(&UNIT).arg("--no-run"))?;
+        succeed(workshop.cargo(&MODEL).arg("--no-run"))?;
         Ok(workshop)
     }
 
@@ -96,7 +110,7 @@ impl Workshop {
     /// # Errors
     /// A sentence, when they cannot be run.
     pub fn test_units(&self) -> Result<Outcome, String> {
-        let mut cargo = self.cargo(UNIT);
+        let mut cargo = self.cargo(&UNIT);
         Ok(run(cargo.args(["--", "--skip", "purity"]).env("BERTH_DEFECT", ""))?.0)
     }
 
@@ -105,18 +119,18 @@ impl Workshop {
     /// # Errors
     /// A sentence, when they cannot be run, or there are none of these names.
     pub fn test(&self, defect: &Defect) -> Result<Outcome, String> {
-        for (what, names) in [UNIT, MODEL].into_iter().zip(&defect.first) {
+        for (what, names) in [UNIT.as_slice(), &MODEL].into_iter().zip(&defect.first) {
             if names.is_empty() {
                 continue;
             }
             let mut cargo = self.cargo(what);
             let (outcome, output) = run(cargo.arg("--").args(names).env("BERTH_DEFECT", &defect.name))?;
             match outcome {
-                Outcome::Nothing if output.contains("running 0 tests") => {
+                Outcome::Nothing if !output.lines().any(|line| line.starts_with("test ")) => {
                     return Err(format!("{}: there is no test {}", defect.name, names.join(", ")));
                 }
                 Outcome::Nothing => {}
-                Outcome::Found { at, .. } if what == UNIT => {
+                Outcome::Found { at, .. } if what == UNIT.as_slice() => {
                     return Ok(Outcome::Found { by: "a unit test".to_owned(), at });
                 }
                 found => return Ok(found),
@@ -131,7 +145,7 @@ impl Workshop {
     /// A sentence, when it cannot be run.
     pub fn simulate(&self, defect: &str) -> Result<Outcome, String> {
         for tests in TESTS {
-            let mut cargo = self.cargo(MODEL);
+            let mut cargo = self.cargo(&MODEL);
             cargo.args(["--", "--nocapture"]).args(tests).env("BERTH_DEFECT", defect);
             if tests == ["random_schedules"] {
                 let given = std::env::var("BERTH_SEEDS");
@@ -144,9 +158,9 @@ impl Workshop {
         Ok(Outcome::Nothing)
     }
 
-    fn cargo(&self, what: [&str; 3]) -> Command {
+    fn cargo(&self, what: &[&str]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["test", "--locked", "--package", "berth"]).args(what).current_dir(self.tree());
+        cargo.args(["test", "--locked"]).args(what).current_dir(self.tree());
         cargo.env("CARGO_TARGET_DIR", self.root.join("build")).env("BERTH_SHRINK", "0");
         cargo.env_remove("BERTH_SEEDS");
         cargo
