@@ -325,8 +325,12 @@ impl Plan {
 
     /// Notes what waits for its turn, if it was rejected when it was sent last.
     pub fn postpone_rejected<S>(&mut self, observation: &Observation<S>, unit: Unit) {
-        let rejections = &observation.memory.rejections;
-        self.postponed.extend(unit.into_iter().filter(|action| rejections.of(&action.act).is_some()));
+        for action in unit {
+            let Some(rejection) = observation.memory.rejections.of(&action.act) else { continue };
+            let Some(stands) = rejection.stands(observation.now.mono) else { continue };
+            self.recheck(stands);
+            self.postponed.push(action);
+        }
     }
 
     /// Looks again after `delay`, or earlier if that was asked for already.

@@ -106,8 +106,10 @@ pub fn create(
 
 /// When the creation of a pod of this name was rejected last, for those for which it was.
 pub fn rejected(observation: &Observation<NodeDaemonSet>) -> BTreeMap<&str, Duration> {
-    let rejections = observation.memory.rejections.iter().filter(|r| r.reported);
-    let creations = rejections
+    let creations = observation
+        .memory
+        .rejections
+        .iter()
         .filter(|r| r.reason == ConditionReason::FailedCreate && r.object.resource == Resource::Pods);
     creations.map(|r| (r.object.name.as_str(), r.tried)).collect()
 }

@@ -24,6 +24,8 @@ const CONFLICTS: u32 = 2;
 
 /// For so long what a busy API server did not answer with a rejection may turn out to be done.
 const MAY_BE_DONE: Duration = Duration::from_secs(5);
+/// A rejection that was not repeated for this long, although no pause is as long, may have lost its cause.
+const STANDS: Duration = Duration::from_secs(400);
 
 /// A request, as far as its rejections are concerned: the verb, whether it is of the status, whether it is a dry run, the object, and
 /// the incarnation that it is about.
@@ -88,6 +90,21 @@ pub struct Rejections {
     vacant: Arc<BTreeSet<Slot>>,
 }
 
+impl Rejection {
+    /// For how long from `now` it stands although the request is not sent again, since others go first; `None` if its cause may be gone:
+    /// the spec was changed since, or it was not repeated for 400 s.
+    pub fn stands(&self, now: Duration) -> Option<Duration> {
+        let left = (self.tried + STANDS).checked_sub(now).filter(|left| !left.is_zero());
+        left.filter(|_| self.times > 0)
+    }
+
+    /// After what time from `now` it counts as refused, though the API server may have done it; `None` if it does already.
+    pub fn settles_in(&self, now: Duration) -> Option<Duration> {
+        let left = (self.tried + MAY_BE_DONE).checked_sub(now).filter(|left| !left.is_zero());
+        left.filter(|_| !self.reported)
+    }
+}
+
 impl Rejections {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
@@ -131,8 +148,12 @@ impl Rejections {
     /// own may have been done all the same.
     pub fn is_refused(&self, unit: &[Action], now: Duration) -> bool {
         let held = unit.iter().filter_map(|action| self.back_off(action, unit, now));
-        held.max_by_key(|(delay, _)| *delay)
-            .is_some_and(|(_, rejection)| rejection.reported || now >= rejection.tried + MAY_BE_DONE)
+        held.max_by_key(|(delay, _)| *delay).is_some_and(|(_, rejection)| rejection.settles_in(now).is_none())
+    }
+
+    /// Whether `replica` has lost its pod, or come to be wanted, since a creation was rejected.
+    pub fn is_vacant(&self, replica: &Slot) -> bool {
+        self.vacant.contains(replica)
     }
 
     /// Whether a unit is not to be sent now.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use berth_api::{OrdinalSet, Pod, Resource, Surface};
+use berth_api::{OrdinalSet, Pod, Surface};
 
 use super::identity;
 use super::rollout::{self, Target};
@@ -12,7 +12,6 @@ use crate::plan::{Action, Pace, Part, Plan, Unit};
 use crate::pod::{self, Availability};
 use crate::reason::{Reason, Slot, Waiting};
 use crate::workload;
-use crate::workload::finish;
 
 /// How many pods one plan makes at most, so that the cost of a plan follows what exists and not what is asked for
 /// (upstream's batch limit is the same).
@@ -81,8 +80,8 @@ struct Work {
     left_out: usize,
     /// Whether one of them has a revision without a template.
     invalid: bool,
-    /// Whether no more claims are made, for so many pods are rejected that have theirs.
-    holds_claims: bool,
+    /// How many pods have their claims and were rejected.
+    ahead: usize,
 }
 
 /// The pass over the wanted replicas, lowest ordinal first (A6.1). In order it stops at the first that is not available;
@@ -95,9 +94,7 @@ pub fn pass(
 ) -> Pass {
     let spec = &observation.set.spec;
     let ordered = spec.is_ordered();
-    let rejected = finish::rejections_of_missing(observation, spec.start()..spec.end())
-        .filter(|rejection| rejection.reported && rejection.object.resource == Resource::Pods);
-    let mut work = Work { holds_claims: rejected.count() >= CLAIMS_AHEAD, ..Work::default() };
+    let mut work = Work::default();
     let mut outcome = Pass::Complete;
     let mut next = spec.start();
     // Walks present pods and the gaps between them, as far as pods are made in one plan.
@@ -221,7 +218,8 @@ fn absent(
         plan.waiting.push(blocked);
         return Pass::Stopped;
     }
-    if work.holds_claims && !need.create.is_empty() {
+    let rejections = &observation.memory.rejections;
+    if work.ahead >= CLAIMS_AHEAD && !need.create.is_empty() && !rejections.is_vacant(&slot) {
         work.left_out += 1;
         return Pass::Stopped;
     }
@@ -230,9 +228,10 @@ fn absent(
     match identity::create(observation, ordinal, revision, why) {
         Some(action) => {
             let mut unit = need.create;
+            work.ahead += usize::from(unit.is_empty() && rejections.of(&action.act).is_some());
             unit.push(action);
             // What is not sent now takes no room in the burst.
-            work.made += usize::from(!observation.memory.rejections.is_held(&unit, observation.now.mono));
+            work.made += usize::from(!rejections.is_held(&unit, observation.now.mono));
             work.pods.push(unit);
         }
         None => {

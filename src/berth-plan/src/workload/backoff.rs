@@ -57,7 +57,9 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
         let waits =
             unit.iter().filter_map(|action| rejections.back_off(action, unit, now)).max_by_key(|(d, _)| *d);
         let Some((delay, rejection)) = waits else { return false };
-        shortest = Some(shortest.map_or(delay, |known| known.min(delay)));
+        // From then on it uses no budget, so that another pod may go.
+        let next = rejection.settles_in(now).map_or(delay, |settled| settled.min(delay));
+        shortest = Some(shortest.map_or(next, |known| known.min(next)));
         // What is told is what was rejected last, for its message is the newest.
         if held.is_none_or(|(_, known)| known.tried < rejection.tried) {
             held = Some((delay, rejection));

@@ -149,7 +149,7 @@ pub fn finish<S: Set, T: SetStatus>(
     backoff::retry_rejected_last(observation, plan);
     verify_owner_first(observation, plan);
     let rejection = rejected(observation, plan, &outlook);
-    let wanted = wanted_objects(observation, plan, before.conditions());
+    let wanted = wanted_objects(observation, plan, &outlook, before.conditions());
     backoff::apply_backoff(observation, plan);
     let meta = observation.set.meta();
     // A status that is about a generation names the revision of its template.
@@ -206,10 +206,15 @@ pub fn finish<S: Set, T: SetStatus>(
     plan.stages.insert(at, Stage::new(part, Pace::OneByOne, vec![vec![write]]));
 }
 
-/// The objects that a plan changes or deletes, as text, where a condition of an earlier process may be about one of them.
-fn wanted_objects<S: Set>(observation: &Observation<S>, plan: &Plan, told: &[Condition]) -> BTreeSet<String> {
+/// The objects of all requests of a plan, as text, where a condition of an earlier process may be about one of them.
+fn wanted_objects<S: Set>(
+    observation: &Observation<S>,
+    plan: &Plan,
+    outlook: &Outlook,
+    told: &[Condition],
+) -> BTreeSet<String> {
     let is_asked = !observation.memory.cleared && told.iter().any(|told| told.status == "True");
-    let actions = plan.actions().chain(&plan.postponed).filter(|_| is_asked);
+    let actions = plan.actions().chain(&plan.postponed).chain(&outlook.undecided).filter(|_| is_asked);
     actions.map(|action| action.act.object().to_string()).collect()
 }
 
@@ -227,8 +232,9 @@ fn may_stand<S: Set>(
     let reason = [FailedCreate, FailedDelete, FailedUpdate];
     let reason = reason.into_iter().find(|reason| reason.to_string() == told.reason);
     let (Some(reason), Some((object, _))) = (reason, told.message.split_once(": ")) else { return true };
-    if object == observation.key.object().to_string() {
-        return true;
+    // Nothing shows whether the set can be read, or a template be asked about, by now.
+    if object == observation.key.object().to_string() || object.starts_with("podtemplate ") {
+        return wanted.contains(object);
     }
     let ordinal = object.split_once('/').and_then(|(_, name)| ordinal_of(observation, name));
     let ordinal = ordinal.filter(|_| object.starts_with("pod ") || object.starts_with("claim "));
@@ -285,7 +291,7 @@ fn rejected<'a, S: Set>(
 }
 
 /// The rejected creations of pods, and of their claims, that are wanted at `ordinals` and are not there.
-pub fn rejections_of_missing<S: Set>(
+fn rejections_of_missing<S: Set>(
     observation: &Observation<S>,
     ordinals: Range<i64>,
 ) -> impl Iterator<Item = &Rejection> {

@@ -183,13 +183,11 @@ fn a_rejected_replacement_keeps_no_budget_from_the_others() {
 /// The only node that may surge does, while another may not have a pod: that stands in the way all the same (X12).
 #[test]
 fn a_rejected_pod_that_waits_for_its_turn_is_reported() {
-    let surge = json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "RollingUpdate",
-        "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } });
     let mut second = json!({ "spec": { "nodeName": "b" } });
     fixture::merge(&mut second, broken());
     let pods = ["a", "b", "c"].map(|node| pod(node, "v1", ok())).to_vec();
     let pods = [pods, vec![fixture::pod::<Set>(&name("b", 1), "v2", second)]].concat();
-    let mut observation = observe(surge, pods);
+    let mut observation = observe(surge_of_one(), pods);
     let object = berth_api::ObjectRef::new(berth_api::Resource::Pods, "ns", name("a", 1));
     fixture::reject(&mut observation.memory, Verb::Create, object, observation.now);
     observation.now.mono += std::time::Duration::from_millis(1500);
@@ -198,4 +196,43 @@ fn a_rejected_pod_that_waits_for_its_turn_is_reported() {
     assert_eq!(waits.act.object().name, name("a", 1));
     let status = plan.status().expect("a status").to_string();
     assert!(status.contains("FailedCreate"), "{status}");
+}
+
+/// An API server that fails to make one pod says nothing about the others: they go first.
+#[test]
+fn a_pod_that_a_busy_api_server_never_makes_does_not_end_a_surge() {
+    let pods = ["a", "b", "c"].map(|node| pod(node, "v1", ok())).to_vec();
+    let mut observation = observe(surge_of_one(), pods);
+    let first = plan(&observation);
+    let create = fixture::work(&first).find(|action| action.act.verb() == Verb::Create).unwrap().clone();
+    let outcome = crate::memory::Outcome::Rejected { message: "timed out", wait: None, reported: false };
+    observation.memory.record(&create, outcome, observation.now.mono);
+    observation.now.mono += std::time::Duration::from_millis(1500);
+    assert_eq!(fixture::writes(&plan(&observation)), [format!("create Pod {}", name("b", 1))]);
+}
+
+/// A rejection of a pod that waits for its turn is reported until the spec is changed, and for 400 s at most.
+#[test]
+fn a_rejection_that_is_not_repeated_is_not_reported_for_long() {
+    let pods = ["a", "b", "c"].map(|node| pod(node, "v1", ok())).to_vec();
+    for (what, seconds, changed, reported) in
+        [("now", 10, false, 1), ("much later", 400, false, 0), ("the spec was changed", 10, true, 0)]
+    {
+        let mut observation = observe(surge_of_one(), pods.clone());
+        let object = berth_api::ObjectRef::new(berth_api::Resource::Pods, "ns", name("a", 1));
+        fixture::reject(&mut observation.memory, Verb::Create, object, observation.now);
+        if changed {
+            observation.memory.rejections.retry_now();
+        }
+        observation.now.mono += std::time::Duration::from_secs(seconds);
+        let plan = plan(&observation);
+        assert_eq!(plan.postponed.len(), reported, "{what}: {plan}");
+        let left = std::time::Duration::from_secs(400 - seconds);
+        assert!(reported == 0 || plan.recheck_after.is_some_and(|delay| delay <= left), "{what}");
+    }
+}
+
+fn surge_of_one() -> Value {
+    json!({ "template": fixture::template("v2"), "updateStrategy": { "type": "RollingUpdate",
+        "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } } })
 }

@@ -261,3 +261,20 @@ fn a_pod_that_was_once_refused_goes_in_its_turn() {
     observation.now.mono += Duration::from_secs(60);
     assert_eq!(fixture::writes(&crate::ordinals::plan(&observation)), deletes(&[2, 1]));
 }
+
+/// What a busy API server did not do for five seconds uses no budget from then on, and a plan is made then.
+#[test]
+fn a_deletion_that_a_busy_api_server_never_does_does_not_end_the_rollout() {
+    let mut observation = super::observe(spec("Parallel", 3, json!({ "maxUnavailable": 1 })), &old(3, &[]));
+    let delete = fixture::work(&super::super::plan(&observation)).next().unwrap().clone();
+    let outcome = Outcome::Rejected { message: "etcdserver: request timed out", wait: None, reported: false };
+    for _ in 0..5 {
+        observation.now.mono += std::time::Duration::from_secs(20);
+        observation.memory.record(&delete, outcome, observation.now.mono);
+    }
+    let waits = super::super::plan(&observation).recheck_after.expect("a plan is made later");
+    assert_eq!(waits, std::time::Duration::from_secs(5));
+    observation.now.mono += waits;
+    let plan = super::super::plan(&observation);
+    assert_eq!(fixture::writes(&plan), deletes(&[1]), "{plan}");
+}

@@ -166,3 +166,28 @@ fn no_more_claims_are_made_while_ten_pods_that_have_theirs_are_rejected() {
         assert!(writes.contains(&"create Pod web-0".to_owned()), "they are tried again: {plan}");
     }
 }
+
+/// Ten pods were rejected, and their claims are gone since: nothing is ahead of what is made, and a replica that has lost its pod and
+/// its claim is not held for others.
+#[test]
+fn rejected_pods_without_claims_keep_no_other_waiting() {
+    let claim = json!({ "metadata": { "name": "www" }, "spec": {} });
+    let spec = json!({ "replicas": 20, "podManagementPolicy": "Parallel", "volumeClaimTemplates": [claim] });
+    for has_claims in [false, true] {
+        let mut observation = observe(spec.clone(), &[]);
+        for ordinal in 0..10 {
+            let name = format!("www-web-{ordinal}");
+            if has_claims {
+                observation.claims.insert(name.clone(), fixture::claim(&name, json!([])));
+            }
+            let pod = ObjectRef::new(Resource::Pods, "ns", format!("web-{ordinal}"));
+            fixture::reject(&mut observation.memory, Verb::Create, pod, observation.now);
+        }
+        observation.memory.rejections.vacate(crate::reason::Slot::Ordinal(15));
+        observation.now.mono += std::time::Duration::from_secs(600);
+        let writes = fixture::writes(&plan(&observation));
+        let claims = writes.iter().filter(|w| w.starts_with("create PersistentVolumeClaim")).count();
+        assert_eq!(claims, if has_claims { 1 } else { 20 }, "{writes:?}");
+        assert!(writes.contains(&"create Pod web-15".to_owned()), "{writes:?}");
+    }
+}

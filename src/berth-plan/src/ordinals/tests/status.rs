@@ -283,3 +283,21 @@ fn a_generation_is_observed_with_its_revision() {
     let stalled = status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Stalled").unwrap();
     assert_eq!(stalled["status"], "True", "{status}");
 }
+
+/// An earlier process reported what stands in no plan any more, though a pod is not ready: only what is asked now may be refused.
+#[test]
+fn what_an_earlier_process_reported_stands_only_while_it_is_wanted() {
+    let reported = |object: &str, reason: &str, pods: &[(i64, &str, Value)]| {
+        let mut observation = super::observe(json!({ "replicas": 1 }), pods);
+        let told = json!([{ "type": "Stalled", "status": "True", "reason": reason, "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-01T00:00:00Z", "message": format!("{object}: forbidden") }]);
+        let set = std::sync::Arc::make_mut(&mut observation.set);
+        set.status.conditions = serde_json::from_value(told).unwrap();
+        let status = super::super::plan(&observation).status().expect("a status").clone();
+        let conditions = status["conditions"].as_array().unwrap().clone();
+        conditions.iter().any(|c| c["type"] == "Stalled" && c["status"] == "True")
+    };
+    let sick = [(0, "v1", broken())];
+    assert!(!reported("podtemplate ns/web.dry-run", "FailedCreate", &sick));
+    assert!(!reported("ordinalset ns/web", "FailedUpdate", &sick));
+}
