@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::meta::{Meta, object};
 
-/// A persistent volume claim. Its spec is never compared with the template (`upstream-behaviour` A4.7).
+/// A persistent volume claim. Its spec is never compared with the template (A4.7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Claim {

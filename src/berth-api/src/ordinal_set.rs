@@ -233,7 +233,7 @@ impl OrdinalSetSpec {
     }
 
     /// The update strategy with upstream's defaults: `rollingUpdate` is filled in only where the type was left out
-    /// (`upstream-behaviour` A9.2, C1).
+    /// (A9.2, C1).
     pub fn strategy(&self) -> OrdinalUpdateStrategy {
         let mut strategy = self.update_strategy.clone().unwrap_or_default();
         if strategy.type_.is_none() {

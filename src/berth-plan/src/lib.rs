@@ -3,6 +3,9 @@
 //!
 //! No client, no clock, no log, no randomness. Time comes in as [`time::Now`]; what is to be done goes out as a
 //! [`plan::Plan`].
+//!
+//! Comments name rules by codes: those with A, B, C or F are rows of `docs/parity.md`, which compares Berth with upstream; those with
+//! S, D or X are invariants of `docs/proof.md`.
 
 pub mod claims;
 pub mod daemons;

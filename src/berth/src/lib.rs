@@ -13,3 +13,6 @@ pub const VERSION: &str = match option_env!("BERTH_VERSION") {
 pub mod cli;
 pub mod client;
 pub mod operator;
+
+#[cfg(test)]
+mod documents;

@@ -1,4 +1,4 @@
-//! Validation rules in CEL: what a schema alone cannot say (`upstream-behaviour` C).
+//! Validation rules in CEL: what a schema alone cannot say (C1, C2).
 
 use serde_json::{Value, json};
 

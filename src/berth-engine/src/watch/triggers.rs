@@ -73,7 +73,7 @@ fn appears(change: &Change<berth_api::Revision>) -> bool {
 }
 
 /// As [`owned`], but a revision that appears under an owner wakes nobody at once: mostly it is our own write. Upstream has the same
-/// rule, and its conformance tests rest on it (B1.2, D.4).
+/// rule, and its conformance tests rest on it (B1.2).
 fn revision(stores: &Stores, change: &Change<berth_api::Revision>) -> Vec<Key> {
     if appears(change) { vec![] } else { owned(stores, change) }
 }
