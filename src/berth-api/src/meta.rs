@@ -186,7 +186,7 @@ pub trait Object: Clone + PartialEq {
 macro_rules! object {
     ($type:ty: $($field:ident),*) => {
         impl $crate::meta::Object for $type {
-            fn meta(&self) -> &$crate::Meta {
+            fn meta(&self) -> &$crate::meta::Meta {
                 &self.metadata
             }
             fn is_same_but_version(&self, other: &Self) -> bool {
@@ -195,7 +195,7 @@ macro_rules! object {
                     && unreadable == &other.unreadable
                     $(&& $field == &other.$field)*
             }
-            fn unreadable(metadata: $crate::Meta, error: String) -> Self {
+            fn unreadable(metadata: $crate::meta::Meta, error: String) -> Self {
                 Self { metadata, unreadable: Some(error), ..Default::default() }
             }
         }

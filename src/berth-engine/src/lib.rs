@@ -28,7 +28,7 @@ use crate::telemetry::counters::Tally;
 use crate::telemetry::event_recorder::Book;
 use crate::watch::reflector::Reflector;
 use crate::watch::stores::Stores;
-use crate::work::Active;
+use crate::work::owners::Active;
 use crate::work::queue::Queue;
 use crate::work::status_throttle::StatusThrottle;
 use berth_api::object::Item;
@@ -207,7 +207,7 @@ impl Engine {
         // Without a watch the lease is polled.
         let cached = self.reflectors.iter().filter(|(resource, _)| **resource != Resource::Leases);
         cached.filter_map(|(resource, reflector)| match reflector.problem() {
-            Some(problem) => Some((*resource, watch::explain(*resource, problem, &self.config))),
+            Some(problem) => Some((*resource, watch::problems::explain(*resource, problem, &self.config))),
             None if reflector.listed().is_none() => Some((*resource, format!("{resource}: not listed yet"))),
             None => None,
         })

@@ -12,10 +12,10 @@ use berth_api::{Claim, Key, Kind, Node, NodeDaemonSet, ObjectRef, OrdinalSet, Po
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::forecast::Planned;
 use super::memory::{Memory, Outcome};
 use super::observation::Observation;
 use super::plan::{Act, Action, Guard, Plan};
+use super::planner::Planned;
 use super::pod::REVISION_LABEL;
 use super::reason::Reason;
 use super::time::Now;

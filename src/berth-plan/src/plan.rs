@@ -10,7 +10,6 @@ use berth_api::{Meta, ObjectRef, ResourceVersion, Uid};
 use serde_json::{Value, json};
 
 use super::notice::Event;
-use super::observation::Observation;
 use super::reason::{Reason, Waiting};
 
 /// What a write was decided on. If it no longer holds, the API server refuses the write.
@@ -320,16 +319,6 @@ impl Plan {
         self.waiting.push(waiting);
         if let Some(delay) = recheck {
             self.recheck(delay);
-        }
-    }
-
-    /// Notes what waits for its turn, if it was rejected when it was sent last.
-    pub fn postpone_rejected<S>(&mut self, observation: &Observation<S>, unit: Unit) {
-        for action in unit {
-            let Some(rejection) = observation.memory.rejections.of(&action.act) else { continue };
-            let Some(stands) = rejection.stands(observation.now.mono) else { continue };
-            self.recheck(stands);
-            self.postponed.push(action);
         }
     }
 

@@ -3,17 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::shape::at;
-use super::values;
+use super::values::{self, LABEL, MANY};
 
 /// Where in the schema, and which keywords are set there.
 type Extra = (&'static str, Value);
 
-/// A selector with more labels or conditions than this is refused, so that the cost of checking it is bounded.
-pub const MANY: u32 = 100;
 /// The generation that is observed before any is.
 const NOT_OBSERVED: i64 = -1;
-/// The longest label value.
-pub const LABEL: u32 = 63;
 
 /// Sets the keywords of a table. A keyword that is null is taken away; what is `required` is added to what is required already.
 pub fn apply<P: AsRef<str>>(root: &mut Value, extras: &[(P, Value)]) {

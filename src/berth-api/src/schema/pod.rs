@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::extras::{LABEL, MANY};
 use super::values::*;
+use super::values::{LABEL, MANY};
 use super::volumes;
 
 /// Where the spec of a pod is in the schema of a set.

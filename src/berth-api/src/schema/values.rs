@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::extras::LABEL;
-
 /// A DNS label.
 pub const DNS_LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 /// A DNS subdomain: what most objects may be called.
@@ -37,6 +35,10 @@ pub const MOST_VOLUMES: u32 = 2048;
 pub const MOST_DEVICES: u32 = 256;
 /// More tolerations are refused.
 pub const MOST_TOLERATIONS: u32 = 1000;
+/// A selector with more labels or conditions than this is refused, so that the cost of checking it is bounded.
+pub const MANY: u32 = 100;
+/// The longest label value.
+pub const LABEL: u32 = 63;
 /// The longest name of an object.
 pub const NAME: u32 = 253;
 /// The longest key of a label: a prefix, a slash and a name.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::extras::{LABEL, MANY};
 use super::values::*;
+use super::values::{LABEL, MANY};
 
 /// A volume. Of the kinds that Kubernetes has given up only that there is no second source is checked.
 pub fn volume() -> Vec<(&'static str, Value)> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use berth_api::{Key, Meta, ObjectRef, Resource, Uid};
-use berth_plan::workload::backoff::Backoff;
+use berth_plan::memory::backoff::Backoff;
 
 /// What must be seen of an object.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use berth_api::condition::{Condition, ConditionType};
 use berth_api::ordinal_set::PodManagementPolicy;
 use berth_api::{Key, Kind, NodeDaemonSet, OrdinalSet, Resource, Surface};
-use berth_plan::ordinals::rollout;
+use berth_plan::ordinals::target;
 use berth_plan::time::Now;
 
 use crate::Engine;
@@ -159,7 +159,7 @@ impl SetFigures {
             };
             let rolling = set.spec.strategy().rolling_update;
             // Where the field cannot be read nothing is rolled.
-            let most = rollout::max_unavailable(rolling.as_ref(), set.spec.wanted()).unwrap_or(0);
+            let most = target::max_unavailable(rolling.as_ref(), set.spec.wanted()).unwrap_or(0);
             self.upstream = Some((policy, most));
         }
     }

@@ -1,5 +1,6 @@
 //! Lists and watches: from what they report to the stores, the pending writes and the queue.
 
+pub mod problems;
 pub mod reflector;
 pub mod store;
 pub mod stores;
@@ -12,7 +13,7 @@ use berth_api::{Key, Resource};
 use berth_plan::reason::Slot;
 use berth_plan::time::Now;
 
-use super::{Config, Engine, Event, Note, Output};
+use super::{Engine, Event, Note, Output};
 use crate::telemetry::counters::Tally;
 use crate::watch::reflector::Ask;
 use crate::watch::stores::Changed;
@@ -132,7 +133,7 @@ impl Engine {
             Event::Ended => reflector.ended(now.mono),
             Event::Failed(problem) => {
                 if reflector.problem() != Some(&problem) {
-                    let problem = explain(resource, &problem, &self.config);
+                    let problem = problems::explain(resource, &problem, &self.config);
                     self.notes.push(Note::Unwatched { resource, problem });
                 }
                 reflector.failed(problem, now.mono);
@@ -203,24 +204,4 @@ impl Engine {
 /// Tells an object that cannot be read; it counts as present all the same.
 fn unreadable(item: &Item) -> Option<Note> {
     item.unreadable().map(|(object, why)| Note::Unreadable { object, problem: why.to_owned() })
-}
-
-/// What is wrong with watching a resource, in one line that says what to do.
-pub(crate) fn explain(resource: Resource, problem: &str, config: &Config) -> String {
-    let hint = match resource {
-        Resource::Nodes if !config.namespace.is_empty() => {
-            " (node daemon sets need to list nodes, which takes a ClusterRole; ordinal sets work without)"
-        }
-        Resource::OrdinalSets(berth_api::Surface::Berth)
-        | Resource::DaemonSets(berth_api::Surface::Berth)
-            if problem.contains("not found") || problem.contains("could not find") =>
-        {
-            " (install the custom resources: kubectl apply -f crds/)"
-        }
-        Resource::Leases => {
-            " (it is looked at every two seconds instead; deploy/rbac.yaml has the right to watch it)"
-        }
-        _ => "",
-    };
-    format!("{resource}: {problem}{hint}")
 }

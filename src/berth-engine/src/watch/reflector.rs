@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use berth_plan::workload::backoff::Backoff;
+use berth_plan::memory::backoff::Backoff;
 
 /// Pauses after a list or a watch that failed.
 const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(10) };

@@ -1,6 +1,7 @@
 //! The work on one owner: observe, plan, and run the plan.
 
 mod answers;
+pub(crate) mod owners;
 pub mod queue;
 pub mod run;
 pub mod status_throttle;
@@ -8,20 +9,20 @@ pub mod status_throttle;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use berth_api::{Key, Kind, Meta, Resource, Uid};
+use berth_api::{Key, Kind, Meta, Resource};
 use berth_plan::memory::Memory;
 use berth_plan::plan::{Action, Part, Plan};
 use berth_plan::reason::{Slot, Waiting};
 use berth_plan::time::Now;
 use berth_plan::{daemons, ordinals};
 use berth_plan::{pod, workload};
-use jiff::Timestamp;
 
 use super::{Engine, Purpose};
 use crate::send::outbox::{Class, Party};
 use crate::telemetry::counters::Outcome;
 use crate::watch::store::Change;
 use crate::watch::stores::Changed;
+use crate::work::owners::{Active, basis};
 use crate::work::run::{Ended, Run, UnitId};
 
 /// From how many pods and nodes on a set is big.
@@ -31,24 +32,6 @@ const BIG: usize = 200;
 const REST_PER_OBJECT: Duration = Duration::from_micros(25);
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_millis(50);
-
-/// A plan that is being carried out.
-#[derive(Debug)]
-pub(crate) struct Active {
-    pub(crate) run: Run,
-    /// Whether a write failed because the view was old.
-    pub(crate) stale: bool,
-    /// Whether the API server refused a write.
-    pub(crate) refused: bool,
-    /// Whether anything was sent.
-    pub(crate) acted: bool,
-    /// Which of all plans it is.
-    pub(crate) number: u64,
-    /// The owner that the plan was made for.
-    basis: Basis,
-    /// Whether it was begun at the end: it writes the last status.
-    last: bool,
-}
 
 impl Engine {
     /// Works on owners as long as there are workers.
@@ -321,12 +304,4 @@ impl Engine {
             !keys.is_empty()
         });
     }
-}
-
-/// What a plan rests on: the incarnation and the generation of its owner, and when kube-controller-manager wrote its status last.
-type Basis = (Uid, i64, Option<Timestamp>);
-
-/// See [`Basis`]: an owner that is deleted, or whose spec is changed, gets a new generation; beside a rival nothing is written (F1).
-fn basis(owner: &Meta) -> Basis {
-    (owner.uid.clone(), owner.generation, owner.upstream_wrote)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use berth_api::Key;
-use berth_plan::workload::backoff::Backoff;
+use berth_plan::memory::backoff::Backoff;
 
 /// Pauses of an owner whose view was old.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(10), last: Duration::from_secs(10) };

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::owners::{is_made_by, names_only};
 use super::plan::{mend, owners, prefix, untie};
 use crate::observation::Observation;
-use crate::ordinals::identity;
 use crate::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
 use crate::reason::Waiting;
+use crate::replica;
 use crate::workload::adoption;
 
 /// How many claims are named where there are many.
@@ -86,7 +86,7 @@ fn claims(observation: &Observation<OrdinalSet>) -> impl Iterator<Item = (&str, 
         let all = observation.claims.range(prefix.clone()..);
         all.take_while(move |(name, _)| name.starts_with(&prefix)).filter_map(move |(name, claim)| {
             let pod = name.get(from..)?;
-            Some((pod, identity::ordinal(set, pod)?, &**claim))
+            Some((pod, replica::ordinal(set, pod)?, &**claim))
         })
     })
 }

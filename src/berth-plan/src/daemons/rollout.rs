@@ -14,6 +14,7 @@ use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::pod::{self, Availability};
 use crate::reason::{Reason, Slot, Waiting};
+use crate::workload::backoff;
 
 /// How a rollout makes room, with `desired` nodes that should run a pod: percentages are rounded up, and where nothing is
 /// allowed one node may be unavailable, or nothing would ever move (B6.1).
@@ -155,7 +156,7 @@ fn replace(
         } else if observation.memory.rejections.is_empty() {
             break;
         } else {
-            plan.postpone_rejected(observation, unit);
+            backoff::postpone_rejected(observation, unit, plan);
         }
     }
     work.finish(observation, plan);

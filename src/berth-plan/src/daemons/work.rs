@@ -9,6 +9,7 @@ use super::identity;
 use crate::observation::Observation;
 use crate::plan::{Pace, Part, Plan, Stage, Unit};
 use crate::reason::{Reason, Waiting};
+use crate::workload::backoff;
 
 /// How many pods one plan makes, and how many it deletes, at most (B5.1).
 pub const BURST: usize = 250;
@@ -52,7 +53,7 @@ impl<'a> Work<'a> {
         if self.last_rejection(observation, place.0).is_some()
             && let Ok(unit) = identity::create(observation, place, revision, why)
         {
-            plan.postpone_rejected(observation, unit);
+            backoff::postpone_rejected(observation, unit, plan);
         }
     }
 

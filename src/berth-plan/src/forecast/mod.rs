@@ -3,44 +3,20 @@
 
 pub mod simulate;
 
-use std::collections::BTreeSet;
-
 use berth_api::request::Verb;
-use berth_api::{Claim, ObjectRef, Resource};
+use berth_api::{ObjectRef, Resource};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::observation::Observation;
 use super::plan::{Act, Action, Part, Plan};
+use super::planner::{Planned, Tally};
 use super::reason::{Reason, Waiting};
-use crate::workload::Set;
 use simulate::Event;
 
 /// How many writes are looked at, at most: the cost of a forecast follows what exists, not what is asked for.
 pub const MOST_WRITES: usize = 1000;
 /// How often time alone may pass without anything moving before that counts as the end.
 const MOST_PAUSES: u32 = 3;
-
-/// A kind of set that can be planned for.
-pub trait Planned: Set + DeserializeOwned {
-    /// What is to be done now.
-    fn plan(observation: &Observation<Self>) -> Plan;
-    /// How its pods stand.
-    fn tally(observation: &Observation<Self>) -> Tally;
-    /// The claims that no wanted pod uses.
-    fn unused_claims(observation: &Observation<Self>) -> Vec<String>;
-}
-
-/// How the pods of a set stand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// How many places should have a pod.
-    pub wanted: i64,
-    /// How many of them have none that is available.
-    pub unavailable: i64,
-    /// How many of them have no pod, or one at another revision than the present template's.
-    pub unfinished: i64,
-}
 
 /// One write that will be done.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -261,51 +237,5 @@ impl Claims {
             Event::ClaimGone { claim } => Some(claim.clone()),
             _ => None,
         }));
-    }
-}
-
-impl Planned for berth_api::OrdinalSet {
-    fn plan(observation: &Observation<Self>) -> Plan {
-        crate::ordinals::plan(observation)
-    }
-
-    fn tally(observation: &Observation<Self>) -> Tally {
-        crate::ordinals::status::tally(observation)
-    }
-
-    fn unused_claims(observation: &Observation<Self>) -> Vec<String> {
-        let set = &observation.set;
-        let spec = &set.spec;
-        // Only ordinals that are there are looked at, never all that are wanted.
-        let is_used = |name: &str| {
-            spec.volume_claim_templates.iter().any(|template| {
-                let ordinal = name.strip_prefix(&crate::claims::prefix(template, &observation.key.name));
-                let ordinal = ordinal.and_then(|o| o.parse::<i64>().ok());
-                ordinal.is_some_and(|o| (spec.start()..spec.end()).contains(&o))
-            })
-        };
-        let ordinals = |claim: &Claim| {
-            spec.volume_claim_templates.iter().any(|template| {
-                let prefix = crate::claims::prefix(template, &observation.key.name);
-                claim.metadata.name.strip_prefix(&prefix).is_some_and(|o| o.parse::<i32>().is_ok())
-            })
-        };
-        let names: BTreeSet<&String> =
-            observation.claims.iter().filter(|(_, c)| ordinals(c)).map(|(name, _)| name).collect();
-        names.into_iter().filter(|name| !is_used(name)).cloned().collect()
-    }
-}
-
-impl Planned for berth_api::NodeDaemonSet {
-    fn plan(observation: &Observation<Self>) -> Plan {
-        crate::daemons::plan(observation)
-    }
-
-    fn tally(observation: &Observation<Self>) -> Tally {
-        crate::daemons::status::tally(observation)
-    }
-
-    fn unused_claims(_: &Observation<Self>) -> Vec<String> {
-        vec![]
     }
 }

@@ -1,5 +1,6 @@
 //! The little that a plan needs and objects cannot tell: what failed lately. It is safe when empty, as after a restart.
 
+pub mod backoff;
 pub mod rejections;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +15,7 @@ use super::hash::fnv1a_64;
 use super::plan::{Act, Action};
 use super::reason::{Reason, Slot};
 use crate::memory::rejections::Rejections;
-use crate::workload::backoff::Backoff;
+use backoff::Backoff;
 
 /// Pauses between two replacements of a failing pod (B4.4).
 const REPLACEMENTS: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(900) };

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use berth_api::condition::ConditionReason;
 use berth_api::request::Verb;
-use berth_api::{ObjectRef, Uid};
+use berth_api::{ObjectRef, Resource, Uid};
 
+use super::backoff::Backoff;
 use crate::plan::{Act, Action};
 use crate::reason::Slot;
-use crate::workload::backoff::{Backoff, creates};
 
 /// Pauses after a rejected request. It is never given up: a quota may come back.
 pub const RETRY: Backoff = Backoff { first: Duration::from_secs(1), last: Duration::from_secs(300) };
@@ -293,4 +293,9 @@ impl Rejections {
         self.creations = None;
         self.vacant = Arc::default();
     }
+}
+
+/// Whether an act creates what a quota counts: pods and claims.
+fn creates(act: &Act) -> bool {
+    matches!(act, Act::Create { object, .. } if matches!(object.resource, Resource::Pods | Resource::Claims))
 }

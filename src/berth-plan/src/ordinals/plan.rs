@@ -3,8 +3,10 @@
 use berth_api::ordinal_set::OrdinalUpdateType;
 use berth_api::{OrdinalSet, Resource, Surface};
 
-use super::replicas::{self, Pass, Replicas};
-use super::rollout::{self, Cure, Target};
+use super::replicas::Replicas;
+use super::rollout::{self, Cure};
+use super::scale::{self, Pass};
+use super::target::Target;
 use super::{identity, status};
 use crate::notice::Event;
 use crate::observation::Observation;
@@ -153,12 +155,12 @@ fn pods_and_claims(
         return;
     }
     let ordered = observation.set.spec.is_ordered();
-    let goes_first = replicas::condemned_go_first(observation);
+    let goes_first = scale::condemned_go_first(observation);
     if goes_first {
-        replicas::condemn(observation, replicas, target, plan);
+        scale::condemn(observation, replicas, target, plan);
     }
     let before = plan.stages.len();
-    let pass = replicas::pass(observation, replicas, target, plan);
+    let pass = scale::pass(observation, replicas, target, plan);
     if ordered && pass == Pass::Stopped {
         if plan.stages[before..].iter().all(|s| matches!(s.part, Part::Claims | Part::Untie)) {
             rollout::cure(observation, replicas, target, plan);
@@ -166,7 +168,7 @@ fn pods_and_claims(
         return;
     }
     if !goes_first {
-        let condemned = replicas::condemn(observation, replicas, target, plan);
+        let condemned = scale::condemn(observation, replicas, target, plan);
         if ordered && condemned == Pass::Stopped {
             return;
         }

@@ -4,9 +4,9 @@ use berth_api::ordinal_set::OrdinalSetStatus;
 use berth_api::{OrdinalSet, Surface};
 
 use super::replicas::Replicas;
-use super::rollout::{Target, max_unavailable};
-use crate::forecast::Tally;
+use super::target::{Target, max_unavailable};
 use crate::observation::Observation;
+use crate::planner::Tally;
 use crate::workload::conditions::Serving;
 use crate::{images, pod};
 

@@ -247,7 +247,7 @@ fn a_holder_whose_node_is_silent_is_told_with_its_node() {
 fn a_huge_set_costs_what_exists() {
     let spec = json!({ "replicas": i32::MAX, "podManagementPolicy": "Parallel", "ordinals": { "start": 0 } });
     let plan = plan(&observe(spec, &[(0, "v1", ok())]));
-    assert_eq!(writes(&plan).len(), super::replicas::BURST);
+    assert_eq!(writes(&plan).len(), super::scale::BURST);
     // Nor does it where the API server rejects what is created.
     let spec = json!({ "replicas": i32::MAX, "podManagementPolicy": "Parallel" });
     let mut rejected = observe(spec, &[(0, "v1", ok())]);

@@ -1,4 +1,4 @@
-//! Back-off: pauses that double, and which requests of a plan wait because the API server rejected them before.
+//! Which requests of a plan wait because the API server rejected them before.
 
 use std::time::Duration;
 
@@ -6,25 +6,9 @@ use berth_api::Resource;
 
 use crate::memory::rejections::{Rejection, Rejections};
 use crate::observation::Observation;
-use crate::plan::{Act, Action, Pace, Part, Plan, Stage, Unit};
+use crate::plan::{Action, Pace, Part, Plan, Stage, Unit};
 use crate::reason::Waiting;
 use crate::workload::Set;
-
-/// Pauses that double from `first` to `last`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backoff {
-    /// The pause after the first failure.
-    pub first: Duration,
-    /// The longest pause.
-    pub last: Duration,
-}
-
-impl Backoff {
-    /// The pause after `failures` failures in a row, counted from 1; 0 counts as 1.
-    pub fn pause(self, failures: u32) -> Duration {
-        self.first.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(self.last)
-    }
-}
 
 /// What was rejected is tried after what was not: a rejection that concerns one pod alone, such as a policy about its node, never
 /// keeps the others waiting (X6). A pod whose creation was rejected is deleted in its turn all the same (S7).
@@ -115,6 +99,16 @@ pub fn apply_backoff<S: Set>(observation: &Observation<S>, plan: &mut Plan) {
     plan.waiting.insert(0, rejection.waiting());
 }
 
+/// Notes what waits for its turn, if it was rejected when it was sent last.
+pub fn postpone_rejected<S>(observation: &Observation<S>, unit: Unit, plan: &mut Plan) {
+    for action in unit {
+        let Some(rejection) = observation.memory.rejections.of(&action.act) else { continue };
+        let Some(stands) = rejection.stands(observation.now.mono) else { continue };
+        plan.recheck(stands);
+        plan.postponed.push(action);
+    }
+}
+
 /// Whether a unit changes one pod, and that change was taken back when it was made last.
 fn is_taken_back(rejections: &Rejections, unit: &[Action]) -> bool {
     matches!(unit, [action] if action.act.object().resource == Resource::Pods
@@ -134,10 +128,4 @@ impl Rejection {
         let message = if self.message.is_empty() { "its namespace is being deleted" } else { &self.message };
         Waiting::Backoff { object: Some(self.object.clone()), message: message.to_owned() }
     }
-}
-
-/// Whether an act creates what a quota counts: pods and claims.
-pub fn creates(act: &Act) -> bool {
-    use berth_api::Resource::{Claims, Pods};
-    matches!(act, Act::Create { object, .. } if matches!(object.resource, Pods | Claims))
 }

@@ -11,8 +11,8 @@ use crate::observation::Observation;
 use crate::pod::{self, Availability};
 use crate::time::until;
 use crate::workload::Set;
+use crate::workload::SetStatus;
 use crate::workload::adoption::Members;
-use crate::workload::finish::SetStatus;
 
 /// Where an owner stands against its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use berth_api::condition::{Condition, ConditionReason};
 use berth_api::{Kind, Meta, ObjectRef, Pod, Resource, Revision, Surface};
-use serde::Serialize;
 
 use super::backoff;
 use super::deadline::Deadline;
@@ -16,9 +15,9 @@ use crate::plan::{Action, Pace, Part, Plan, Stage};
 use crate::pod;
 use crate::reason::{Reason, Waiting};
 use crate::revisions::{self, History};
-use crate::workload::Set;
 use crate::workload::adoption::{self, Members};
 use crate::workload::conditions::{self, Progress, Report, Serving};
+use crate::workload::{Set, SetStatus};
 
 /// Why nothing can be decided for this owner at all, if so.
 pub fn invalid<S: Set>(observation: &Observation<S>) -> Option<Waiting> {
@@ -72,49 +71,6 @@ pub fn report<S: Set, T: SetStatus>(observation: &Observation<S>, invalid: Waiti
     }
     plan
 }
-
-/// A status of either kind.
-pub trait SetStatus: Clone + PartialEq + Serialize {
-    /// The conditions, of Berth and of others.
-    fn conditions(&self) -> &[Condition];
-    /// Replaces all conditions.
-    fn set_conditions(&mut self, conditions: Vec<Condition>);
-    /// Which generation the status is about.
-    fn observed_generation(&self) -> i64;
-    /// Says which generation the status is about.
-    fn set_observed_generation(&mut self, generation: i64);
-    /// The names of the current and of the update revision.
-    fn revisions(&self) -> [&str; 2];
-    /// How often the name of a revision was taken.
-    fn collisions(&self) -> i32;
-}
-
-macro_rules! set_status {
-    ($type:ty) => {
-        impl SetStatus for $type {
-            fn conditions(&self) -> &[Condition] {
-                &self.conditions
-            }
-            fn set_conditions(&mut self, conditions: Vec<Condition>) {
-                self.conditions = conditions;
-            }
-            fn observed_generation(&self) -> i64 {
-                self.observed_generation
-            }
-            fn set_observed_generation(&mut self, generation: i64) {
-                self.observed_generation = generation;
-            }
-            fn revisions(&self) -> [&str; 2] {
-                [&self.current_revision, &self.update_revision]
-            }
-            fn collisions(&self) -> i32 {
-                self.collision_count
-            }
-        }
-    };
-}
-set_status!(berth_api::ordinal_set::OrdinalSetStatus);
-set_status!(berth_api::node_daemon_set::NodeDaemonSetStatus);
 
 /// What the planner of a kind knows when it comes to the status.
 #[derive(Clone, Debug, Default)]

@@ -6,12 +6,11 @@ pub mod conditions;
 pub mod deadline;
 pub mod finish;
 
+use berth_api::condition::Condition;
 use berth_api::meta::Object;
 use berth_api::{Key, Kind, LabelSelector, Meta, OwnerReference, Resource, Surface, Template, Uid};
-use berth_api::{NodeDaemonSet, OrdinalSet};
+use serde::Serialize;
 use serde_json::{Value, json};
-
-use crate::claims;
 
 /// What ordinal sets and node daemon sets have in common.
 pub trait Set: Object + serde::Serialize {
@@ -41,17 +40,18 @@ pub trait Set: Object + serde::Serialize {
     fn unreadable(&self) -> Option<&str>;
 }
 
+/// What is the same for both kinds, as they have the same fields.
 macro_rules! set {
     ($type:ty, $kind:expr, $complete:expr) => {
-        impl Set for $type {
-            const KIND: Kind = $kind;
-            fn selector(&self) -> &LabelSelector {
+        impl $crate::workload::Set for $type {
+            const KIND: berth_api::Kind = $kind;
+            fn selector(&self) -> &berth_api::LabelSelector {
                 &self.spec.selector
             }
-            fn template(&self) -> &Template {
+            fn template(&self) -> &berth_api::Template {
                 &self.spec.template
             }
-            fn complete(&self, template: &Value) -> Value {
+            fn complete(&self, template: &serde_json::Value) -> serde_json::Value {
                 $complete(self, template)
             }
             fn history_limit(&self) -> i64 {
@@ -82,15 +82,50 @@ macro_rules! set {
         }
     };
 }
-set!(OrdinalSet, Kind::Ordinal, |set: &OrdinalSet, template: &Value| {
-    let mut template = template.clone();
-    let volumes = claims::volumes(set, set.spec.start(), &template);
-    if !volumes.is_empty() {
-        template["spec"]["volumes"] = Value::Array(volumes);
-    }
-    template
-});
-set!(NodeDaemonSet, Kind::Daemon, |_: &NodeDaemonSet, template: &Value| template.clone());
+pub(crate) use set;
+
+/// A status of either kind.
+pub trait SetStatus: Clone + PartialEq + Serialize {
+    /// The conditions, of Berth and of others.
+    fn conditions(&self) -> &[Condition];
+    /// Replaces all conditions.
+    fn set_conditions(&mut self, conditions: Vec<Condition>);
+    /// Which generation the status is about.
+    fn observed_generation(&self) -> i64;
+    /// Says which generation the status is about.
+    fn set_observed_generation(&mut self, generation: i64);
+    /// The names of the current and of the update revision.
+    fn revisions(&self) -> [&str; 2];
+    /// How often the name of a revision was taken.
+    fn collisions(&self) -> i32;
+}
+
+/// What is the same for both kinds, as they have the same fields.
+macro_rules! set_status {
+    ($type:ty) => {
+        impl $crate::workload::SetStatus for $type {
+            fn conditions(&self) -> &[berth_api::condition::Condition] {
+                &self.conditions
+            }
+            fn set_conditions(&mut self, conditions: Vec<berth_api::condition::Condition>) {
+                self.conditions = conditions;
+            }
+            fn observed_generation(&self) -> i64 {
+                self.observed_generation
+            }
+            fn set_observed_generation(&mut self, generation: i64) {
+                self.observed_generation = generation;
+            }
+            fn revisions(&self) -> [&str; 2] {
+                [&self.current_revision, &self.update_revision]
+            }
+            fn collisions(&self) -> i32 {
+                self.collision_count
+            }
+        }
+    };
+}
+pub(crate) use set_status;
 
 /// The reference that makes an owner the managing owner of an object (upstream's `NewControllerRef`).
 pub fn reference(key: &Key, uid: &Uid) -> OwnerReference {

@@ -6,7 +6,7 @@ use berth_api::request::Verb;
 use berth_api::{ObjectRef, Resource, Surface};
 use serde_json::{Value, json};
 
-use super::super::rollout::Target;
+use super::super::target::Target;
 use super::surface::{check_both, written};
 use super::{ok, v2};
 use crate::fixture::{self, broken, revision, terminating};

@@ -5,8 +5,8 @@ use berth_api::{OrdinalSet, Surface};
 use serde_json::{Value, json};
 
 use super::super::replicas::Replicas;
-use super::super::rollout::Target;
 use super::super::status::{is_settled, status};
+use super::super::target::Target;
 use super::surface::{BOTH, on};
 use super::{observe, ok, v2};
 use crate::fixture::{self, broken, failed, revision, terminating};

@@ -3,7 +3,7 @@
 use berth_plan::forecast::simulate;
 use serde_json::{Map, Value};
 
-use crate::cli::plan::apply::three_way;
+use crate::cli::plan::three_way::three_way;
 
 /// The lists of a pod template that are merged, and the field that tells their elements apart: `patchMergeKey` in the types of
 /// `k8s.io/api/core/v1`. All others are replaced.

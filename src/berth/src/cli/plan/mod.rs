@@ -3,6 +3,7 @@
 mod apply;
 mod merge_lists;
 mod text;
+mod three_way;
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,11 @@
 
 use berth_api::{Key, Kind, ObjectRef, Pod, Resource, Revision};
 use berth_plan::daemons::node_fit;
-use berth_plan::forecast::{Planned, Tally};
 use berth_plan::memory::Memory;
 use berth_plan::observation::Observation;
 use berth_plan::ordinals::identity;
 use berth_plan::plan::{Act, Plan};
+use berth_plan::planner::{Planned, Tally};
 use berth_plan::pod;
 use berth_plan::reason::{Reason, Waiting};
 use berth_plan::revisions;

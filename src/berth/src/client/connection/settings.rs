@@ -9,7 +9,8 @@ use kube::Config;
 use kube::config::{AuthInfo, Cluster, Context, ExecAuthCluster, Kubeconfig, KubeconfigError};
 use secrecy::ExposeSecret;
 
-use super::{ConnectionError, Target, proxy};
+use super::proxy;
+use super::target::{ConnectionError, Target};
 
 /// Reads a variable of the environment.
 pub(super) type Environment = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
