@@ -15,4 +15,4 @@ pub mod client;
 pub mod operator;
 
 #[cfg(test)]
-mod documents;
+mod sources;

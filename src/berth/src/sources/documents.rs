@@ -4,23 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// All sources of the repository, by their path from its root.
-fn sources(root: &Path) -> BTreeMap<String, String> {
-    let mut folders: Vec<PathBuf> = ["src", "tests"].iter().map(|folder| root.join(folder)).collect();
-    let mut sources = BTreeMap::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(root).unwrap().display().to_string();
-                sources.insert(name, std::fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    sources
-}
+use super::{root, sources};
 
 /// The documents: everything in `docs` that is text.
 fn documents(root: &Path) -> Vec<PathBuf> {
@@ -46,7 +30,7 @@ fn check_line(line: &str, sources: &BTreeMap<String, String>, named: &mut usize)
                 wrong.push(format!("no file {code}"));
             }
         } else if [" ", ", ", " and "].contains(gap) && !files.is_empty() {
-            let name = code.rsplit("::").next().unwrap_or_default();
+            let name = code.rsplit("::").next().unwrap_or_default().trim_end_matches("()");
             if !files.iter().any(|(_, text)| has_word(text, name)) {
                 wrong.push(format!("no {name} in {}", files[0].0));
             }
@@ -60,8 +44,8 @@ fn check_line(line: &str, sources: &BTreeMap<String, String>, named: &mut usize)
 
 #[test]
 fn the_files_and_functions_that_documents_name_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let sources = sources(&root);
+    let root = root();
+    let sources = sources();
     let (mut wrong, mut named) = (Vec::new(), 0);
     for document in documents(&root) {
         for (number, line) in std::fs::read_to_string(&document).unwrap().lines().enumerate() {
@@ -90,7 +74,7 @@ fn codes(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_codes_in_comments_have_a_row() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
     let mut rows = BTreeSet::new();
     for document in ["docs/parity.md", "docs/proof.md"] {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
@@ -103,7 +87,7 @@ fn the_codes_in_comments_have_a_row() {
         }
     }
     let (mut wrong, mut named) = (Vec::new(), 0);
-    for (path, text) in sources(&root) {
+    for (path, text) in sources() {
         for (number, line) in text.lines().enumerate() {
             let comment = line.split_once("//").map_or("", |(_, comment)| comment);
             for code in codes(comment) {
